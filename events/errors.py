@@ -1,0 +1,119 @@
+"""Every error that Lota raises on purpose, as one tree.
+
+LotaError
+├── InvalidSpec          a job that is refused before anything is appended
+├── InvalidInput         an input path or listing that cannot be used
+├── ContentError         a tree that has no content address (a symlink, a device), or bytes that do not match one
+├── NotFound             a job, node, shard or path that does not exist
+├── EventError           a message on the log that is not an event of ours
+│   ├── CorruptEvent     it does not decode
+│   ├── UnknownEvent     it decodes, but its type or subject is not one of ours
+│   └── IllegalItem      it is an event, but an item of it is not legal in this state
+├── LogError             the log refused or could not be reached
+│   ├── WrongExpectedPosition   another writer appended first: read on and decide again
+│   ├── AppendTimeout           no answer: it may or may not have been stored; repeat with the same id
+│   ├── LogUnavailable          no connection to the server
+│   └── StreamMismatch          a stream of this name exists and is configured otherwise
+├── ServerError          the embedded nats-server did not start or stop
+├── ExecutorError        the infrastructure of one execution failed; not the user's command
+├── PublishError         a publication failed
+├── NodeBusy             another live process holds this node's name or state folder
+└── JobFailed            the job that was waited for did not complete
+"""
+
+
+class LotaError(Exception):
+    """Say what went wrong, and in `hint` what to do about it."""
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.hint}" if self.hint else self.what
+
+
+class InvalidSpec(LotaError):
+    """A job spec that cannot be accepted; `path` names the field, as in `$.deal.confidence`."""
+
+    def __init__(self, path: str, what: str, *, hint: str = "") -> None:
+        super().__init__(f"{path}: {what}", hint=hint)
+        self.path = path
+
+
+class InvalidInput(LotaError):
+    """An input that is missing, empty, not allowed, or no longer what was listed."""
+
+
+class ContentError(LotaError):
+    """A tree that has no content address, or bytes that do not match theirs."""
+
+
+class NotFound(LotaError):
+    """A job, node, shard or path that does not exist."""
+
+
+class EventError(LotaError):
+    """A message on the log that cannot be folded."""
+
+
+class CorruptEvent(EventError):
+    """The body does not decode as an event."""
+
+
+class UnknownEvent(EventError):
+    """The subject or type is not one of ours."""
+
+
+class IllegalItem(EventError):
+    """An item that the transition table does not admit in the present state."""
+
+
+class LogError(LotaError):
+    """The log refused, or could not be reached."""
+
+
+class WrongExpectedPosition(LogError):
+    """Another writer appended first: read on from the fold, then decide again."""
+
+
+class AppendTimeout(LogError):
+    """No answer in time: the event may or may not be stored. Repeat it with the same id."""
+
+
+class LogUnavailable(LogError):
+    """There is no connection to the server."""
+
+
+class StreamMismatch(LogError):
+    """The stream exists with another configuration than this version expects."""
+
+
+class ServerError(LotaError):
+    """The embedded nats-server did not start or did not stop."""
+
+
+class ExecutorError(LotaError):
+    """One execution's infrastructure failed; `code` is a short stable word for the event."""
+
+    def __init__(self, code: str, what: str, *, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.code = code
+
+
+class PublishError(LotaError):
+    """A publication failed; `permanent` says that a repeat by this node cannot help."""
+
+    def __init__(self, code: str, what: str, *, permanent: bool = False, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.code = code
+        self.permanent = permanent
+
+
+class NodeBusy(LotaError):
+    """Another live process holds this node's name or state folder."""
+
+
+class JobFailed(LotaError):
+    """The job that was waited for ended in another state than completed."""

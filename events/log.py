@@ -1,0 +1,68 @@
+"""The log's port: one totally ordered, append-only sequence of messages.
+
+Implementations: `events.memory.MemoryLog` and `events.jetstream.JetStreamLog`. Both are held to
+`tests/contracts/test_log.py`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+import asyncio
+
+import msgspec
+
+EVERYTHING = "lota.ev.>"
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One stored message. `position` is the log's sequence, from 1 on, without meaning of its own."""
+
+    position: int
+    subject: str
+    body: bytes
+
+
+class Expect(msgspec.Struct, frozen=True, gc=False):
+    """The fence: the last position by `filter` must still be `position` (0: none yet).
+
+    Every writer under one filter must use the same filter string: only then is it safe on a
+    replicated stream.
+    """
+
+    filter: str
+    position: int
+
+
+class Log(Protocol):
+    """Append and read. All methods may raise `LogUnavailable`."""
+
+    def append(
+        self, subject: str, body: bytes, *, id: str, expect: Expect | None = None
+    ) -> "asyncio.Future[int]":
+        """Store one message and resolve to its position.
+
+        `id` makes a repeat harmless within the dedupe window: a repeat after a lost ack resolves
+        to the position of the first. The future raises `WrongExpectedPosition` when the fence
+        does not hold and `AppendTimeout` when no answer came. Appends of one log object reach the
+        log in the order of the calls.
+        """
+        ...
+
+    def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        """Yield, in order and in batches, what is stored now behind `after`; then end."""
+        ...
+
+    def follow(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        """Yield, in order and in batches, all behind `after`, and go on with what comes."""
+        ...
+
+    async def last(self, filter: str = EVERYTHING) -> int:
+        """Return the position of the last message by `filter`, 0 if there is none; never stale."""
+        ...
+
+    async def close(self) -> None:
+        """End every read and release what is held; safe to repeat."""
+        ...

@@ -1,0 +1,1 @@
+"""What we do about it: deciding, performing, executing, and the command line."""

@@ -1,0 +1,1 @@
+"""Where results go: the content model and one driver a file."""
