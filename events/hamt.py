@@ -1,0 +1,57 @@
+"""HAMT directories: what a directory becomes when its block would grow above 256 KiB.
+
+A tree of fanout 256. Each level places an entry by the next byte of its name's hash; a bucket of
+one is a link named by two hex digits and the name, a bucket of more is a child block named by the
+two digits alone. The shape depends on the set of names only, not on the order of insertion, so
+the tree is built here from the full set at once.
+"""
+
+from collections.abc import Sequence
+
+from events.cid import varint
+from events.dagpb import Node, Sink, link, node
+from events.errors import ContentError
+from events.murmur3 import murmur3_64
+
+Hashed = tuple[int, bytes, bytes, int]
+"""Hash of the name, name, CID in 36 bytes, cumulative size."""
+
+_PREFIXES = [b"%02X" % index for index in range(256)]
+_LEVELS = 8
+
+
+def hamt(entries: Sequence[tuple[bytes, bytes, int]], sink: Sink | None = None) -> Node:
+    """Build the directory of (name, CID, cumulative size) entries whose names differ.
+
+    Raises `ContentError` when two names have the same 64-bit hash, which no directory of ours can
+    hold.
+    """
+    return _shard([(murmur3_64(entry[0]), *entry) for entry in entries], 0, sink)
+
+
+def _shard(entries: list[Hashed], level: int, sink: Sink | None) -> Node:
+    if level == _LEVELS:
+        names = " and ".join(repr(entry[1]) for entry in entries[:2])
+        raise ContentError(f"the names {names} collide in a HAMT", hint="Rename one of them")
+    buckets: dict[int, list[Hashed]] = {}
+    shift = 56 - 8 * level
+    for entry in entries:
+        buckets.setdefault(entry[0] >> shift & 255, []).append(entry)
+    links: list[bytes] = []
+    below_bytes = 0
+    bits = 0
+    for index in sorted(buckets):
+        bucket = buckets.pop(index)
+        if len(bucket) == 1:
+            _, name, cid, size_bytes = bucket[0]
+            name = _PREFIXES[index] + name
+        else:
+            name = _PREFIXES[index]
+            cid, size_bytes = _shard(bucket, level + 1, sink)
+        links.append(link(name, cid, size_bytes))
+        below_bytes += size_bytes
+        bits |= 1 << index
+    bitfield = bits.to_bytes((bits.bit_length() + 7) // 8, "big")
+    # Type HAMTShard, bitfield, hash function murmur3-x64-64 (0x22), fanout 256.
+    data = b"\x08\x05\x12%b%b\x28\x22\x30\x80\x02" % (varint(len(bitfield)), bitfield)
+    return node(links, data, below_bytes, sink)
