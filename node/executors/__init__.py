@@ -1,0 +1,1 @@
+"""Drivers that run one execution each: `port` says what they owe, one file per engine."""
