@@ -38,4 +38,4 @@ def size_bytes(text: str) -> int:
         raise ValueError(f"{text!r} is not a size; write it like 512Mi, 2GB or 1048576")
     prefix = (match[2] or "").lower()
     base = 1024 if prefix.endswith("i") else 1000
-    return round(float(match[1]) * base ** _SIZE_POWER.get(prefix[:1], 0))
+    return round(float(match[1]) * float(base ** _SIZE_POWER.get(prefix[:1], 0)))
