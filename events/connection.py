@@ -1,0 +1,107 @@
+"""One connection to a NATS server, with the settings that a long-lived process needs.
+
+nats-py's defaults try for two minutes when the address or the credentials are wrong, and notice a
+dead peer after four. Here the first connection fails at once, and a lost one comes back for ever.
+"""
+
+import asyncio
+import logging
+import re
+import ssl
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from events.errors import LogUnavailable
+
+CONNECT_TIMEOUT_S = 5
+PING_INTERVAL_S = 10
+RECONNECT_WAIT_S = 0.25
+PENDING_BYTES = 4 * 1024 * 1024
+"""What may wait for the socket, also while the server is away; above it publishing fails."""
+
+log = logging.getLogger(__name__)
+
+
+class _Errors:
+    """Logs what nats-py reports, and ends a first connection that cannot succeed.
+
+    `report` runs inside the client's read loop, so it must be quick and must not raise.
+    """
+
+    def __init__(self, servers: int) -> None:
+        self.hopeless: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self._left = servers
+
+    async def report(self, error: Exception) -> None:
+        self._left -= 1
+        if self._left <= 0 and not self.hopeless.done():
+            self.hopeless.set_result(error)
+        log.debug("nats: %s", _reason(error))
+
+
+async def connect(
+    url: str,
+    *,
+    name: str,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    credentials: str | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Client:
+    """Connect to the server at `url` (several are separated by commas) as `name`.
+
+    `name` is also the prefix of the inboxes, so that a server can hold a node to its own.
+    `credentials` is the path of a `.creds` file. Raises `LogUnavailable` when no server can be
+    reached or admits us.
+    """
+    servers = [server.strip() for server in url.split(",")]
+    client = Client()
+    errors = _Errors(len(servers))
+    connecting = asyncio.ensure_future(
+        client.connect(
+            servers=servers,
+            name=name,
+            user=user,
+            password=password,
+            token=token,
+            user_credentials=credentials,
+            tls=tls,
+            inbox_prefix=f"_INBOX_{re.sub(r'[^A-Za-z0-9_-]', '-', name)}",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type] # it sleeps that long
+            ping_interval=PING_INTERVAL_S,
+            pending_size=PENDING_BYTES,
+            error_cb=errors.report,
+        )
+    )
+    errors.hopeless.add_done_callback(lambda _: connecting.cancel())
+    try:
+        await connecting
+    except asyncio.CancelledError:
+        await client.close()
+        if not errors.hopeless.done():
+            raise
+        raise _unavailable(url, errors.hopeless.result()) from None
+    except (OSError, ValueError, NatsError) as error:
+        raise _unavailable(url, error) from error
+    return client
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _unavailable(url: str, error: Exception) -> LogUnavailable:
+    reason = _reason(error)
+    address = re.sub(r"//[^@/]*@", "//", url)
+    if "uthorization" in reason:
+        return LogUnavailable(
+            f"the server at {address} refused the credentials", hint="check user, token or .creds"
+        )
+    return LogUnavailable(
+        f"no NATS server answers at {address} ({reason})",
+        hint="start one with `nats-server -c nats.conf` or `lota dev`, or set LOTA_SERVER",
+    )
