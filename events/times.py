@@ -1,0 +1,23 @@
+"""Times on the wire: RFC 3339 in UTC with milliseconds, as CloudEvents asks for."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def rfc3339(ms: int) -> str:
+    """Return milliseconds since the Unix epoch as `2026-11-23T05:30:00.123Z`."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+def parse_ms(text: str) -> int:
+    """Return milliseconds since the Unix epoch. Raises ValueError if it is not RFC 3339."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return round(moment.timestamp() * 1000)

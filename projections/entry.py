@@ -1,0 +1,44 @@
+"""One message of the log, understood: where it stands, whose it is, and the event in it."""
+
+from typing import Literal
+
+import msgspec
+
+from events.codec import AnyEvent, decode, kind
+from events.decisions import Decision
+from events.errors import UnknownEvent
+from events.facts import Fact
+from events.log import Record
+from events.subjects import Address, parse
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A stored event. `position` belongs to this log; nothing folded may depend on it but the
+    fence and the checkpoint."""
+
+    position: int
+    address: Address
+    event: AnyEvent
+    record: Record
+
+
+def read_entry(record: Record) -> Entry:
+    """Decode a stored message and hold it against its subject.
+
+    Raises EventError when it is corrupt, foreign, or says in its subject something else than in
+    its body.
+    """
+    address = parse(record.subject)
+    event = decode(record.body)
+    if kind(event) != address.kind or event.subject != address.job:
+        raise UnknownEvent(f"the body of {record.subject} is a {kind(event)} of {event.subject}")
+    if role_of(event) != address.role:
+        raise UnknownEvent(f"{address.kind} is not for role {address.role!r}")
+    return Entry(record.position, address, event, record)
+
+
+def role_of(event: AnyEvent) -> Literal["r", "c", "g"]:
+    """Return the role that may write such an event."""
+    if isinstance(event, Decision):
+        return "r"
+    return "c" if isinstance(event, Fact) else "g"

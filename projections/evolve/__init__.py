@@ -1,0 +1,132 @@
+"""`evolve`: fold one stored event into one job. A plain function of the log.
+
+The same function folds live, in replay, in tests and in the simulator. An item that the tables do
+not admit is skipped, counted and kept with its story; it is never raised.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from events.codec import AnyEvent
+from events.decisions import (
+    Decision,
+    ExecutionsLost,
+    JobCancelled,
+    JobClosed,
+    JobCompleted,
+    JobFailed,
+    JobPlanned,
+    PublicationsAssigned,
+    PublicationsRevoked,
+    ResultsJudged,
+    RevealsRequested,
+    ShardsAwarded,
+    ShardsFailed,
+    ShardsOffered,
+)
+from events.facts import (
+    BidsDeclined,
+    BidsPlaced,
+    ExecutionsFailed,
+    ExecutionsStarted,
+    InputsListed,
+    PublishFailed,
+    PublishStarted,
+    ResultsProposed,
+    ResultsPublished,
+    ResultsRevealed,
+)
+from events.log import Record
+from events.requests import CancelRequested, JobSubmitted
+from events.seal import extend
+from projections.entry import Entry
+from projections.evolve import ending, placement, publishing, running, verdict
+from projections.evolve.step import Step, remember
+from projections.state import Job
+from projections.transitions import ILLEGAL, JOB, LATE
+
+Handler = Callable[[Step, Any], None]
+
+_HANDLERS: dict[type[AnyEvent], tuple[str, Handler]] = {
+    InputsListed: ("listed", placement.inputs_listed),
+    JobPlanned: ("planned", placement.job_planned),
+    ShardsOffered: ("round", placement.shards_offered),
+    BidsPlaced: ("fact", placement.bids_placed),
+    BidsDeclined: ("fact", placement.bids_declined),
+    ShardsAwarded: ("round", placement.shards_awarded),
+    ExecutionsStarted: ("fact", running.executions_started),
+    ExecutionsFailed: ("fact", running.executions_failed),
+    ExecutionsLost: ("round", running.executions_lost),
+    ResultsProposed: ("fact", running.results_proposed),
+    RevealsRequested: ("round", verdict.reveals_requested),
+    ResultsRevealed: ("fact", verdict.results_revealed),
+    ResultsJudged: ("round", verdict.results_judged),
+    PublicationsAssigned: ("round", publishing.publications_assigned),
+    PublicationsRevoked: ("round", publishing.publications_revoked),
+    PublishStarted: ("fact", publishing.publish_started),
+    ResultsPublished: ("fact", publishing.results_published),
+    PublishFailed: ("fact", publishing.publish_failed),
+    ShardsFailed: ("round", running.shards_failed),
+    CancelRequested: ("cancel", ending.cancel_requested),
+    JobCompleted: ("completed", ending.job_completed),
+    JobFailed: ("failed", ending.job_failed),
+    JobCancelled: ("cancelled", ending.job_cancelled),
+    JobClosed: ("closed", ending.job_closed),
+}
+
+
+def begin(entry: Entry, event: JobSubmitted) -> Job:
+    """Return the job that a submission starts."""
+    job = Job(
+        id=event.subject,
+        spec=event.data.spec,
+        digest=event.data.digest,
+        inputs=list(event.data.inputs),
+        submitted_at=event.time,
+        gateway=entry.address.author,
+        first=entry.position,
+    )
+    count(job, entry.record)
+    job.last_event = event.id
+    remember(job, entry)
+    return job
+
+
+def evolve(job: Job, entry: Entry) -> Job:
+    """Fold one more event of the job, in log order, and return the job."""
+    event = entry.event
+    count(job, entry.record)
+    step = Step(job, entry, entry.address.author)
+    known = _HANDLERS.get(type(event))
+    item, handler = known if known is not None else ("submitted", None)
+    after = JOB[job.state, item]
+    if after is LATE:
+        _note_ended(step)
+        step.late()
+    elif after is ILLEGAL or handler is None:
+        step.illegal(entry.address.kind, job.state, "not in this state of the job")
+    else:
+        handler(step, event)
+    if isinstance(event, Decision):
+        job.fence = entry.position
+        job.last_decision = event.id
+    job.last_event = event.id
+    remember(job, entry)
+    return job
+
+
+def count(job: Job, record: Record) -> None:
+    """Take a stored message into `seen` and `seal`; also one that does not decode."""
+    if not job.closed:
+        job.seen += 1
+        job.seal = extend(job.seal, record.subject, record.body)
+
+
+def _note_ended(step: Step) -> None:
+    """Learn from a late fact that an execution which the job's end cancelled has stopped."""
+    event = step.entry.event
+    if isinstance(event, ExecutionsFailed):
+        for item in event.data.failures:
+            found = step.execution(item.shard, item.attempt, "failed")
+            if found is not None:
+                found[1].ended = True

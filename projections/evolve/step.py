@@ -1,0 +1,161 @@
+"""One event being folded into one job: the table look-ups and the bookkeeping that all share."""
+
+from typing import NamedTuple
+
+from events.commitment import execution_id
+from projections.entry import Entry
+from projections.state import (
+    BUSY,
+    COMMITTED,
+    OPEN,
+    RECENT_MAX,
+    STORIES_MAX,
+    Execution,
+    Job,
+    Shard,
+    Story,
+)
+from projections.transitions import EXECUTION, ILLEGAL, LATE, SHARD
+
+
+class Step(NamedTuple):
+    """The job, the entry that is folded, and its author."""
+
+    job: Job
+    entry: Entry
+    author: str
+
+    def late(self) -> None:
+        """Count an item that is legal and changes nothing."""
+        self.job.late += 1
+
+    def illegal(self, item: str, state: str, why: str) -> None:
+        """Count and keep the story of an item that is not legal here."""
+        job, entry = self.job, self.entry
+        job.illegal += 1
+        job.stories.append(
+            Story(
+                job=job.id,
+                event=entry.event.id,
+                kind=entry.address.kind,
+                author=self.author,
+                causation=entry.event.causationid,
+                item=item,
+                state=state,
+                why=why,
+                recent=list(job.recent),
+            )
+        )
+        del job.stories[:-STORIES_MAX]
+
+    def shard(self, index: int, item: str) -> Shard | None:
+        """Return a shard that admits the item in its phase; else count it and return None."""
+        shards = self.job.shards
+        if not 0 <= index < len(shards):
+            self.illegal(f"shard {index} {item}", self.job.state, "there is no such shard")
+            return None
+        shard = shards[index]
+        if SHARD[phase(shard), item] is ILLEGAL:
+            self.illegal(f"shard {index} {item}", shard.state, "not in this phase of the shard")
+            return None
+        return shard
+
+    def execution(self, index: int, attempt: int, item: str) -> tuple[Shard, Execution] | None:
+        """Return a shard and its execution, of this author if the item is a fact; else count it."""
+        shards = self.job.shards
+        if not 0 <= index < len(shards) or not 0 <= attempt < len(shards[index].executions):
+            name = execution_id(self.job.id, index, attempt)
+            self.illegal(f"{name} {item}", self.job.state, "there is no such execution")
+            return None
+        shard = shards[index]
+        execution = shard.executions[attempt]
+        if self.entry.address.role == "c" and execution.node != self.author:
+            name = execution_id(self.job.id, index, attempt)
+            self.illegal(f"{name} {item}", execution.state, f"it is {execution.node}'s execution")
+            return None
+        return shard, execution
+
+    def move(self, index: int, attempt: int, execution: Execution, item: str) -> bool:
+        """Take an execution through the table; True when the item was a transition."""
+        after = EXECUTION[execution.state, item]
+        if after is LATE:
+            self.late()
+            execution.ended = True
+            return False
+        if after is ILLEGAL:
+            name = execution_id(self.job.id, index, attempt)
+            self.illegal(f"{name} {item}", execution.state, "not in this state")
+            return False
+        before = execution.state
+        execution.state = after  # type: ignore[assignment]
+        if before in OPEN and after not in OPEN:
+            self.job.load[execution.node] -= 1
+        return True
+
+
+def phase(shard: Shard) -> str:
+    """Return the phase of a shard, as the shard table names it."""
+    if shard.state in ("completed", "failed", "cancelled"):
+        return "ended"
+    if shard.state == "publishing":
+        return "publishing"
+    return "revealing" if shard.revealing else "open"
+
+
+def settle(job: Job, index: int, shard: Shard) -> None:
+    """Derive the state of a shard from its parts and queue it for the stage that it waits for."""
+    if shard.state in ("completed", "failed", "cancelled"):
+        return
+    if shard.state == "publishing":
+        job.publishing.add(index)
+        return
+    busy = committed = settled = 0
+    for execution in shard.executions:
+        state = execution.state
+        if state in BUSY:
+            busy += 1
+        elif state in COMMITTED:
+            committed += 1
+        elif state == "accepted":
+            settled += 1
+    if settled:
+        shard.state = "publishing"
+        job.publishing.add(index)
+        return
+    if committed:
+        job.judging.add(index)
+    if busy + committed:
+        shard.state = "running" if busy else "verifying"
+    else:
+        shard.state = "offered" if shard.offers else "waiting"
+    if not shard.revealing and busy + committed < job.spec.deal.replicas:
+        job.placing.add(index)
+    else:
+        job.placing.discard(index)
+
+
+def finish(job: Job, index: int, shard: Shard, state: str) -> None:
+    """End a shard: nothing of it stays open or queued."""
+    tally(job, shard.state, -1)
+    shard.state = state  # type: ignore[assignment]
+    tally(job, shard.state, 1)
+    job.placing.discard(index)
+    job.judging.discard(index)
+    job.publishing.discard(index)
+    for execution in shard.executions:
+        if execution.state in OPEN:
+            execution.state = EXECUTION[execution.state, "cancelled"]  # type: ignore[assignment]
+            job.load[execution.node] -= 1
+
+
+def tally(job: Job, state: str, by: int) -> None:
+    """Keep the number of shards in each terminal state, so that nobody has to count them."""
+    if state in ("completed", "failed", "cancelled"):
+        job.counts[state] = job.counts.get(state, 0) + by
+
+
+def remember(job: Job, entry: Entry) -> None:
+    """Keep the last few events as the story behind the next illegal item."""
+    job.recent.append(f"{entry.address.kind} by {entry.address.author} ({entry.event.id})")
+    if len(job.recent) > RECENT_MAX:
+        del job.recent[0]

@@ -1,0 +1,198 @@
+"""The nodes of the network, as their events and their verdicts tell."""
+
+from typing import Literal
+
+from events.decisions import NodeLost, NodeQuarantined, ResultsJudged
+from events.facts import NodeDrained, NodeJoined, NodeLeft
+from events.items import Capabilities
+from events.spec import JobSpec
+from events.units import size_bytes
+from projections.entry import Entry
+from projections.ring import top
+from projections.state import Job, Mutable
+
+NodeState = Literal["live", "draining", "left", "lost"]
+LOCALITY_WEIGHT = 4.0
+
+
+class Node(Mutable):
+    """One node: its present life, what it can do, and how its claims were judged."""
+
+    name: str
+    incarnation: str
+    capabilities: Capabilities
+    joined_at: str
+    position: int
+    state: NodeState = "live"
+    holds: set[str] = set()
+    quarantined_until_ms: int | None = None
+    agreed: int = 0
+    differed: int = 0
+    reason: str = ""
+
+
+class Nodes(Mutable):
+    """All nodes, with `seen` the number of node events folded and `fence` the position of the
+    last decision about nodes."""
+
+    members: dict[str, Node] = {}
+    seen: int = 0
+    fence: int = 0
+    late: int = 0
+    illegal: int = 0
+
+    def live(self, role: str) -> list[Node]:
+        """Return the nodes that are present in a role, draining ones left out."""
+        return [
+            node
+            for node in self.members.values()
+            if node.state == "live" and role in node.capabilities.roles
+        ]
+
+
+def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
+    """Fold one event about nodes, in log order."""
+    nodes.seen += 1
+    event = entry.event
+    author = entry.address.author
+    if isinstance(event, NodeJoined):
+        known = nodes.members.get(author)
+        node = Node(
+            name=author,
+            incarnation=event.data.incarnation,
+            capabilities=event.data.capabilities,
+            joined_at=event.time,
+            position=entry.position,
+            holds=set(event.data.holds),
+        )
+        if known is not None:
+            node.agreed, node.differed = known.agreed, known.differed
+            node.quarantined_until_ms = known.quarantined_until_ms
+        nodes.members[author] = node
+    elif isinstance(event, NodeDrained | NodeLeft):
+        member = nodes.members.get(author)
+        if member is None or member.incarnation != event.data.incarnation:
+            nodes.late += 1
+        elif member.state in ("live", "draining"):
+            member.state = "draining" if isinstance(event, NodeDrained) else "left"
+        else:
+            nodes.late += 1
+    elif isinstance(event, NodeLost):
+        nodes.fence = entry.position
+        member = nodes.members.get(event.data.node)
+        if member is None or member.incarnation != event.data.incarnation:
+            nodes.late += 1
+        elif member.state in ("live", "draining"):
+            member.state, member.reason = "lost", event.data.reason
+        else:
+            nodes.late += 1
+    elif isinstance(event, NodeQuarantined):
+        nodes.fence = entry.position
+        member = nodes.members.get(event.data.node)
+        if member is None:
+            nodes.illegal += 1
+        else:
+            member.quarantined_until_ms = event.data.until_ms
+            member.reason = event.data.reason
+    else:
+        nodes.illegal += 1
+    return nodes
+
+
+def note_verdicts(nodes: Nodes, job: Job, event: ResultsJudged) -> None:
+    """Let the standing of nodes follow from the verdicts on their claims."""
+    for judgement in event.data.judgements:
+        if judgement.result != "accepted" or job.spec.deal.replicas == 1:
+            continue
+        if not 0 <= judgement.shard < len(job.shards):
+            continue
+        executions = job.shards[judgement.shard].executions
+        for attempt in judgement.accepted:
+            _stand(nodes, executions[attempt].node if attempt < len(executions) else "", right=True)
+        for rejection in judgement.rejected:
+            attempt = rejection.attempt
+            _stand(nodes, executions[attempt].node if attempt < len(executions) else "", right=False)
+
+
+def _stand(nodes: Nodes, name: str, *, right: bool) -> None:
+    node = nodes.members.get(name)
+    if node is None:
+        return
+    if right:
+        node.agreed += 1
+    else:
+        node.differed += 1
+
+
+def refusal(node: Node, spec: JobSpec, now_ms: int) -> str:
+    """Return why a node cannot run a shard of this job, or "" if it can."""
+    can = node.capabilities
+    if node.state != "live":
+        return f"it is {node.state}"
+    if "compute" not in can.roles:
+        return "it is no compute node"
+    until = node.quarantined_until_ms
+    if until is not None and (until == 0 or until > now_ms):
+        return f"it is quarantined: {node.reason}"
+    if spec.engine not in can.engines:
+        return f"it does not run engine {spec.engine} (it runs {', '.join(can.engines) or 'none'})"
+    for name, value in spec.labels.items():
+        if name.startswith("node.") and can.labels.get(name[5:]) != value:
+            return f"it has no label {name[5:]}={value}"
+    return _short_of(can, spec) or _cannot_publish(can, spec) or _cannot_read(can, spec)
+
+
+def _short_of(can: Capabilities, spec: JobSpec) -> str:
+    need = spec.resources
+    if need.cpu > can.cpu:
+        return f"it has {can.cpu:g} cores of {need.cpu:g}"
+    if size_bytes(need.memory) > can.memory_bytes:
+        return f"it has {can.memory_bytes >> 20} MiB of memory, {need.memory} are asked"
+    if size_bytes(need.disk) > can.disk_bytes:
+        return f"it has {can.disk_bytes >> 20} MiB of disk, {need.disk} are asked"
+    if need.gpu > can.gpu:
+        return f"it has {can.gpu} of {need.gpu} GPUs"
+    return ""
+
+
+def _cannot_publish(can: Capabilities, spec: JobSpec) -> str:
+    able = 0
+    lacking = ""
+    for publisher in spec.publishers:
+        if publisher.driver not in can.publishers:
+            lacking = f"it has no publisher {publisher.driver}"
+        elif publisher.credential and publisher.credential not in can.credentials:
+            lacking = f"it has no credential {publisher.credential!r}"
+        else:
+            able += 1
+    return lacking if able < spec.slots_needed else ""
+
+
+def _cannot_read(can: Capabilities, spec: JobSpec) -> str:
+    for entry in spec.inputs:
+        if entry.source.startswith("file://") and not holds_data(can, entry.source):
+            return f"it may not read {entry.source} (see --allow-path)"
+    return ""
+
+
+def holds_data(can: Capabilities, source: str) -> bool:
+    """Whether the node declares a prefix that the source lies under."""
+    return any(
+        source == prefix or source.startswith(prefix.rstrip("/") + "/") for prefix in can.data
+    )
+
+
+def weight(node: Node, spec: JobSpec) -> float:
+    """Return the node's share of shards: its width, more where it holds remote inputs already."""
+    held = any(
+        holds_data(node.capabilities, entry.source)
+        for entry in spec.inputs
+        if not entry.source.startswith("file://")
+    )
+    return node.capabilities.width * (LOCALITY_WEIGHT if held else 1.0)
+
+
+def owner(nodes: Nodes, partition: str) -> str:
+    """Return the requester that owns a partition, "" if none is present. Advice, not a fence."""
+    chosen = top(((node.name, 1.0) for node in nodes.live("requester")), partition, 1)
+    return chosen[0] if chosen else ""

@@ -1,0 +1,187 @@
+"""The state of one job, as a fold of its events makes it.
+
+These structs are mutable so that a job of 100,000 shards costs no copy per event; only
+`projections.evolve` changes them. Everything here follows from the log alone.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from events.items import Bid, Claim, Decline, Listing, Manifest, Range
+from events.seal import EMPTY
+from events.spec import JobSpec
+
+JobState = Literal["submitted", "running", "completed", "failed", "cancelled"]
+ShardState = Literal[
+    "waiting", "offered", "running", "verifying", "publishing", "completed", "failed", "cancelled"
+]
+ExecutionState = Literal[
+    "awarded",
+    "running",
+    "proposed",
+    "revealed",
+    "accepted",
+    "rejected",
+    "failed",
+    "lost",
+    "cancelled",
+]
+SlotState = Literal[
+    "idle", "assigned", "started", "retry", "revoked", "doubtful", "looking", "published"
+]
+
+OPEN: frozenset[ExecutionState] = frozenset({"awarded", "running", "proposed", "revealed"})
+COMMITTED: frozenset[ExecutionState] = frozenset({"proposed", "revealed"})
+BUSY: frozenset[ExecutionState] = frozenset({"awarded", "running"})
+TERMINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled"})
+STORIES_MAX = 20
+RECENT_MAX = 5
+
+
+class Mutable(msgspec.Struct, kw_only=True):
+    """The base of the fold's state."""
+
+
+class Execution(Mutable):
+    """One node's attempt at one shard. Times are the requester's, from its decisions; `position`
+    is the award's place in the log, to tell whether the node has joined again since."""
+
+    node: str
+    position: int
+    awarded_ms: int
+    until_ms: int
+    state: ExecutionState = "awarded"
+    commitment: str = ""
+    claim: Claim | None = None
+    nonce: str = ""
+    asked: bool = False
+    ended: bool = False
+    reason: str = ""
+
+
+class Copy(Mutable):
+    """One published copy of a shard's result."""
+
+    attempt: int
+    uri: str
+    cid: str
+    size_bytes: int
+    duration_ms: int
+
+
+class Slot(Mutable):
+    """One of a shard's publications: (job, shard, driver) names the upload, never the node."""
+
+    state: SlotState = "idle"
+    attempt: int = -1
+    assigned_ms: int = 0
+    until_ms: int = 0
+    tries: int = 0
+    lookups: int = 0
+    decision: str = ""
+    assignees: list[int] = []
+    given_up: list[int] = []
+    copies: list[Copy] = []
+    reason: str = ""
+
+
+class Verdict(Mutable):
+    """What was decided about a shard's proposals, with the evidence."""
+
+    result: Literal["accepted", "failed"]
+    accepted: list[int]
+    rejected: list[int]
+    reason: str
+    claim: Claim | None
+
+
+class Shard(Mutable):
+    """One slice of the job's input."""
+
+    state: ShardState = "waiting"
+    executions: list[Execution] = []
+    offers: list[int] = []
+    revealing: bool = False
+    reveal_until_ms: int = 0
+    verdict: Verdict | None = None
+    slots: dict[int, Slot] = {}
+    code: str = ""
+    reason: str = ""
+
+
+class OfferState(Mutable):
+    """One invitation and its answers so far."""
+
+    shards: tuple[Range, ...]
+    nodes: tuple[str, ...]
+    made_ms: int
+    until_ms: int
+    bids: dict[str, Bid] = {}
+    declines: dict[str, Decline] = {}
+
+    @property
+    def answered(self) -> bool:
+        """Whether all who were asked have said yes or no."""
+        return len(self.bids) + len(self.declines) >= len(self.nodes)
+
+
+class Story(Mutable):
+    """An item that was skipped: which, in what state, and what led to it."""
+
+    job: str
+    event: str
+    kind: str
+    author: str
+    causation: str
+    item: str
+    state: str
+    why: str
+    recent: list[str]
+
+
+class Job(Mutable):
+    """One job. `seen` and `seal` cover all its events so far; `fence` is the log position of the
+    last decision folded (a matter of this log, never part of an event)."""
+
+    id: str
+    spec: JobSpec
+    digest: str
+    inputs: list[Listing | None]
+    submitted_at: str
+    gateway: str
+    state: JobState = "submitted"
+    seen: int = 0
+    seal: bytes = EMPTY
+    fence: int = 0
+    first: int = 0
+    last_event: str = ""
+    last_decision: str = ""
+    shards: list[Shard] = []
+    offers: list[OfferState] = []
+    deadline_ms: int = 0
+    cancel_asked: str | None = None
+    listing_error: str = ""
+    root_cid: str = ""
+    dag_size_bytes: int = 0
+    manifest: Manifest | None = None
+    code: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    ended_ms: int = 0
+    ended_at: str = ""
+    closed: bool = False
+    late: int = 0
+    illegal: int = 0
+    stories: list[Story] = []
+    recent: list[str] = []
+    load: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    placing: set[int] = set()
+    judging: set[int] = set()
+    publishing: set[int] = set()
+
+    @property
+    def listed(self) -> bool:
+        """Whether every input has its listing."""
+        return all(listing is not None for listing in self.inputs)
