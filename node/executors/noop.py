@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from events.errors import NotFound
+from node.executors.failures import not_running
 from node.executors.port import Outcome, Stream, Task
 
 _NOTHING = Outcome(0)
@@ -33,7 +33,7 @@ class NoopExecutor:
 
     async def read_output(self, execution: str, stream: Stream, offset: int, limit: int) -> bytes:
         """Raise NotFound: nothing ever runs."""
-        raise NotFound(f"execution {execution} does not run here", hint="it may have finished")
+        raise not_running(execution)
 
     def detach(self) -> None:
         """Return: there is nothing to leave alone."""

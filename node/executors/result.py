@@ -1,0 +1,111 @@
+"""The tree that an execution leaves: `stdout`, `stderr`, `exit_code`, `outputs/`.
+
+It is assembled beside its final name and renamed, so `folder/result` is complete or absent; each
+step may be repeated after a crash. All functions block: call them in a thread.
+"""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from events.errors import ExecutorError
+from node.executors.environment import OUTPUTS
+from node.executors.port import MEMORY_RESULT_BYTES, Outcome
+
+RESULT = "result"
+
+
+def finished(folder: Path) -> Outcome | None:
+    """Return the outcome that `folder/result` holds, None when there is none."""
+    result = folder / RESULT
+    try:
+        exit_code = int((result / "exit_code").read_bytes())
+    except FileNotFoundError:
+        return None
+    size = sum((result / name).stat().st_size for name in ("stdout", "stderr"))
+    if size > MEMORY_RESULT_BYTES or os.listdir(result / OUTPUTS):
+        return Outcome(exit_code, folder=result)
+    return Outcome(exit_code, (result / "stdout").read_bytes(), (result / "stderr").read_bytes())
+
+
+def assemble(
+    folder: Path, exit_code: int, stdout: bytes | Path, stderr: bytes | Path, outputs: Path
+) -> Outcome:
+    """Make `folder/result` from bytes that are written and paths that are moved; return it.
+
+    The paths and `folder` lie on one file system. A repeat goes on where a crash interrupted.
+    """
+    part = folder / f"{RESULT}.part"
+    part.mkdir(parents=True, exist_ok=True)
+    for source, name in ((stdout, "stdout"), (stderr, "stderr"), (outputs, OUTPUTS)):
+        if isinstance(source, bytes):
+            (part / name).write_bytes(source)
+        else:
+            _move(source, part / name)
+    (part / "exit_code").write_bytes(str(exit_code).encode())
+    part.rename(folder / RESULT)
+    outcome = finished(folder)
+    assert outcome is not None
+    return outcome
+
+
+def check_outputs(outputs: Path, limit_bytes: int) -> None:
+    """Make the tree readable to the node; raise ExecutorError `disk_limit` when it is too big.
+
+    A command may leave files that it took its own rights to; modes are no part of the result.
+    """
+    if not os.path.lexists(outputs):
+        outputs.mkdir()
+    if outputs.is_symlink() or not outputs.is_dir():
+        raise ExecutorError(
+            "lost", "the command replaced its outputs folder", hint="write into the folder"
+        )
+    size = 0
+    own(outputs)
+    for at, folders, files in os.walk(outputs):
+        for name in folders:
+            own(Path(at, name))
+        for name in files:
+            path = Path(at, name)
+            size += own(path)
+    if limit_bytes and size > limit_bytes:
+        raise ExecutorError(
+            "disk_limit",
+            f"outputs/ holds {size:,} bytes and the limit is {limit_bytes:,}",
+            hint="raise resources.disk",
+        )
+
+
+def own(path: Path) -> int:
+    """Give the node's user the right to read and remove `path`; return its size in bytes."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return 0
+    if stat.S_ISLNK(status.st_mode):
+        return 0
+    need = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
+    if status.st_mode & need != need:
+        path.chmod(stat.S_IMODE(status.st_mode) | need)
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder that a command wrote to, whatever modes it left; an absent one is fine."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        own(path)
+        for at, folders, _ in os.walk(path):
+            for name in folders:
+                own(Path(at, name))
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    if target.is_dir():
+        remove_tree(target)
+    source.rename(target)
