@@ -1,1 +1,47 @@
-"""Where results go: the content model and one driver a file."""
+"""Where results go: the content model and one driver a file.
+
+A driver is a module with a class that takes (target, credential), and a line in the table here.
+Modules load when a driver is opened, so that a node pays only for the ones it uses.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from events.errors import PublishError
+from publishers.port import OpenPublisher, Publisher
+
+_drivers: dict[str, OpenPublisher | str] = {
+    "local": "publishers.local:LocalPublisher",
+}
+
+
+def register(name: str, driver: OpenPublisher) -> None:
+    """Make a driver known by the name that specs use."""
+    _drivers[name] = driver
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all drivers, sorted."""
+    return tuple(sorted(_drivers))
+
+
+def open_publisher(
+    name: str, target: str, credential: Mapping[str, str] | None = None
+) -> Publisher:
+    """Open a driver for one target; `credential` holds values, so it never leaves the node.
+
+    Raises `PublishError` for an unknown driver and for a target that it cannot use.
+    """
+    driver = _drivers.get(name)
+    if driver is None:
+        raise PublishError(
+            "unknown-driver",
+            f"there is no publisher {name!r}",
+            permanent=True,
+            hint=f"Use one of: {', '.join(names())}",
+        )
+    if isinstance(driver, str):
+        module, _, attribute = driver.partition(":")
+        driver = cast("OpenPublisher", getattr(import_module(module), attribute))
+    return driver(target, credential or {})

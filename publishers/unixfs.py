@@ -22,6 +22,9 @@ from events.unixfs import CHUNK_SIZE_BYTES, Entry, FileLayout, Root, directory, 
 _FIRST_READ_BYTES = 64 * 1024
 """Most files end within it, and reading them needs no buffer of a whole chunk."""
 
+MAX_DEPTH = 256
+"""What removes or walks a tree may recurse; no honest result is as deep."""
+
 _COPY_HINT = "Put a copy of what it points to in its place, or leave it out"
 _SPECIAL_HINT = "Only files and folders have a content address: leave it out"
 
@@ -88,10 +91,10 @@ class _Folder:
 
     __slots__ = ("done", "name", "path", "pending")
 
-    def __init__(self, path: bytes, name: bytes) -> None:
+    def __init__(self, path: bytes, name: bytes, depth: int) -> None:
         self.path = path
         self.name = name
-        self.pending = _listing(path)
+        self.pending = listing(path, depth)
         self.done: list[Entry] = []
 
 
@@ -123,14 +126,14 @@ class _TreeWalk:
         return Tree(cid_text(top.cid), top.dag_size_bytes, self._files)
 
     def _folder(self, path: bytes) -> Node:
-        stack = [_Folder(path, b"")]
+        stack = [_Folder(path, b"", 0)]
         while True:
             folder = stack[-1]
             if folder.pending:
                 name, is_folder = folder.pending.pop()
                 below = os.path.join(folder.path, name)
                 if is_folder:
-                    stack.append(_Folder(below, name))
+                    stack.append(_Folder(below, name, len(stack)))
                 else:
                     folder.done.append(Entry(name, *self._file(below)))
                 continue
@@ -173,8 +176,15 @@ class _TreeWalk:
                 filled = 0
 
 
-def _listing(path: bytes) -> list[tuple[bytes, bool]]:
-    """Return (name, is it a folder) in falling order, to be popped from the end."""
+def listing(path: bytes, depth: int) -> list[tuple[bytes, bool]]:
+    """Return (name, is it a folder) for all in a folder, falling, to be popped from the end.
+
+    Raises `ContentError` for what has no content address, OSError when the folder cannot be read.
+    """
+    if depth > MAX_DEPTH:
+        raise ContentError(
+            f"{_shown(path)} lies more than {MAX_DEPTH} folders deep", hint="Nest them less"
+        )
     found: list[tuple[bytes, bool]] = []
     with os.scandir(path) as entries:
         for entry in entries:

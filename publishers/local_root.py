@@ -1,0 +1,285 @@
+"""The disk work of the driver `local`; all of it blocks, and runs in threads.
+
+A result is written into a staging folder on the same file system, hashed there as it has come to
+lie, synced, and renamed into place. The rename is the whole publication: before it there is
+nothing at the key, after it everything. So a crash at any point leaves either nothing or the whole
+result, and beside them at most a staging folder, which the next process to open the root removes.
+Two nodes may race, since a rename onto a folder with something in it fails; the loser then hashes
+what it finds there, and both are right if it is the same CID.
+"""
+
+import errno
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from events.errors import ContentError, NotFound, PublishError
+from publishers.durable import make_durable, tree_paths
+from publishers.port import Location, Result, SmallResult, require_key
+from publishers.staging import Staging
+from publishers.unixfs import Tree, listing, tree_cid
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+
+
+class Request(NamedTuple):
+    """One result to publish, and the CID that it must have."""
+
+    result: Result
+    key: str
+    cid: str
+
+
+Answer = Location | PublishError
+
+
+class _Staged(NamedTuple):
+    place: int
+    request: Request
+    folder: Path
+    tree: Tree
+
+
+class LocalRoot:
+    """The folder `<root>/<job>/<shard>` and the one way into it; safe to use from threads."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._prefix = root.as_uri() + "/"
+        self._staging: Staging | None = None
+        self._opening = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `PublishError` unless this process can make a folder below the root."""
+        try:
+            probe = self._open_staging().new()
+            probe.mkdir()
+            probe.rmdir()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Remove the staging folder; safe to repeat."""
+        with self._opening:
+            if self._staging is not None:
+                self._staging.close()
+                self._staging = None
+
+    def folder_of(self, location: Location) -> Path:
+        """Return the folder that a URI names; it came from the log, so it may say anything."""
+        key = location.uri.removeprefix(self._prefix)
+        if key == location.uri:
+            raise PublishError(
+                "bad-location",
+                f"{location.uri!r} is not below {self._prefix}",
+                permanent=True,
+                hint="Ask a node whose local publisher has that root",
+            )
+        require_key(key)
+        return self._root / key
+
+    def verify(self, location: Location) -> None:
+        """Hash what is at the location; raise `PublishError` when it is missing or not its CID."""
+        folder = self.folder_of(location)
+        if not folder.is_dir():
+            raise _missing(folder)
+        try:
+            cid = tree_cid(folder).cid
+        except ContentError as error:
+            raise PublishError("tampered", error.what, permanent=True, hint=error.hint) from error
+        if cid != location.cid:
+            raise PublishError(
+                "tampered",
+                f"{folder} has the CID {cid}, not {location.cid}",
+                permanent=True,
+                hint="Remove it and publish the shard again",
+            )
+
+    def publish(self, requests: list[Request]) -> list[Answer]:
+        """Answer each request of a group, once all are durable; one that fails takes no other."""
+        answers: dict[int, Answer] = {}
+        staged: list[_Staged] = []
+        renamed = 0
+        try:
+            for index, request in enumerate(requests):
+                try:
+                    answers[index] = self._existing(request) or self._stage(index, request, staged)
+                except PublishError as error:
+                    answers[index] = error
+                except OSError as error:
+                    answers[index] = self._failure(error)
+            trees = chain.from_iterable(tree_paths(str(ready.folder)) for ready in staged)
+            make_durable(trees, str(self._root))
+            for ready in staged:
+                answers[ready.place] = self._rename(ready)
+                renamed += 1
+            # Also for what was there already: its writer may have died between rename and sync.
+            make_durable(self._folders_of_names(requests), str(self._root))
+        except OSError as error:
+            return [self._failure(error)] * len(requests)
+        finally:
+            for ready in staged[renamed:]:
+                shutil.rmtree(ready.folder, ignore_errors=True)
+        return [answers[index] for index in range(len(requests))]
+
+    def _existing(self, request: Request) -> Location | None:
+        """Return what is at the key if it is this result, None if nothing is; else raise."""
+        target = self._root / request.key
+        try:
+            mode = os.lstat(target).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        tree = None
+        if stat.S_ISDIR(mode):
+            with suppress(ContentError):
+                tree = tree_cid(target)
+        if tree is None or tree.cid != request.cid:
+            found = f"the CID {tree.cid}" if tree else "something that is no result"
+            raise PublishError(
+                "conflict",
+                f"{target} already holds {found}, not {request.cid}",
+                permanent=True,
+                hint="Move it away, or publish below another target",
+            )
+        return self._location(request, tree)
+
+    def _stage(self, index: int, request: Request, staged: list[_Staged]) -> Location:
+        """Write the result where nobody looks, and hash what has come to lie on the disk."""
+        folder = None
+        try:
+            folder = self._open_staging().new()
+            _write(request.result, folder)
+            tree = tree_cid(folder)
+            if tree.cid != request.cid:
+                raise PublishError(
+                    "wrong-cid",
+                    f"the result for {request.key} has the CID {tree.cid}, not {request.cid}",
+                    permanent=True,
+                    hint="It changed after it was hashed: let another execution publish",
+                )
+        except BaseException as error:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, ContentError):
+                raise PublishError(
+                    "bad-result", error.what, permanent=True, hint=error.hint
+                ) from error
+            raise
+        staged.append(_Staged(index, request, folder, tree))
+        return self._location(request, tree)
+
+    def _rename(self, ready: _Staged) -> Answer:
+        target = self._root / ready.request.key
+        try:
+            os.makedirs(target.parent, exist_ok=True)
+            os.rename(ready.folder, target)
+            return self._location(ready.request, ready.tree)
+        except OSError as error:
+            shutil.rmtree(ready.folder, ignore_errors=True)
+            if error.errno not in _OCCUPIED:
+                return self._failure(error)
+        try:
+            return self._existing(ready.request) or PublishError(
+                "blocked", f"{target} cannot be made", hint="Remove what is in its way"
+            )
+        except PublishError as error:
+            return error
+
+    def _folders_of_names(self, requests: list[Request]) -> Iterator[str]:
+        for job in {request.key.partition("/")[0] for request in requests}:
+            folder = f"{self._root}/{job}"
+            if os.path.isdir(folder):
+                yield folder
+        yield str(self._root)
+
+    def _location(self, request: Request, tree: Tree) -> Location:
+        return Location(self._prefix + request.key, tree.cid, tree.dag_size_bytes)
+
+    def _open_staging(self) -> Staging:
+        with self._opening:
+            if self._staging is not None and not self._staging.exists():
+                self._staging.close()
+                self._staging = None
+            if self._staging is None:
+                self._staging = Staging(self._root)
+            return self._staging
+
+    def _failure(self, error: OSError) -> PublishError:
+        what = f"cannot write below {self._root}: {error.strerror}"
+        if error.errno in _FULL:
+            return PublishError("disk-full", what, hint="Make room; a repeat then succeeds")
+        if error.errno in _REFUSED:
+            return PublishError("refused", what, hint="Let this user write there")
+        return PublishError("io-error", what, hint="Check the disk that holds it")
+
+
+def open_below(folder: Path, path: str) -> int:
+    """Open one file of a published result for reading, without leaving the result by any link.
+
+    Raises `NotFound` for what is not a file in it, `PublishError` when the result is gone.
+    """
+    parts = os.fsencode(path).split(b"/")
+    missing = NotFound(f"there is no file {path!r} in {folder}", hint="Name a file of the result")
+    if not folder.is_dir():
+        raise _missing(folder)
+    if any(part in {b"", b".", b".."} or b"\0" in part for part in parts):
+        raise missing
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            below = os.open(part, flags, dir_fd=place)
+            os.close(place)
+            place = below
+        found = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    except OSError as error:
+        raise missing from error
+    finally:
+        os.close(place)
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        os.close(found)
+        raise missing
+    return found
+
+
+def _missing(folder: Path) -> PublishError:
+    return PublishError("missing", f"there is no result at {folder}", hint="Publish it again")
+
+
+def _write(result: Result, folder: Path) -> None:
+    if isinstance(result, SmallResult):
+        result.write_to(folder)
+    elif result.is_dir():
+        _copy(os.fsencode(result), os.fsencode(folder))
+    else:
+        raise PublishError(
+            "no-result",
+            f"the result {result} is gone",
+            permanent=True,
+            hint="Let another execution publish",
+        )
+
+
+def _copy(source: bytes, target: bytes) -> None:
+    """Copy a tree without modes and times; raise `ContentError` for what has no content address."""
+    os.mkdir(target)
+    below = [(b"", 0)]
+    while below:
+        folder, depth = below.pop()
+        for name, is_folder in listing(os.path.join(source, folder), depth):
+            path = os.path.join(folder, name)
+            if is_folder:
+                os.mkdir(os.path.join(target, path))
+                below.append((path, depth + 1))
+            else:
+                shutil.copyfile(
+                    os.path.join(source, path), os.path.join(target, path), follow_symlinks=False
+                )

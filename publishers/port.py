@@ -1,0 +1,111 @@
+"""The publisher's port: what a place for results must be able to do.
+
+A driver is told the key, `<job>/<shard>`, and never which node it works for: whoever takes over a
+publication writes the same bytes to the same place. All drivers are held to
+`tests/contracts/test_publisher.py`.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from events.errors import PublishError
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}/(?:0|[1-9][0-9]{0,8})")
+
+
+class Location(msgspec.Struct, frozen=True, gc=False):
+    """Where a published result is: `size_bytes` is the cumulative size of its tree's blocks."""
+
+    uri: str
+    cid: str
+    size_bytes: int
+
+
+class SmallResult(msgspec.Struct, frozen=True, gc=False):
+    """A result with nothing in `outputs/`, held in memory until somebody needs a folder."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+    def write_to(self, folder: Path) -> None:
+        """Make `folder`, which must not exist, with the result tree; blocks, may raise OSError."""
+        place = os.fspath(folder)
+        os.mkdir(place)
+        os.mkdir(f"{place}/outputs")
+        _write(f"{place}/stdout", self.stdout)
+        _write(f"{place}/stderr", self.stderr)
+        _write(f"{place}/exit_code", b"%d" % self.exit_code)
+
+
+Result = Path | SmallResult
+"""What is published: the folder of a finished execution, or a small result from memory."""
+
+
+class Publisher(Protocol):
+    """One place for results, opened with one credential."""
+
+    name: str
+    """The driver's name, as a job's spec gives it."""
+
+    paid: bool
+    """Whether making a publication again costs money."""
+
+    async def check(self) -> None:
+        """Raise `PublishError` when the place cannot be reached or does not let us write."""
+        ...
+
+    async def publish(self, result: Result, key: str, *, cid: str) -> Location:
+        """Put the result at `key` and return where it is, once it is durable there.
+
+        Safe to repeat at any time, by any node, and after a crash at any point; nobody sees a
+        part of a result. Raises `PublishError`: `permanent` when a repeat cannot help, as when
+        the result does not have the CID or the place holds another one.
+        """
+        ...
+
+    async def verify(self, location: Location) -> None:
+        """Raise `PublishError` unless the place holds exactly the bytes that the CID names."""
+        ...
+
+    def fetch(self, location: Location, path: str) -> AsyncIterator[bytes]:
+        """Stream one file of a published result; `path` is relative to it, as `outputs/a.txt`.
+
+        Raises `NotFound` when there is no such file, `PublishError` when the place fails.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; safe to repeat."""
+        ...
+
+
+class OpenPublisher(Protocol):
+    """Makes a driver: from the job's target and the values of the credential that it names."""
+
+    def __call__(self, target: str, credential: Mapping[str, str]) -> Publisher:
+        """Return the driver without touching the place; raise `PublishError` for a bad target."""
+        ...
+
+
+def require_key(key: str) -> None:
+    """Raise `PublishError` unless `key` is `<job>/<shard>`: it becomes a path or a URL."""
+    if not _KEY.fullmatch(key):
+        raise PublishError(
+            "bad-key", f"{key!r} is no upload key", permanent=True, hint="Use <job>/<shard>"
+        )
+
+
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
