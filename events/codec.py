@@ -47,7 +47,7 @@ def decode(body: bytes, *, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> Any
     """
     try:
         return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _decode_old(body, upcasters, error)
 
 
@@ -59,20 +59,20 @@ def kind(event: AnyEvent) -> str:
 def _decode_old(body: bytes, upcasters: Mapping[str, Upcaster], error: Exception) -> AnyEvent:
     try:
         document = _decode_plain(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise CorruptEvent(f"the body is not a JSON object: {error}") from None
-    name = document.get("type")
+    name = str(document.get("type"))
     if name in TYPE_NAMES:
         raise CorruptEvent(f"{name}: {error}") from None
-    for _ in range(len(upcasters)):
-        if name not in upcasters:
-            break
-        document = upcasters[str(name)](document)
-        name = document.get("type")
-    if name not in TYPE_NAMES:
-        raise UnknownEvent(f"type {name!r} is not one of ours")
     try:
+        for _ in range(len(upcasters)):
+            if name not in upcasters:
+                break
+            document = upcasters[name](document)
+            name = str(document.get("type"))
+        if name not in TYPE_NAMES:
+            raise UnknownEvent(f"type {name!r} is not one of ours")
         event: AnyEvent = msgspec.convert(document, AnyEvent)
         return event
-    except msgspec.ValidationError as wrong:
-        raise CorruptEvent(f"{name}: {wrong}") from None
+    except (msgspec.ValidationError, LookupError, TypeError, ValueError, AttributeError) as wrong:
+        raise CorruptEvent(f"{name}: {wrong!r}") from None

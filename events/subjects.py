@@ -15,9 +15,11 @@ from typing import Literal, NamedTuple, cast
 from events.errors import UnknownEvent
 
 Role = Literal["r", "c", "g"]
+ROLES = frozenset(("r", "c", "g"))
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 NET = "_"
+TOKENS = 8
 EVERYTHING = "lota.ev.>"
 NODES = "lota.ev.net._.>"
 NODES_FENCE = "lota.ev.net._.r.>"
@@ -47,9 +49,11 @@ def subject(job: str, role: Role, author: str, kind: str) -> str:
 def parse(text: str) -> Address:
     """Return the parts of an event's subject. Raises UnknownEvent if it is none of ours."""
     tokens = text.split(".")
-    if len(tokens) != 8 or tokens[0] != "lota" or tokens[1] != "ev" or tokens[4] not in "rcg":
+    if len(tokens) != TOKENS or tokens[0] != "lota" or tokens[1] != "ev" or tokens[4] not in ROLES:
         raise UnknownEvent(f"subject {text!r} does not follow the grammar")
     _, _, part, job, role, author, noun, verb = tokens
+    if not NAME.fullmatch(author) or not (job == NET or JOB_ID.fullmatch(job)):
+        raise UnknownEvent(f"subject {text!r} has a job id or author that is no name")
     if part != partition(job):
         raise UnknownEvent(f"subject {text!r} has the partition of another job")
     return Address(part, job, cast("Role", role), author, f"{noun}.{verb}")

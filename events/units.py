@@ -1,12 +1,13 @@
-"""Durations and sizes in the units that people write: `90`, `1.5s`, `30m`, `24h`; `512Mi`, `2GB`."""
+"""Durations and sizes in the units that people write: `90`, `1.5s`, `24h`; `512Mi`, `2GB`."""
 
+import math
 import re
 from functools import lru_cache
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
-_SIZE_POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
+_SIZE_POWER = {"k": 1.0, "m": 2.0, "g": 3.0, "t": 4.0}
 
 
 @lru_cache(maxsize=1024)
@@ -22,7 +23,7 @@ def duration_ms(text: str) -> int:
             break
         total_s += float(match[1]) * _DURATION_S[match[2]]
         at = match.end()
-    if not text or at != len(text):
+    if not text or at != len(text) or total_s * 1000 == math.inf:
         raise ValueError(f"{text!r} is not a duration; write it like 90s, 30m or 24h")
     return round(total_s * 1000)
 
@@ -34,8 +35,11 @@ def size_bytes(text: str) -> int:
     Raises ValueError with an example when the text is none of these.
     """
     match = _SIZE.fullmatch(text.strip())
-    if match is None:
+    size = math.inf
+    if match is not None:
+        prefix = (match[2] or "").lower()
+        base = 1024.0 if prefix.endswith("i") else 1000.0
+        size = float(match[1]) * base ** _SIZE_POWER.get(prefix[:1], 0.0)
+    if size == math.inf:
         raise ValueError(f"{text!r} is not a size; write it like 512Mi, 2GB or 1048576")
-    prefix = (match[2] or "").lower()
-    base = 1024 if prefix.endswith("i") else 1000
-    return round(float(match[1]) * float(base ** _SIZE_POWER.get(prefix[:1], 0)))
+    return round(size)
