@@ -6,6 +6,7 @@ one form only.
 """
 
 import hashlib
+import math
 from collections.abc import Collection
 from typing import Literal
 
@@ -17,6 +18,7 @@ from events.units import duration_ms, size_bytes
 SHARDS_MAX = 100_000
 REPLICAS_MAX = 100
 SPEC_BYTES_MAX = 128 * 1024
+INPUTS_MAX = 100
 DURATION_MS_MAX = 30 * 24 * 3600 * 1000
 
 Engine = Literal["process", "docker", "wasm", "noop"]
@@ -139,7 +141,10 @@ def normal(spec: JobSpec, *, publishers: Collection[str]) -> JobSpec:
             hint="use deterministic, or one replica",
         )
     result = msgspec.structs.replace(spec, deal=deal, verifier=verifier)
-    size = len(msgspec.json.encode(result))
+    try:
+        size = len(msgspec.json.encode(result))
+    except UnicodeEncodeError:
+        raise InvalidSpec("$", "holds text that is not Unicode", hint="write it in UTF-8") from None
     if size > SPEC_BYTES_MAX:
         raise InvalidSpec(
             "$", f"the spec takes {size:,} bytes", hint=f"the limit is {SPEC_BYTES_MAX:,}"
@@ -243,7 +248,7 @@ def _check_units(spec: JobSpec) -> None:
         try:
             value = duration_ms(text)
         except ValueError as error:
-            raise InvalidSpec(path, str(error)) from None
+            raise InvalidSpec(path, str(error), hint="the units are ms, s, m, h and d") from None
         if not 1 <= value <= DURATION_MS_MAX:
             raise InvalidSpec(path, f"is {text!r}", hint="it is more than nothing, at most 30d")
     for path, text in (
@@ -253,26 +258,37 @@ def _check_units(spec: JobSpec) -> None:
         try:
             size_bytes(text)
         except ValueError as error:
-            raise InvalidSpec(path, str(error)) from None
-    if spec.resources.cpu <= 0 or spec.resources.gpu < 0:
-        raise InvalidSpec("$.resources", "cpu is above 0 and gpu is 0 or more")
+            raise InvalidSpec(path, str(error), hint="the units are Ki to Ti and K to T") from None
+    if not 0 < spec.resources.cpu < math.inf:
+        raise InvalidSpec("$.resources.cpu", f"is {spec.resources.cpu}", hint="it is above 0")
+    if spec.resources.gpu < 0:
+        raise InvalidSpec("$.resources.gpu", f"is {spec.resources.gpu}", hint="it is 0 or more")
 
 
 def _check_inputs(spec: JobSpec) -> None:
-    dests: set[str] = set()
+    if len(spec.inputs) > INPUTS_MAX:
+        raise InvalidSpec(
+            "$.inputs", f"are {len(spec.inputs):,}", hint=f"the limit is {INPUTS_MAX}; name folders"
+        )
+    dests: list[str] = []
     for index, entry in enumerate(spec.inputs):
         path = f"$.inputs[{index}]"
         if "://" not in entry.source:
             raise InvalidSpec(
                 f"{path}.source", f"{entry.source!r} has no scheme", hint="file:///..."
             )
-        parts = entry.dest.split("/")
-        if entry.dest.startswith("/") or ".." in parts or "\0" in entry.dest:
+        odd = {"", ".", ".."}.intersection(entry.dest.split("/"))
+        if (entry.dest and odd) or "\0" in entry.dest:
             raise InvalidSpec(
-                f"{path}.dest", f"{entry.dest!r} leaves inputs/", hint="give a relative path"
+                f"{path}.dest",
+                f"{entry.dest!r} is no path below inputs/",
+                hint="write it like data or data/2026",
             )
-        if entry.dest in dests:
-            raise InvalidSpec(
-                f"{path}.dest", f"{entry.dest!r} is used twice", hint="name one SOURCE:DEST"
-            )
-        dests.add(entry.dest)
+        for other in dests:
+            if f"{entry.dest}/".startswith(f"{other}/") or other.startswith(f"{entry.dest}/"):
+                raise InvalidSpec(
+                    f"{path}.dest",
+                    f"{entry.dest!r} and {other!r} are the same place or one inside the other",
+                    hint="give each input a DEST of its own",
+                )
+        dests.append(entry.dest)
