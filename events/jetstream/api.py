@@ -1,0 +1,99 @@
+"""Requests to the JetStream API, with the server's errors as ours.
+
+Source of the contract: the JetStream wire API reference and nats-server's `errors.json`.
+"""
+
+from base64 import b64decode
+from typing import Any, TypeVar
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from events.errors import LogError, LogUnavailable
+
+REQUEST_TIMEOUT_S = 5.0
+
+NO_MESSAGE = 10037
+STREAM_NOT_FOUND = 10059
+STREAM_NAME_IN_USE = 10058
+WRONG_LAST_SEQUENCE = 10071
+WRONG_LAST_SEQUENCE_IN_FLIGHT = 10164
+UNAVAILABLE = 503
+"""The HTTP-like code of all errors that pass: no leader, starting up, JetStream off."""
+
+
+class ApiError(msgspec.Struct, frozen=True):
+    """The server's word on why it refused: `code` as in HTTP, `err_code` exact."""
+
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+
+class Refused(LogError):
+    """The server answered with an error; `error` says which."""
+
+    def __init__(self, what: str, error: ApiError) -> None:
+        super().__init__(f"{what}: {error.description} (error {error.err_code})")
+        self.error = error
+
+
+class _Failure(msgspec.Struct):
+    error: ApiError | None = None
+
+
+class StoredMessage(msgspec.Struct):
+    """A message as `STREAM.MSG.GET` gives it; headers and body are base64."""
+
+    seq: int
+    hdrs: str = ""
+    data: str = ""
+
+    def has_header(self, name: str, value: str) -> bool:
+        """Say whether the message was stored with this header line."""
+        return f"{name}: {value}".encode() in b64decode(self.hdrs).split(b"\r\n")
+
+
+class _MessageAnswer(msgspec.Struct):
+    message: StoredMessage
+
+
+T = TypeVar("T")
+
+
+async def call(client: Client, subject: str, body: Any, answer: type[T]) -> T:
+    """Ask `$JS.API.<subject>` and decode the answer.
+
+    Raises `Refused` when the server says no and `LogUnavailable` when it says nothing.
+    """
+    try:
+        reply = await client.request(
+            f"$JS.API.{subject}", msgspec.json.encode(body), timeout=REQUEST_TIMEOUT_S
+        )
+    except (NatsError, OSError) as error:
+        raise LogUnavailable(
+            f"the server did not answer {subject} ({str(error) or type(error).__name__})",
+            hint="is the server up, JetStream enabled, and the request permitted?",
+        ) from error
+    if failure := msgspec.json.decode(reply.data, type=_Failure).error:
+        if failure.code == UNAVAILABLE:
+            raise LogUnavailable(
+                f"JetStream is not available: {failure.description}",
+                hint="is it enabled for this server and account? See nats.conf",
+            )
+        raise Refused(subject, failure)
+    return msgspec.json.decode(reply.data, type=answer)
+
+
+async def last_message(client: Client, stream: str, filter: str) -> StoredMessage | None:
+    """Return the last message by `filter` as the stream's leader knows it, not a replica."""
+    try:
+        found = await call(
+            client, f"STREAM.MSG.GET.{stream}", {"last_by_subj": filter}, _MessageAnswer
+        )
+    except Refused as refusal:
+        if refusal.error.err_code == NO_MESSAGE:
+            return None
+        raise
+    return found.message

@@ -1,0 +1,62 @@
+"""The log's port on one JetStream stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from nats.aio.client import Client
+
+from events.jetstream.appender import Appender
+from events.jetstream.reader import Reader
+from events.jetstream.stream import STREAM, ensure_stream
+from events.log import EVERYTHING, Expect, Record
+
+APPEND_TIMEOUT_S = 5.0
+
+
+class JetStreamLog:
+    """Appends and reads over one connection, which stays the caller's; see `events.log.Log`."""
+
+    def __init__(self, appender: Appender, reader: Reader) -> None:
+        self._appender = appender
+        self._reader = reader
+
+    def append(
+        self, subject: str, body: bytes, *, id: str, expect: Expect | None = None
+    ) -> "asyncio.Future[int]":
+        return self._appender.append(subject, body, id=id, expect=expect)
+
+    def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        return self._reader.read(filters, after)
+
+    def follow(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        return self._reader.follow(filters, after)
+
+    async def last(self, filter: str = EVERYTHING) -> int:
+        return await self._reader.last(filter)
+
+    async def close(self) -> None:
+        self._reader.close()
+        await self._appender.close()
+
+
+async def open_log(
+    client: Client,
+    *,
+    replicas: int = 1,
+    republish: bool = False,
+    append_timeout_s: float = APPEND_TIMEOUT_S,
+) -> JetStreamLog:
+    """Attach to the log over `client`, and create its stream if nobody has yet.
+
+    `replicas` and `republish` (to `lota.live.>`, at about a fifth of the throughput) are for the
+    creation; a stream that has less than asked for is a `StreamMismatch`, as is one that could
+    lose history. Raises `LogUnavailable` when the server has no JetStream.
+    """
+    await ensure_stream(client, replicas=replicas, republish=republish)
+    appender = Appender(client, STREAM, timeout_s=append_timeout_s)
+    await appender.open()
+    return JetStreamLog(appender, Reader(client, STREAM))

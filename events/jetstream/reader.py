@@ -1,0 +1,139 @@
+"""Reading without gaps and repeats, whatever becomes of the consumer, connection or server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from nats.aio.client import Client
+
+from events.errors import LogError, LogUnavailable
+from events.jetstream.api import last_message
+from events.jetstream.consumer import Consumer, ConsumerLost
+from events.log import Record
+from events.wildcards import refuse_overlap
+
+TICK_S = 0.25
+"""How soon a reader that waits notices a reconnect and the log's end."""
+
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+READ_PATIENCE_S = 30.0
+"""How long a read, which is to end, waits for a server that is away."""
+
+log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads one stream over one connection until `close`."""
+
+    def __init__(self, client: Client, stream: str) -> None:
+        self._client = client
+        self._stream = stream
+        self._closed = False
+
+    def close(self) -> None:
+        """End what is being read and followed."""
+        self._closed = True
+
+    async def last(self, filter: str) -> int:
+        """Return the position of the last message by `filter`, 0 if none, from the leader."""
+        self._check_open()
+        found = await last_message(self._client, self._stream, filter)
+        return found.seq if found else 0
+
+    async def read(self, filters: Sequence[str], after: int) -> AsyncGenerator[list[Record], None]:
+        """Yield what is stored when this begins.
+
+        The end is what the leader says: a consumer may run on a replica that lags behind.
+        """
+        refuse_overlap(filters)
+        end = max(await asyncio.gather(*map(self.last, filters)))
+        if end <= after:
+            return
+        async with aclosing(self._batches(filters, after, READ_PATIENCE_S)) as batches:
+            async for batch in batches:
+                if batch[-1].position >= end:
+                    yield [record for record in batch if record.position <= end]
+                    return
+                yield batch
+        self._check_open()
+
+    async def follow(
+        self, filters: Sequence[str], after: int
+    ) -> AsyncGenerator[list[Record], None]:
+        """Yield what is stored and what comes, until `close`."""
+        refuse_overlap(filters)
+        async with aclosing(self._batches(filters, after, None)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _batches(
+        self, filters: Sequence[str], after: int, patience_s: float | None
+    ) -> AsyncGenerator[list[Record], None]:
+        consumer: Consumer | None = None
+        retry = _Retry(patience_s)
+        try:
+            while not self._closed:
+                try:
+                    if consumer is None:
+                        consumer = Consumer(self._client, self._stream, filters, after)
+                        await consumer.open()
+                    batch = await consumer.take(TICK_S)
+                except (ConsumerLost, LogUnavailable) as error:
+                    if consumer is not None:
+                        await consumer.close()
+                    consumer = None
+                    await self._recover(retry, error)
+                    continue
+                if batch:
+                    _refuse_other_log(batch[0].position, after)
+                    retry.succeeded()
+                    after = batch[-1].position
+                    yield batch
+        finally:
+            if consumer is not None:
+                await consumer.close()
+
+    async def _recover(self, retry: "_Retry", error: LogError) -> None:
+        """Wait before the next try, or raise when there is no use in one."""
+        if self._closed:
+            return
+        self._check_open()
+        log.info("reading %s begins again: %s", self._stream, error.what)
+        await retry.wait(error)
+
+    def _check_open(self) -> None:
+        if self._closed or self._client.is_closed:
+            raise LogUnavailable("the log is closed", hint="connect again")
+
+
+class _Retry:
+    """Longer and longer waits, given up on when `patience_s` have passed without a success."""
+
+    def __init__(self, patience_s: float | None) -> None:
+        self._patience_s = patience_s
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        self._wait_s = FIRST_RETRY_S
+        self._failing_since_s: float | None = None
+
+    async def wait(self, error: LogError) -> None:
+        now_s = asyncio.get_running_loop().time()
+        since_s = self._failing_since_s = self._failing_since_s or now_s
+        if self._patience_s is not None and now_s - since_s >= self._patience_s:
+            raise LogUnavailable(
+                f"nothing could be read for {now_s - since_s:.0f} s ({error.what})",
+                hint="is the server up?",
+            ) from error
+        await asyncio.sleep(self._wait_s)
+        self._wait_s = min(2 * self._wait_s, LONGEST_RETRY_S)
+
+
+def _refuse_other_log(first: int, after: int) -> None:
+    if first <= after:
+        raise LogError(
+            f"asked for what is behind {after}, the log gave {first}",
+            hint="this is another, shorter log: delete what was folded from the old one",
+        )

@@ -1,0 +1,89 @@
+"""The stream that is the log: created by whoever attaches first, checked by everybody else."""
+
+from typing import Any
+
+import msgspec
+from nats.aio.client import Client
+
+from events.errors import StreamMismatch
+from events.jetstream.api import STREAM_NAME_IN_USE, STREAM_NOT_FOUND, Refused, call
+from events.log import EVERYTHING
+
+STREAM = "LOTA"
+LIVE = "lota.live.>"
+
+FIXED: dict[str, Any] = {
+    "subjects": [EVERYTHING],
+    "storage": "file",
+    "retention": "limits",
+    "discard": "new",
+    "max_msgs": -1,
+    "max_bytes": -1,
+    "max_age": 0,
+    "max_msgs_per_subject": -1,
+    "max_consumers": 10_000,
+    "deny_delete": True,
+    "deny_purge": True,
+    "allow_direct": True,
+    "duplicate_window": 120 * 1_000_000_000,
+}
+"""What makes the stream a log: nothing is ever removed. `discard: new` because a limit that
+someone sets later must refuse appends, not delete history. -1 consumers would mean the server's
+default, so the number is spelt out."""
+
+ABSENT = ("allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_schedules", "sealed", "no_ack", "mirror")
+"""Settings that could remove or hide messages; the server leaves them out when they are off."""
+
+
+class _Info(msgspec.Struct):
+    config: dict[str, Any]
+
+
+async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> None:
+    """Create the stream, or check the one that is there.
+
+    More replicas than asked for are welcome and so is a republish that was not asked for. Raises
+    `StreamMismatch` with the fields that differ, `LogUnavailable` when the server does not answer.
+    """
+    wanted = {**FIXED, "num_replicas": replicas}
+    if republish:
+        wanted["republish"] = {"src": EVERYTHING, "dest": LIVE}
+    try:
+        found = await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
+    except Refused as refusal:
+        if refusal.error.err_code != STREAM_NOT_FOUND:
+            raise
+        found = await _create(client, wanted)
+    if differences := _differences(wanted, found.config):
+        raise StreamMismatch(
+            f"stream {STREAM} is configured otherwise: {'; '.join(differences)}",
+            hint="change it with the nats tool, or use another server or account",
+        )
+
+
+async def _create(client: Client, wanted: dict[str, Any]) -> _Info:
+    try:
+        return await call(client, f"STREAM.CREATE.{STREAM}", {"name": STREAM, **wanted}, _Info)
+    except Refused as refusal:
+        if refusal.error.err_code != STREAM_NAME_IN_USE:
+            raise
+        return await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
+
+
+def _differences(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    differing = [
+        f"{name} is {found.get(name)!r}, expected {value!r}"
+        for name, value in wanted.items()
+        if name != "num_replicas" and found.get(name, _unset(value)) != value
+    ]
+    if found.get("num_replicas", 1) < wanted["num_replicas"]:
+        differing.append(
+            f"num_replicas is {found.get('num_replicas')}, expected {wanted['num_replicas']}"
+        )
+    differing += [f"{name} is {found[name]!r}, expected none" for name in ABSENT if found.get(name)]
+    return differing
+
+
+def _unset(value: Any) -> Any:
+    """What a field that the server left out stands for."""
+    return type(value)()
