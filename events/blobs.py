@@ -1,7 +1,7 @@
 """What is too large for an event: bytes kept beside the log, named by their content.
 
-Implementations: `MemoryBlobs` here and `events.jetstream.JetStreamBlobs`. Both are held to
-`tests/contracts/test_blobs.py`.
+Implementations: `events.memory.MemoryBlobs` and `events.jetstream.JetStreamBlobs`. Both are held
+to `tests/contracts/test_blobs.py`.
 """
 
 from typing import Protocol
@@ -23,23 +23,6 @@ class Blobs(Protocol):
         Raises `NotFound` when there are none, `ContentError` when what is stored was damaged.
         """
         ...
-
-
-class MemoryBlobs:
-    """Blobs that live as long as the object."""
-
-    def __init__(self) -> None:
-        self._blobs: dict[str, bytes] = {}
-
-    async def put(self, data: bytes) -> str:
-        key = raw_cid(data)
-        self._blobs[key] = bytes(data)
-        return key
-
-    async def get(self, key: str) -> bytes:
-        if key not in self._blobs:
-            raise missing(key)
-        return verified(key, self._blobs[key])
 
 
 def missing(key: str) -> NotFound:

@@ -1,6 +1,6 @@
-"""The log in memory: the fake that every test without a server, and the simulator, run on.
+"""The log and its blobs in memory: what every test without a server, and the simulator, run on.
 
-Its heart is synchronous and takes the time as an argument, so that a simulator can drive it step
+The log's heart is synchronous and takes the time as an argument, so that a simulator can drive it step
 by step under one seed. It answers as a JetStream stream of one replica does, on purpose also where
 that is awkward: the fence is checked before the id, so the repeat of a fenced append that was
 stored conflicts with itself. A replicated stream answers such a repeat with the first position.
@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
+from events.blobs import missing, verified
+from events.cid import raw_cid
 from events.errors import LogUnavailable, WrongExpectedPosition
 from events.log import EVERYTHING, Expect, Record
 from events.wildcards import matches, refuse_overlap
@@ -175,3 +177,20 @@ def _prefixes(subject: str) -> list[str]:
 
 def _at(record: Record) -> int:
     return record.position
+
+
+class MemoryBlobs:
+    """Blobs that live as long as the object."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    async def put(self, data: bytes) -> str:
+        key = raw_cid(data)
+        self._blobs[key] = bytes(data)
+        return key
+
+    async def get(self, key: str) -> bytes:
+        if key not in self._blobs:
+            raise missing(key)
+        return verified(key, self._blobs[key])
