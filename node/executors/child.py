@@ -101,27 +101,28 @@ class Child:
     def _spawn(
         self, command: Sequence[str], env: dict[str, str], cwd: Path, stdin: int
     ) -> "subprocess.Popen[bytes]":
-        with contextlib.ExitStack() as write_ends:
-            ends: list[int] = []
-            try:
-                for name in _STREAMS:
-                    self._pipes[name], end = os.pipe()
-                    write_ends.callback(os.close, end)
-                    ends.append(end)
-                    os.set_blocking(self._pipes[name], False)
-                return subprocess.Popen(
-                    command,
-                    env=env,
-                    cwd=cwd,
-                    stdin=stdin,
-                    stdout=ends[0],
-                    stderr=ends[1],
-                    start_new_session=True,
-                    umask=0o022,
-                )
-            except BaseException:
-                self._close_pipes()
-                raise
+        write_ends: list[int] = []
+        try:
+            for name in _STREAMS:
+                self._pipes[name], end = os.pipe()
+                write_ends.append(end)
+                os.set_blocking(self._pipes[name], False)
+            return subprocess.Popen(
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=stdin,
+                stdout=write_ends[0],
+                stderr=write_ends[1],
+                start_new_session=True,
+                umask=0o022,
+            )
+        except BaseException:
+            self._close_pipes()
+            raise
+        finally:
+            for end in write_ends:
+                os.close(end)
 
     def _limit(self, limits: Limits) -> None:
         # From outside, right behind exec: a hook in the child would cost the cheap way of

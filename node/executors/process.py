@@ -13,7 +13,7 @@ from pathlib import Path
 from events.errors import ExecutorError
 from node.executors.adoptable import AdoptableRuns
 from node.executors.child import Child
-from node.executors.environment import OUTPUTS, process_environment
+from node.executors.environment import process_environment
 from node.executors.exec_errors import answer
 from node.executors.failures import busy
 from node.executors.port import (
@@ -125,15 +125,21 @@ class ProcessExecutor:
 
     async def _run_short(self, task: Task, folder: Path) -> Outcome:
         null = await self._open()
-        cwd = self._scratch.take(task.inputs)
+        scratch = self._scratch.take()
+        kept = False
         try:
-            code, stdout, stderr = await self._run_child(task, cwd, null)
-            outputs = cwd / OUTPUTS
-            if len(stdout) + len(stderr) <= MEMORY_RESULT_BYTES and _is_empty_folder(outputs):
+            if task.inputs is not None:
+                scratch.link(task.inputs)
+            code, stdout, stderr = await self._run_child(task, scratch.cwd, null)
+            kept = self._scratch.give_back(scratch)
+            small = len(stdout) + len(stderr) <= MEMORY_RESULT_BYTES
+            if small and (kept or _is_empty_folder(scratch.outputs)):
                 return Outcome(code, stdout, stderr)
+            outputs = None if kept else scratch.outputs
             return await asyncio.to_thread(_keep, task, folder, code, stdout, stderr, outputs)
         finally:
-            await self._scratch.give_back(cwd)
+            if not kept:
+                await self._scratch.discard(scratch)
 
     async def _run_child(self, task: Task, cwd: Path, null: int) -> tuple[int, bytes, bytes]:
         try:
@@ -157,10 +163,11 @@ class ProcessExecutor:
 
 
 def _keep(
-    task: Task, folder: Path, code: int, stdout: bytes, stderr: bytes, outputs: Path
+    task: Task, folder: Path, code: int, stdout: bytes, stderr: bytes, outputs: Path | None
 ) -> Outcome:
     """Move a result that is too big for memory to `folder`."""
-    check_outputs(outputs, task.limits.disk_bytes)
+    if outputs is not None:
+        check_outputs(outputs, task.limits.disk_bytes)
     return assemble(folder, code, stdout, stderr, outputs)
 
 

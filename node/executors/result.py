@@ -30,16 +30,20 @@ def finished(folder: Path) -> Outcome | None:
 
 
 def assemble(
-    folder: Path, exit_code: int, stdout: bytes | Path, stderr: bytes | Path, outputs: Path
+    folder: Path, exit_code: int, stdout: bytes | Path, stderr: bytes | Path, outputs: Path | None
 ) -> Outcome:
     """Make `folder/result` from bytes that are written and paths that are moved; return it.
 
+    No `outputs` is an empty folder.
     The paths and `folder` lie on one file system. A repeat goes on where a crash interrupted.
     """
     part = folder / f"{RESULT}.part"
     part.mkdir(parents=True, exist_ok=True)
     for source, name in ((stdout, "stdout"), (stderr, "stderr"), (outputs, OUTPUTS)):
-        if isinstance(source, bytes):
+        if source is None:
+            remove_tree(part / name)
+            (part / name).mkdir()
+        elif isinstance(source, bytes):
             (part / name).write_bytes(source)
         else:
             _move(source, part / name)

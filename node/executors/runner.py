@@ -66,8 +66,9 @@ def prepare(plan: dict[str, Any]) -> None:
     if os.path.exists("work"):
         for at, folders, _ in os.walk("work"):
             for name in folders:
-                with contextlib.suppress(OSError):
-                    os.chmod(os.path.join(at, name), 0o700, follow_symlinks=True)
+                path = os.path.join(at, name)
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
         shutil.rmtree("work")
     for name in ("work", "work/outputs", "work/tmp"):
         os.mkdir(name, 0o700)

@@ -12,19 +12,56 @@ from node.executors.environment import INPUTS, OUTPUTS, SCRATCH
 from node.executors.orphans import kill_inside
 from node.executors.result import remove_tree
 
-_NAMES = {INPUTS, OUTPUTS, SCRATCH}
+_NAMES = (INPUTS, OUTPUTS, SCRATCH)
+_FOLDER_MODE = stat.S_IFDIR | 0o700
+
+
+class Scratch:
+    """One working directory: `cwd` with empty `inputs`, `outputs` and `tmp` in it."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.cwd = cwd
+        self.outputs = cwd / OUTPUTS
+        self._root = str(cwd)
+        self._inputs = str(cwd / INPUTS)
+        self._empty = [str(cwd / name) for name in _NAMES]
+        self._linked = False
+
+    def make(self) -> None:
+        """Create the folders."""
+        for path in (self._root, *self._empty):
+            os.mkdir(path, 0o700)
+
+    def link(self, inputs: Path) -> None:
+        """Let `inputs` lead to where they are staged."""
+        os.rmdir(self._inputs)
+        os.symlink(inputs.absolute(), self._inputs)
+        self._linked = True
+
+    def restore(self) -> bool:
+        """Undo `link`; say whether all is now as `make` left it."""
+        try:
+            if self._linked:
+                os.unlink(self._inputs)
+                os.mkdir(self._inputs, 0o700)
+                self._linked = False
+            if len(os.listdir(self._root)) != len(_NAMES) or not _untouched(self._root):
+                return False
+            return all(_untouched(path) and not os.listdir(path) for path in self._empty)
+        except OSError:
+            return False
 
 
 class ScratchPool:
-    """Hands out directories with empty `inputs`, `outputs` and `tmp` in them.
+    """Hands out working directories below `root`, which belongs to this object alone.
 
-    `root` belongs to this object alone: what a killed process of the node left there, files and
-    still running commands, is swept away by `open`.
+    What a killed process of the node left there, files and commands that still run, is swept away
+    by `open`.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._clean: list[Path] = []
+        self._clean: list[Scratch] = []
         self._made = 0
         self._opening = asyncio.Lock()
         self._opened = False
@@ -38,26 +75,25 @@ class ScratchPool:
                 await asyncio.to_thread(self._sweep)
                 self._opened = True
 
-    def take(self, inputs: Path | None) -> Path:
-        """Return a clean directory, with `inputs` linked to where they are staged."""
-        cwd = self._clean.pop() if self._clean else self._make()
-        if inputs is not None:
-            (cwd / INPUTS).rmdir()
-            (cwd / INPUTS).symlink_to(inputs.absolute())
-        return cwd
-
-    async def give_back(self, cwd: Path) -> None:
-        """Keep the directory for another run when it is as it was, else remove it."""
-        if _restore(cwd):
-            self._clean.append(cwd)
-        else:
-            await asyncio.to_thread(remove_tree, cwd)
-
-    def _make(self) -> Path:
+    def take(self) -> Scratch:
+        """Return a clean directory: one that was given back, or a new one."""
+        if self._clean:
+            return self._clean.pop()
         self._made += 1
-        cwd = self._root / str(self._made)
-        make_working_directory(cwd)
-        return cwd
+        scratch = Scratch(self._root / str(self._made))
+        scratch.make()
+        return scratch
+
+    def give_back(self, scratch: Scratch) -> bool:
+        """Keep a directory that is as it was; False when it must be discarded."""
+        clean = scratch.restore()
+        if clean:
+            self._clean.append(scratch)
+        return clean
+
+    async def discard(self, scratch: Scratch) -> None:
+        """Remove a directory with all that a command left in it."""
+        await asyncio.to_thread(remove_tree, scratch.cwd)
 
     def _sweep(self) -> None:
         kill_inside(self._root)
@@ -65,27 +101,5 @@ class ScratchPool:
         self._root.mkdir(parents=True, mode=0o700)
 
 
-def make_working_directory(cwd: Path) -> None:
-    """Create what a command finds: an empty folder for each of inputs, outputs and tmp."""
-    for path in (cwd, *(cwd / name for name in sorted(_NAMES))):
-        path.mkdir(mode=0o700)
-
-
-def _restore(cwd: Path) -> bool:
-    """Undo the link to the inputs; say whether the rest is as `make_working_directory` made it."""
-    root = str(cwd)
-    try:
-        if os.path.islink(f"{root}/{INPUTS}"):
-            os.unlink(f"{root}/{INPUTS}")
-            os.mkdir(f"{root}/{INPUTS}", 0o700)
-        if set(os.listdir(root)) != _NAMES or not _untouched(root):
-            return False
-        return all(
-            _untouched(f"{root}/{name}") and not os.listdir(f"{root}/{name}") for name in _NAMES
-        )
-    except OSError:
-        return False
-
-
 def _untouched(path: str) -> bool:
-    return os.lstat(path).st_mode == stat.S_IFDIR | 0o700
+    return os.lstat(path).st_mode == _FOLDER_MODE
