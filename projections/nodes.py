@@ -111,7 +111,9 @@ def note_verdicts(nodes: Nodes, job: Job, event: ResultsJudged) -> None:
             _stand(nodes, executions[attempt].node if attempt < len(executions) else "", right=True)
         for rejection in judgement.rejected:
             attempt = rejection.attempt
-            _stand(nodes, executions[attempt].node if attempt < len(executions) else "", right=False)
+            _stand(
+                nodes, executions[attempt].node if attempt < len(executions) else "", right=False
+            )
 
 
 def _stand(nodes: Nodes, name: str, *, right: bool) -> None:

@@ -44,8 +44,11 @@ class Mutable(msgspec.Struct, kw_only=True):
 
 
 class Execution(Mutable):
-    """One node's attempt at one shard. Times are the requester's, from its decisions; `position`
-    is the award's place in the log, to tell whether the node has joined again since."""
+    """One node's attempt at one shard.
+
+    Times are the requester's, from its decisions; `position` is the award's place in the log, to
+    tell whether the node has joined again since.
+    """
 
     node: str
     position: int
@@ -141,8 +144,12 @@ class Story(Mutable):
 
 
 class Job(Mutable):
-    """One job. `seen` and `seal` cover all its events so far; `fence` is the log position of the
-    last decision folded (a matter of this log, never part of an event)."""
+    """One job.
+
+    `seen` and `seal` cover all its events so far; `fence` is the log position of the last decision
+    folded (a matter of this log, never part of an event), and `touched_ms` is when its author, or
+    before any decision the client, wrote it.
+    """
 
     id: str
     spec: JobSpec
@@ -157,6 +164,7 @@ class Job(Mutable):
     first: int = 0
     last_event: str = ""
     last_decision: str = ""
+    touched_ms: int = 0
     shards: list[Shard] = []
     offers: list[OfferState] = []
     deadline_ms: int = 0

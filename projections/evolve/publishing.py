@@ -82,7 +82,9 @@ def publications_revoked(step: Step, event: PublicationsRevoked) -> None:
         if shard is None:
             continue
         if slot is None:
-            step.illegal(f"shard {item.shard} slot {item.slot} revoked", shard.state, "not assigned")
+            step.illegal(
+                f"shard {item.shard} slot {item.slot} revoked", shard.state, "not assigned"
+            )
         elif move_slot(step, item.shard, item.slot, slot, "revoked"):
             slot.reason = item.reason
             step.job.publishing.add(item.shard)
@@ -111,17 +113,23 @@ def results_published(step: Step, event: ResultsPublished) -> None:
         execution = shard.executions[item.attempt]
         if item.claim is not None and execution.state != "accepted":
             if not step.job.spec.fused or item.claim.exit_code != 0 or item.claim.cid != item.cid:
-                step.illegal(f"shard {item.shard} published", shard.state, "it needs a verdict first")
+                step.illegal(
+                    f"shard {item.shard} published", shard.state, "it needs a verdict first"
+                )
                 continue
             if not conclude(step, item.shard, item.attempt, shard, execution, item.claim):
                 continue
         if execution.state != "accepted":
             step.late()
             continue
-        if shard.verdict is None or shard.verdict.claim is None or (
-            shard.verdict.claim.cid != item.cid
+        if (
+            shard.verdict is None
+            or shard.verdict.claim is None
+            or (shard.verdict.claim.cid != item.cid)
         ):
-            step.illegal(f"shard {item.shard} published", shard.state, "it is not what was accepted")
+            step.illegal(
+                f"shard {item.shard} published", shard.state, "it is not what was accepted"
+            )
             continue
         _fill(step, item, shard, slot)
 
@@ -175,6 +183,8 @@ def _claimed(
         return None
     slot = found[0].slots.get(slot_number)
     if slot is None or attempt not in slot.assignees:
-        step.illegal(f"shard {index} slot {slot_number} {item}", found[0].state, "it was not assigned")
+        step.illegal(
+            f"shard {index} slot {slot_number} {item}", found[0].state, "it was not assigned"
+        )
         return None
     return found[0], slot

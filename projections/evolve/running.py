@@ -64,7 +64,9 @@ def results_proposed(step: Step, event: ResultsProposed) -> None:
             conclude(step, item.shard, item.attempt, shard, execution, item.claim)
             continue
         if step.job.spec.deal.replicas > 1 and (item.claim is not None or not item.commitment):
-            step.illegal(f"shard {item.shard} proposed", shard.state, "the deal asks to commit first")
+            step.illegal(
+                f"shard {item.shard} proposed", shard.state, "the deal asks to commit first"
+            )
             continue
         if step.move(item.shard, item.attempt, execution, "proposed"):
             execution.commitment = item.commitment

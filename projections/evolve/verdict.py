@@ -43,7 +43,9 @@ def results_revealed(step: Step, event: ResultsRevealed) -> None:
                 step.job.id, item.shard, item.attempt, step.author, item.claim, item.nonce
             )
             if opened != execution.commitment:
-                step.illegal(f"shard {item.shard} revealed", shard.state, "it is not what was sealed")
+                step.illegal(
+                    f"shard {item.shard} revealed", shard.state, "it is not what was sealed"
+                )
                 continue
         if step.move(item.shard, item.attempt, execution, "revealed"):
             execution.claim = item.claim
@@ -63,7 +65,9 @@ def _judge(step: Step, item: Judgement, shard: Shard, event: ResultsJudged) -> N
     job = step.job
     attempts = [*item.accepted, *(rejection.attempt for rejection in item.rejected)]
     if any(not 0 <= attempt < len(shard.executions) for attempt in attempts):
-        step.illegal(f"shard {item.shard} judged", shard.state, "it names no execution of the shard")
+        step.illegal(
+            f"shard {item.shard} judged", shard.state, "it names no execution of the shard"
+        )
         return
     if item.result == "accepted" and (item.claim is None or not item.accepted):
         step.illegal(f"shard {item.shard} judged", shard.state, "an acceptance names its claim")

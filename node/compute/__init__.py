@@ -1,0 +1,1 @@
+"""A compute node: bids, runs, proposes, reveals and publishes."""

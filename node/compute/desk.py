@@ -1,0 +1,303 @@
+"""What a compute node has on its desk: the fold of its orders, its own facts and its own memory.
+
+Everything is keyed by job, shard and attempt and moves forward only, so orders may come late, twice
+or out of order. Nothing here performs anything; `node.compute.decide` says what is due.
+"""
+
+from typing import Literal
+
+from events.commitment import execution_id
+from events.facts import (
+    BidsDeclined,
+    BidsPlaced,
+    ExecutionsFailed,
+    ExecutionsStarted,
+    Fact,
+    InputsListed,
+    PublishFailed,
+    PublishStarted,
+    ResultsProposed,
+    ResultsPublished,
+    ResultsRevealed,
+)
+from events.items import Claim, Listing
+from events.spec import JobSpec
+from node.orders import Orders, PublishOrder, RunOrder
+from projections.state import Mutable
+
+TaskState = Literal["queued", "running", "finished", "failing", "stopping", "told", "ended"]
+UploadState = Literal["asked", "ready", "working", "done", "failed", "told"]
+Key = tuple[int, int]
+"""(shard, attempt)"""
+ANNOUNCED_MS = 1_000
+"""An execution that runs for longer than this is announced as started."""
+
+
+class Upload(Mutable):
+    """One publication that was asked of this node, and what came of it."""
+
+    slot: int
+    decision: str
+    fence: int
+    lookup: bool = False
+    state: UploadState = "asked"
+    uri: str = ""
+    cid: str = ""
+    size_bytes: int = 0
+    duration_ms: int = 0
+    code: str = ""
+    message: str = ""
+    permanent: bool = False
+
+
+class Task(Mutable):
+    """One execution that was awarded to this node.
+
+    `told` means that its proposal is on the log; `claim` is what it came to, durable before that.
+    """
+
+    shard: int
+    attempt: int
+    state: TaskState = "queued"
+    fused: tuple[int, ...] = ()
+    claim: Claim | None = None
+    started: Literal["", "due", "told"] = ""
+    reveal: Literal["", "due", "told"] = ""
+    uploads: dict[int, Upload] = {}
+    code: str = ""
+    message: str = ""
+
+
+class DeskJob(Mutable):
+    """One job as this node knows it.
+
+    `sending` holds while a fact of it is on its way; `due` names the tasks that owe something, so
+    that nobody has to look through all; `doubt` asks for the job to be read from the log.
+    """
+
+    id: str
+    spec: JobSpec | None = None
+    inputs: tuple[Listing | None, ...] = ()
+    shards: int = 0
+    fence: int = 0
+    offers: dict[int, Literal["due", "told"]] = {}
+    offer_shards: dict[int, int] = {}
+    tasks: dict[Key, Task] = {}
+    due: dict[Key, None] = {}
+    listing: Literal["", "due", "working", "done", "told"] = ""
+    listed: tuple[Listing | None, ...] = ()
+    listing_error: str = ""
+    sending: bool = False
+    closed: bool = False
+    doubt: bool = False
+
+
+class Desk(Mutable):
+    """All open jobs of this node; `open` counts executions not yet told, to bound what is taken."""
+
+    node: str
+    jobs: dict[str, DeskJob] = {}
+
+
+def take(desk: Desk, orders: Orders) -> DeskJob | None:
+    """Fold orders; return the job they touch, None if there is nothing of it here."""
+    job = desk.jobs.get(orders.job)
+    if job is None:
+        if orders.closed:
+            return None
+        job = desk.jobs[orders.job] = DeskJob(id=orders.job)
+    if orders.spec is not None and (job.spec is None or len(job.inputs) == 0):
+        job.spec = orders.spec
+    if orders.spec is not None:
+        job.inputs = orders.inputs
+        job.shards = orders.shards or job.shards
+    job.fence = max(job.fence, orders.fence)
+    if orders.list_inputs and job.listing == "":
+        job.listing = "due"
+    for offer in orders.offers:
+        if offer.offer not in job.offers:
+            job.offers[offer.offer] = "due"
+            job.offer_shards[offer.offer] = offer.shards
+    for run in orders.run:
+        _awarded(job, run)
+    for asked in orders.reveal:
+        task = _task(job, asked.shard, asked.attempt)
+        if task.reveal == "":
+            task.reveal = "due"
+            job.due[asked.shard, asked.attempt] = None
+    for publication in orders.publish:
+        _asked(job, publication, orders.fence)
+    for stop in orders.stop:
+        _stop(job, (stop.shard, stop.attempt))
+    if orders.closed:
+        job.closed = True
+        for key in list(job.tasks):
+            _stop(job, key)
+    if job.spec is None and (job.tasks or job.offers) and not job.closed:
+        job.doubt = True
+    return job
+
+
+def _task(job: DeskJob, shard: int, attempt: int) -> Task:
+    task = job.tasks.get((shard, attempt))
+    if task is None:
+        task = job.tasks[shard, attempt] = Task(shard=shard, attempt=attempt, state="told")
+    return task
+
+
+def _awarded(job: DeskJob, run: RunOrder) -> None:
+    key = (run.shard, run.attempt)
+    if key not in job.tasks:
+        job.tasks[key] = Task(shard=run.shard, attempt=run.attempt, fused=run.publish)
+
+
+def _asked(job: DeskJob, order: PublishOrder, fence: int) -> None:
+    task = _task(job, order.shard, order.attempt)
+    upload = task.uploads.get(order.slot)
+    if upload is None or (upload.decision != order.decision and upload.state in ("told", "asked")):
+        task.uploads[order.slot] = Upload(
+            slot=order.slot, decision=order.decision, fence=fence, lookup=order.lookup
+        )
+        job.due[order.shard, order.attempt] = None
+    elif upload.decision == order.decision and upload.state == "asked":
+        upload.fence = max(upload.fence, fence)
+
+
+def _stop(job: DeskJob, key: Key) -> None:
+    task = job.tasks.get(key)
+    if task is None:
+        job.tasks[key] = Task(shard=key[0], attempt=key[1], state="ended")
+    elif task.state == "running":
+        task.state = "stopping"
+        job.due[key] = None
+    elif task.state in ("queued", "finished", "failing"):
+        task.state = "failing" if job.closed else "ended"
+        task.code, task.message = "cancelled", "stopped before it ran"
+        job.due[key] = None
+    elif task.state == "told":
+        task.state = "ended"
+
+
+def running(task: Task) -> None:
+    """Note that an execution runs."""
+    if task.state == "queued":
+        task.state = "running"
+
+
+def announce(job: DeskJob, task: Task) -> None:
+    """Let an execution that has run for `ANNOUNCED_MS` be announced as started."""
+    if task.started == "" and task.state == "running":
+        task.started = "due"
+        job.due[task.shard, task.attempt] = None
+
+
+def finished(job: DeskJob, task: Task, claim: Claim) -> None:
+    """Note what an execution came to; the caller has made it durable."""
+    job.due[task.shard, task.attempt] = None
+    if task.state in ("queued", "running"):
+        task.state = "finished"
+        task.claim = claim
+        if claim.exit_code == 0:
+            for slot in task.fused:
+                task.uploads[slot] = Upload(slot=slot, decision="", fence=0, state="ready")
+    elif task.state == "stopping":
+        task.state, task.code, task.message = "failing", "cancelled", "stopped"
+
+
+def failed(job: DeskJob, task: Task, code: str, message: str) -> None:
+    """Note that infrastructure failed an execution, or that it was stopped."""
+    job.due[task.shard, task.attempt] = None
+    if task.state in ("queued", "running", "stopping"):
+        task.state, task.code, task.message = "failing", code, message[:200]
+
+
+def acknowledge(job: DeskJob, event: Fact) -> None:
+    """Fold one of the node's own facts once it is on the log."""
+    match event:
+        case BidsPlaced():
+            for bid in event.data.bids:
+                job.offers[bid.offer] = "told"
+        case BidsDeclined():
+            for decline in event.data.declines:
+                job.offers[decline.offer] = "told"
+        case ExecutionsStarted():
+            for ref in event.data.executions:
+                job.tasks[ref.shard, ref.attempt].started = "told"
+        case ExecutionsFailed():
+            for failure in event.data.failures:
+                job.tasks[failure.shard, failure.attempt].state = "ended"
+        case ResultsProposed():
+            for proposal in event.data.proposals:
+                task = job.tasks[proposal.shard, proposal.attempt]
+                task.state = "told" if task.state == "finished" else task.state
+        case ResultsRevealed():
+            for reveal in event.data.reveals:
+                job.tasks[reveal.shard, reveal.attempt].reveal = "told"
+        case PublishStarted():
+            for start in event.data.starts:
+                upload = job.tasks[start.shard, start.attempt].uploads[start.slot]
+                if upload.state == "asked" and upload.decision == start.assignment:
+                    upload.state = "ready"
+        case ResultsPublished():
+            for publication in event.data.publications:
+                task = job.tasks[publication.shard, publication.attempt]
+                task.state = "told" if task.state == "finished" else task.state
+                _told(task, publication.slot, "done")
+        case PublishFailed():
+            for problem in event.data.failures:
+                _told(job.tasks[problem.shard, problem.attempt], problem.slot, "failed")
+        case InputsListed():
+            job.listing = "told"
+        case _:
+            pass
+    for key in [key for key in job.due if not _owes(job.tasks[key])]:
+        del job.due[key]
+
+
+def _owes(task: Task) -> bool:
+    """Whether a task still needs a fact to be told or an effect to be performed."""
+    return (
+        task.state in ("finished", "failing", "stopping")
+        or task.reveal == "due"
+        or (task.started == "due" and task.state == "running")
+        or any(upload.state != "told" for upload in task.uploads.values())
+    )
+
+
+def _told(task: Task, slot: int, state: UploadState) -> None:
+    upload = task.uploads.get(slot)
+    if upload is not None and upload.state == state:
+        upload.state = "told"
+
+
+def disposable(job: DeskJob) -> bool:
+    """Whether a closed job asks nothing more of this node."""
+    return (
+        job.closed
+        and not job.sending
+        and all(
+            task.state in ("told", "ended")
+            and all(upload.state != "working" for upload in task.uploads.values())
+            for task in job.tasks.values()
+        )
+    )
+
+
+def held(desk: Desk) -> list[str]:
+    """Return the ids of all executions that are awarded and not yet proposed."""
+    return [
+        execution_id(job.id, task.shard, task.attempt)
+        for job in desk.jobs.values()
+        for task in job.tasks.values()
+        if task.state in ("queued", "running", "finished")
+    ]
+
+
+def taken(desk: Desk) -> int:
+    """Return how many executions the node has still to bring to an end."""
+    return sum(
+        1
+        for job in desk.jobs.values()
+        for task in job.tasks.values()
+        if task.state in ("queued", "running")
+    )

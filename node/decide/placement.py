@@ -1,0 +1,281 @@
+"""Decide the plan, who is asked, and who gets which shard."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from events.decisions import (
+    JobPlanned,
+    JobPlannedData,
+    ShardsAwarded,
+    ShardsAwardedData,
+    ShardsOffered,
+    ShardsOfferedData,
+)
+from events.errors import InvalidSpec
+from events.items import Award, Bid, Offer, Range
+from events.sharding import shard_count
+from node.decide.view import View, append, attempts_left
+from node.effects import Append, WakeAt
+from projections.nodes import Node, refusal, weight
+from projections.ring import score, top
+from projections.state import BUSY, COMMITTED, Job, OfferState, Shard
+
+
+def plan(view: View) -> Append | str:
+    """Cut the job into shards and make the first offers; a string says why it cannot be."""
+    job, policy = view.job, view.policy
+    counts = [listing.count if listing is not None else 0 for listing in job.inputs]
+    try:
+        shards = shard_count(job.spec, counts)
+    except InvalidSpec as error:
+        return str(error)
+    able = eligible(view)
+    offers: list[Offer] = []
+    groups = min(shards, policy.groups_max)
+    wanted = asked(view, job.spec.deal.replicas)
+    if len(able) >= job.spec.deal.replicas:
+        for group in range(groups):
+            start, stop = group * shards // groups, (group + 1) * shards // groups
+            names = top(_weights(view, able), f"{job.id}/{start}", wanted)
+            offers.append(Offer(((start, stop),), tuple(names)))
+    return append(
+        view,
+        JobPlanned,
+        JobPlannedData,
+        shards=shards,
+        deadline_ms=view.now_ms + job.spec.deadline_ms,
+        members=view.nodes.seen,
+        offers=tuple(offers),
+        bids_until_ms=view.now_ms + policy.bids_ms if offers else 0,
+    )
+
+
+def eligible(view: View) -> list[Node]:
+    """Return the nodes that can run a shard of the job."""
+    spec = view.job.spec
+    return [node for node in view.nodes.members.values() if not refusal(node, spec, view.now_ms)]
+
+
+def asked(view: View, needed: int) -> int:
+    """Return how many nodes an offer goes to."""
+    return max(needed * view.policy.over_ask, view.job.spec.deal.min_bids)
+
+
+def _weights(view: View, nodes: Iterable[Node]) -> list[tuple[str, float]]:
+    return [(node.name, weight(node, view.job.spec)) for node in nodes]
+
+
+class _Bidder(NamedTuple):
+    """A standing bid for a shard: the node's rank by the ring, its bid, and its past here."""
+
+    node: str
+    rank: int
+    bid: Bid
+    tried: bool
+
+
+def place(view: View) -> Append | WakeAt | None:
+    """Award shards to standing bids, or make further offers where no bid is left."""
+    job = view.job
+    if not job.placing:
+        return None
+    waiting = sorted(job.placing)
+    awards, until_ms = _awards(view, waiting)
+    if awards:
+        fused = job.spec.fused and not any(
+            publisher.driver in view.policy.paid for publisher in job.spec.publishers
+        )
+        slots = tuple(range(job.spec.slots_needed)) if fused else ()
+        return append(
+            view,
+            ShardsAwarded,
+            ShardsAwardedData,
+            awards=tuple(awards),
+            until_ms=until_ms,
+            publish=slots,
+            publish_until_ms=until_ms + view.policy.publish_ms if slots else 0,
+        )
+    return _offers(view, waiting)
+
+
+def _missing(job: Job, shard: Shard) -> int:
+    held = sum(1 for e in shard.executions if e.state in BUSY or e.state in COMMITTED)
+    return job.spec.deal.replicas - held
+
+
+def _awards(view: View, waiting: list[int]) -> tuple[list[Award], int]:
+    job, policy = view.job, view.policy
+    load = dict(job.load)
+    room = _room(job, load)
+    awards: list[Award] = []
+    queue_turns = 0
+    for index in waiting:
+        if not room or len(awards) >= policy.round_items_max:
+            break
+        shard = job.shards[index]
+        needed = _missing(job, shard)
+        if needed <= 0 or not attempts_left(view, shard):
+            continue
+        bidders = _bidders(view, shard)
+        if not _enough(view, shard, bidders, needed):
+            continue
+        free = [bidder for bidder in bidders if load.get(bidder.node, 0) < bidder.bid.free]
+        if len(free) < needed:
+            continue
+        free.sort(key=lambda b: (b.tried, load.get(b.node, 0) / max(1, b.bid.width), b.rank))
+        for number, bidder in enumerate(free[:needed]):
+            awards.append(Award(index, len(shard.executions) + number, bidder.node))
+            load[bidder.node] = load.get(bidder.node, 0) + 1
+            queue_turns = max(queue_turns, bidder.bid.free // max(1, bidder.bid.width))
+            if load[bidder.node] >= room.get(bidder.node, 0):
+                room.pop(bidder.node, None)
+    turns = 1 + queue_turns
+    return awards, view.now_ms + policy.run_grace_ms + job.spec.timeout_ms * turns
+
+
+def _room(job: Job, load: dict[str, int]) -> dict[str, int]:
+    """Return the nodes that still take executions of this job, with how many at one time."""
+    room: dict[str, int] = {}
+    for offer in job.offers:
+        for node, bid in offer.bids.items():
+            if load.get(node, 0) < bid.free:
+                room[node] = max(room.get(node, 0), bid.free)
+    return room
+
+
+def _bidders(view: View, shard: Shard) -> list[_Bidder]:
+    """Return the standing bids for a shard, one a node, without nodes that hold it already."""
+    holding = {e.node for e in shard.executions if e.state in BUSY or e.state in COMMITTED}
+    tried = {e.node for e in shard.executions} - holding
+    found: dict[str, _Bidder] = {}
+    members = view.nodes.members
+    for number in reversed(shard.offers):
+        offer = view.job.offers[number]
+        for node, bid in offer.bids.items():
+            if node in holding or node in found:
+                continue
+            member = members.get(node)
+            if member is None or member.state != "live":
+                continue
+            found[node] = _Bidder(node, offer.nodes.index(node), bid, node in tried)
+    return list(found.values())
+
+
+def _ripe(offer: OfferState, now_ms: int) -> bool:
+    return offer.answered or now_ms >= offer.until_ms
+
+
+def _enough(view: View, shard: Shard, bidders: list[_Bidder], needed: int) -> bool:
+    """Whether to award now: bids enough, and all who were asked have answered or had the time."""
+    if len(bidders) < needed:
+        return False
+    if shard.executions:
+        return any(not bidder.tried for bidder in bidders) or _asked_all(view, shard)
+    offers = view.job.offers
+    if not all(_ripe(offers[number], view.now_ms) for number in shard.offers):
+        return False
+    return len(bidders) >= view.job.spec.deal.min_bids
+
+
+def _asked_all(view: View, shard: Shard) -> bool:
+    """Whether every node that can run the shard has been asked for it."""
+    offers = view.job.offers
+    names = {node for number in shard.offers for node in offers[number].nodes}
+    return all(node.name in names for node in eligible(view))
+
+
+def _offers(view: View, waiting: list[int]) -> Append | WakeAt | None:
+    """Make offers for shards whose bids are used up, grouped by what they were offered before."""
+    job, policy = view.job, view.policy
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
+    wake_ms = 0
+    for index in waiting:
+        shard = job.shards[index]
+        if not attempts_left(view, shard):
+            continue
+        open_offers = [n for n in shard.offers if not _ripe(job.offers[n], view.now_ms)]
+        if open_offers:
+            wake_ms = _sooner(wake_ms, min(job.offers[n].until_ms for n in open_offers))
+            continue
+        bidders = _bidders(view, shard)
+        if len(bidders) >= max(_missing(job, shard), job.spec.deal.min_bids) and _enough(
+            view, shard, bidders, _missing(job, shard)
+        ):
+            continue
+        holding = tuple(
+            sorted(e.node for e in shard.executions if e.state in BUSY or e.state in COMMITTED)
+        )
+        groups.setdefault((tuple(shard.offers), holding), []).append(index)
+    able = eligible(view)
+    offers: list[Offer] = []
+    for (numbers, holding), indexes in groups.items():
+        if len(offers) >= policy.round_items_max:
+            break
+        offer, later_ms = _next_offer(view, able, numbers, holding, indexes)
+        if offer is not None:
+            offers.append(offer)
+        wake_ms = _sooner(wake_ms, later_ms)
+    if offers:
+        return append(
+            view,
+            ShardsOffered,
+            ShardsOfferedData,
+            members=view.nodes.seen,
+            offers=tuple(offers),
+            bids_until_ms=view.now_ms + policy.bids_ms,
+        )
+    return WakeAt(job.id, wake_ms) if wake_ms else None
+
+
+def _next_offer(
+    view: View,
+    able: list[Node],
+    numbers: tuple[int, ...],
+    holding: tuple[str, ...],
+    indexes: list[int],
+) -> tuple[Offer | None, int]:
+    """Return the next k by fewest askings and best score; after everyone was asked, with a pause.
+
+    The second value is when to look again, 0 for only when something changes.
+    """
+    job, policy = view.job, view.policy
+    candidates = [node for node in able if node.name not in holding]
+    needed = min(_missing(job, job.shards[index]) for index in indexes)
+    if len(candidates) < max(1, needed):
+        return None, 0
+    times: dict[str, int] = {}
+    for number in numbers:
+        for name in job.offers[number].nodes:
+            times[name] = times.get(name, 0) + 1
+    rounds = min(times.get(node.name, 0) for node in candidates)
+    if rounds and numbers:
+        pause_ms = min(policy.offer_backoff_ms << min(rounds - 1, 16), policy.offer_backoff_ms_max)
+        due_ms = max(job.offers[number].made_ms for number in numbers) + pause_ms
+        if view.now_ms < due_ms:
+            return None, due_ms
+    key = f"{job.id}/{indexes[0]}"
+    spec = job.spec
+    ranked = sorted(
+        candidates,
+        key=lambda node: (
+            times.get(node.name, 0),
+            -score(node.name, key, weight(node, spec)),
+            node.name,
+        ),
+    )
+    names = tuple(node.name for node in ranked[: asked(view, needed)])
+    return Offer(_ranges(indexes), names), 0
+
+
+def _ranges(indexes: list[int]) -> tuple[Range, ...]:
+    ranges: list[Range] = []
+    for index in indexes:
+        if ranges and ranges[-1][1] == index:
+            ranges[-1] = (ranges[-1][0], index + 1)
+        else:
+            ranges.append((index, index + 1))
+    return tuple(ranges)
+
+
+def _sooner(a_ms: int, b_ms: int) -> int:
+    return min(a_ms, b_ms) if a_ms and b_ms else a_ms or b_ms

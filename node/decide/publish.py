@@ -1,0 +1,185 @@
+"""Decide who publishes, who takes over, and when publishing has failed for good.
+
+A free slot is simply given to the next execution that agreed. A paid one is taken back first, and
+the log then says whether anyone had begun to pay: if not, it is given anew; if so, only the
+service knows, and after some asking a person must look.
+"""
+
+from events.decisions import (
+    PublicationsAssigned,
+    PublicationsAssignedData,
+    PublicationsRevoked,
+    PublicationsRevokedData,
+    ShardsFailed,
+    ShardsFailedData,
+)
+from events.items import Assignment, Revocation, ShardFailure, SlotAssignment
+from node.decide.view import View, append
+from node.effects import Append, WakeAt
+from projections.state import Shard, Slot
+
+
+def first_assignments(
+    view: View, shard: Shard, accepted: tuple[int, ...]
+) -> tuple[SlotAssignment, ...]:
+    """Return the assignments that go out with the verdict itself."""
+    assignments: list[SlotAssignment] = []
+    for number in range(view.job.spec.slots_needed):
+        attempt = _next_publisher(view, shard, number, list(accepted), None)
+        if attempt is not None:
+            assignments.append(SlotAssignment(number, attempt))
+    return tuple(assignments)
+
+
+def publish(view: View) -> Append | WakeAt | None:
+    """Assign, take over, revoke or give up, whatever the slots ask for."""
+    job = view.job
+    if not job.publishing:
+        return None
+    assignments: list[Assignment] = []
+    revoked: list[Revocation] = []
+    failures: list[ShardFailure] = []
+    wake_ms = 0
+    for index in sorted(job.publishing):
+        shard = job.shards[index]
+        dead = 0
+        active = 0
+        for number in range(len(job.spec.publishers)):
+            slot = shard.slots.get(number)
+            if slot is not None and _hopeless(view, shard, slot):
+                dead += 1
+                continue
+            if active >= job.spec.slots_needed:
+                continue
+            active += 1
+            step = _next_step(view, index, number, shard, slot)
+            if isinstance(step, Assignment):
+                assignments.append(step)
+            elif isinstance(step, Revocation):
+                revoked.append(step)
+            elif step:
+                wake_ms = min(wake_ms, step) if wake_ms else step
+        if len(job.spec.publishers) - dead < job.spec.slots_needed:
+            failures.append(ShardFailure(index, "publishing", _reasons(view, shard)))
+        if len(assignments) + len(revoked) + len(failures) >= view.policy.verdicts_max:
+            break
+    if failures:
+        return append(view, ShardsFailed, ShardsFailedData, shards=tuple(failures))
+    if revoked:
+        return append(view, PublicationsRevoked, PublicationsRevokedData, revoked=tuple(revoked))
+    if assignments:
+        until_ms = view.now_ms + view.policy.publish_ms
+        return append(
+            view,
+            PublicationsAssigned,
+            PublicationsAssignedData,
+            assignments=tuple(assignments),
+            until_ms=until_ms,
+        )
+    return WakeAt(job.id, wake_ms) if wake_ms else None
+
+
+def _hopeless(view: View, shard: Shard, slot: Slot) -> bool:
+    """Whether this publisher has failed for good for this shard."""
+    if slot.state == "published":
+        return False
+    if slot.state == "doubtful":
+        return slot.lookups >= view.policy.lookups_max
+    if slot.state != "retry":
+        return False
+    accepted = {a for a, e in enumerate(shard.executions) if e.state == "accepted"}
+    return slot.tries >= view.policy.publish_tries_max or accepted <= set(slot.given_up)
+
+
+def _next_step(
+    view: View, index: int, number: int, shard: Shard, slot: Slot | None
+) -> Assignment | Revocation | int:
+    """Return what the slot needs now, or the time to look again (0: when something changes)."""
+    accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
+    if slot is None or slot.state == "idle" or slot.state == "revoked":
+        attempt = _next_publisher(view, shard, number, accepted, slot)
+        return Assignment(index, number, attempt) if attempt is not None else 0
+    if slot.state == "published":
+        return 0
+    if slot.state == "retry":
+        due_ms = slot.assigned_ms + _pause_ms(view, slot.tries)
+        attempt = _next_publisher(view, shard, number, accepted, slot)
+        if attempt is None:
+            return 0
+        if view.now_ms < due_ms and attempt in slot.assignees:
+            return due_ms
+        return Assignment(index, number, attempt)
+    if slot.state == "doubtful":
+        due_ms = slot.assigned_ms + _pause_ms(view, 1 + slot.lookups)
+        attempt = _next_publisher(view, shard, number, accepted, slot)
+        if attempt is None:
+            return 0
+        return Assignment(index, number, attempt, lookup=True) if view.now_ms >= due_ms else due_ms
+    return _take_over(view, index, number, shard, slot)
+
+
+def _take_over(
+    view: View, index: int, number: int, shard: Shard, slot: Slot
+) -> Assignment | Revocation | int:
+    """Look after a slot that somebody has in hand: assigned, started or looking."""
+    node = view.nodes.members.get(shard.executions[slot.attempt].node)
+    gone = node is None or node.state in ("left", "lost")
+    if view.now_ms < slot.until_ms and not gone:
+        return slot.until_ms
+    if slot.state == "looking":
+        accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
+        attempt = _next_publisher(view, shard, number, accepted, slot)
+        if attempt is None or slot.lookups >= view.policy.lookups_max:
+            return 0
+        return Assignment(index, number, attempt, lookup=True)
+    if view.job.spec.publishers[number].driver in view.policy.paid:
+        why = "its node is gone" if gone else "not published in time"
+        return Revocation(index, number, slot.attempt, why)
+    accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
+    attempt = _next_publisher(view, shard, number, accepted, slot)
+    return Assignment(index, number, attempt) if attempt is not None else 0
+
+
+def _next_publisher(
+    view: View, shard: Shard, number: int, accepted: list[int], slot: Slot | None
+) -> int | None:
+    """Return the accepted execution whose node should publish next, None if none can now.
+
+    One that has not tried comes first, then the one after the last.
+    """
+    publisher = view.job.spec.publishers[number]
+    able: list[int] = []
+    for attempt in accepted:
+        node = view.nodes.members.get(shard.executions[attempt].node)
+        if node is None or node.state in ("left", "lost"):
+            continue
+        can = node.capabilities
+        if publisher.driver not in can.publishers:
+            continue
+        if publisher.credential and publisher.credential not in can.credentials:
+            continue
+        able.append(attempt)
+    if slot is None:
+        return able[0] if able else None
+    able = [attempt for attempt in able if attempt not in slot.given_up]
+    if not able:
+        return None
+    return min(
+        able, key=lambda attempt: (attempt in slot.assignees, attempt <= slot.attempt, attempt)
+    )
+
+
+def _pause_ms(view: View, tries: int) -> int:
+    pause_ms = view.policy.publish_backoff_ms << min(max(tries - 1, 0), 16)
+    return min(pause_ms, view.policy.publish_backoff_ms_max)
+
+
+def _reasons(view: View, shard: Shard) -> str:
+    parts: list[str] = []
+    for number, slot in sorted(shard.slots.items()):
+        if slot.state == "published":
+            continue
+        driver = view.job.spec.publishers[number].driver
+        doubt = " and nobody can tell whether it was paid: a person must look"
+        parts.append(f"{driver}: {slot.reason}{doubt if slot.state == 'doubtful' else ''}")
+    return "; ".join(parts) or "no node can publish it"

@@ -1,0 +1,49 @@
+"""What a decision about one job looks at, and how it is written down."""
+
+from typing import Any, NamedTuple
+
+from events.codec import AnyEvent
+from node.effects import Append
+from node.policy import Policy
+from projections.nodes import Nodes
+from projections.state import Job, Shard
+
+
+class View(NamedTuple):
+    """One job and the nodes, as folded; the time; the rules. `patrol` also looks for what did not
+    happen: deadlines, lost nodes, answers that are owed."""
+
+    job: Job
+    nodes: Nodes
+    now_ms: int
+    policy: Policy
+    patrol: bool = False
+
+
+def append(
+    view: View,
+    kind: type[AnyEvent],
+    data: Any,
+    *,
+    blobs: tuple[bytes, ...] = (),
+    **fields: Any,
+) -> Append:
+    """Return the effect that appends a decision under the job's fence.
+
+    `data` is the type of the event's data; `fields` are the decision's own, without what every
+    decision records.
+    """
+    job = view.job
+    return Append(
+        job=job.id,
+        kind=kind,
+        data=data(seen=job.seen, seal=job.seal.hex(), policy=view.policy.version, **fields),
+        cause=job.last_event,
+        fence=job.fence,
+        blobs=blobs,
+    )
+
+
+def attempts_left(view: View, shard: Shard) -> bool:
+    """Whether the shard may have one more execution."""
+    return len(shard.executions) < view.job.spec.deal.replicas + view.policy.retries_max

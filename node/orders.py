@@ -1,0 +1,262 @@
+"""Orders: what a node owes a job, as the fold of the job says.
+
+They go to `lota.cmd.<node>` as core NATS messages. They are no events: all of it stands in the
+log, so a lost message loses nothing. A requester sends what a decision it has folded adds
+(`fresh`), and repeats all that a node still owes (`owed`) while the answer is missing. A node that
+starts, reconnects or doubts folds the job itself and comes to the same orders by the same function.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from events.decisions import (
+    ExecutionsLost,
+    JobCancelled,
+    JobClosed,
+    JobCompleted,
+    JobFailed,
+    JobPlanned,
+    PublicationsAssigned,
+    PublicationsAssignedData,
+    PublicationsRevoked,
+    ResultsJudged,
+    RevealsRequested,
+    ShardsAwarded,
+    ShardsFailed,
+    ShardsOffered,
+)
+from events.items import Listing
+from events.spec import JobSpec
+from projections.entry import Entry
+from projections.state import BUSY, TERMINAL, Execution, Job, Shard, Slot
+
+ITEMS_MAX = 1_000
+
+
+class _Wire(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The base of what goes over the wire."""
+
+
+class OfferOrder(_Wire, frozen=True):
+    """Bid for this offer of so many shards, or decline."""
+
+    offer: int
+    shards: int
+
+
+class RunOrder(_Wire, frozen=True):
+    """Run this execution; with `publish`, also publish its clean result to these slots."""
+
+    shard: int
+    attempt: int
+    publish: tuple[int, ...] = ()
+
+
+class ExecutionOrder(_Wire, frozen=True):
+    """Reveal, or stop, this execution."""
+
+    shard: int
+    attempt: int
+
+
+class PublishOrder(_Wire, frozen=True):
+    """Publish this execution's result to this slot by the named decision."""
+
+    shard: int
+    slot: int
+    attempt: int
+    decision: str
+    lookup: bool = False
+
+
+class Orders(_Wire, frozen=True):
+    """All that one message tells a node about one job.
+
+    `fence` is the log position of the last decision folded. The spec and what belongs to it are
+    there whenever the node may not know the job yet. `closed` says that the job needs nothing of
+    this node any more.
+    """
+
+    job: str
+    fence: int
+    decision: str
+    spec: JobSpec | None = None
+    inputs: tuple[Listing | None, ...] = ()
+    shards: int = 0
+    list_inputs: bool = False
+    offers: tuple[OfferOrder, ...] = ()
+    run: tuple[RunOrder, ...] = ()
+    reveal: tuple[ExecutionOrder, ...] = ()
+    publish: tuple[PublishOrder, ...] = ()
+    stop: tuple[ExecutionOrder, ...] = ()
+    closed: bool = False
+
+    def with_job(self, job: Job) -> "Orders":
+        """Return the orders with all that a node needs to know of the job."""
+        return msgspec.structs.replace(
+            self, spec=job.spec, inputs=tuple(job.inputs), shards=len(job.shards)
+        )
+
+
+class _Draft:
+    """Orders being gathered, per node."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.parts: dict[str, dict[str, list[_Wire]]] = {}
+
+    def add(self, node: str, part: str, item: _Wire) -> None:
+        self.parts.setdefault(node, {}).setdefault(part, []).append(item)
+
+    def orders(self, *, introduce: bool, closed: bool = False) -> dict[str, Orders]:
+        """Return the orders of each node that has any."""
+        result: dict[str, Orders] = {}
+        for node, parts in self.parts.items():
+            orders = Orders(
+                job=self.job.id,
+                fence=self.job.fence,
+                decision=self.job.last_decision,
+                closed=closed,
+                **{name: tuple(items) for name, items in parts.items()},  # type: ignore[arg-type]
+            )
+            result[node] = orders.with_job(self.job) if introduce else orders
+        return result
+
+
+def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
+    """Return, per node, what the decision that was just folded asks of it."""
+    event = entry.event
+    draft = _Draft(job)
+    match event:
+        case JobPlanned() | ShardsOffered():
+            first = len(job.offers) - len(event.data.offers)
+            for number in range(first, len(job.offers)):
+                for node in job.offers[number].nodes:
+                    draft.add(node, "offers", _offer(job, number))
+            return draft.orders(introduce=True)
+        case ShardsAwarded():
+            for award in event.data.awards:
+                execution = _execution(job, award.shard, award.attempt)
+                if execution is not None and execution.node == award.node:
+                    order = RunOrder(award.shard, award.attempt, event.data.publish)
+                    draft.add(award.node, "run", order)
+            return draft.orders(introduce=False)
+        case ExecutionsLost():
+            _each(draft, ((item.shard, item.attempt) for item in event.data.lost), "stop")
+        case RevealsRequested():
+            _each(draft, ((item.shard, item.attempt) for item in event.data.executions), "reveal")
+        case ResultsJudged():
+            for judgement in event.data.judgements:
+                _assigned(draft, judgement.shard, {item.slot for item in judgement.publish})
+        case PublicationsAssigned() | PublicationsRevoked():
+            data = event.data
+            items = data.assignments if isinstance(data, PublicationsAssignedData) else data.revoked
+            for item in items:
+                _assigned(draft, item.shard, {item.slot})
+        case ShardsFailed():
+            for failure in event.data.shards:
+                _stop_shard(draft, failure.shard)
+        case JobCompleted() | JobFailed() | JobCancelled() | JobClosed():
+            return _released(job)
+        case _:
+            pass
+    return draft.orders(introduce=False)
+
+
+def owed(job: Job) -> dict[str, Orders]:
+    """Return, per node, everything that it owes the job now."""
+    if job.state in TERMINAL:
+        return _released(job)
+    draft = _Draft(job)
+    for number, offer in enumerate(job.offers):
+        if any(_wants(job, start, stop) for start, stop in offer.shards):
+            for node in offer.nodes:
+                if node not in offer.bids and node not in offer.declines:
+                    draft.add(node, "offers", _offer(job, number))
+    for index, shard in enumerate(job.shards):
+        for attempt, execution in enumerate(shard.executions):
+            if execution.state in BUSY:
+                draft.add(execution.node, "run", RunOrder(index, attempt, _fused(shard, attempt)))
+            elif execution.asked and execution.state == "proposed":
+                draft.add(execution.node, "reveal", ExecutionOrder(index, attempt))
+            elif execution.state in ("lost", "cancelled") and not execution.ended:
+                draft.add(execution.node, "stop", ExecutionOrder(index, attempt))
+        if shard.state == "publishing":
+            _assigned(draft, index, set(shard.slots))
+    return {node: _bounded(orders) for node, orders in draft.orders(introduce=True).items()}
+
+
+def _bounded(orders: Orders) -> Orders:
+    """Cut orders to what fits one message; the rest is owed again next time."""
+    return msgspec.structs.replace(
+        orders,
+        run=orders.run[:ITEMS_MAX],
+        reveal=orders.reveal[:ITEMS_MAX],
+        publish=orders.publish[:ITEMS_MAX],
+        stop=orders.stop[:ITEMS_MAX],
+    )
+
+
+def _released(job: Job) -> dict[str, Orders]:
+    """Tell everyone who bid or ran that the job is over; whatever they still run is to stop."""
+    nodes = {execution.node for shard in job.shards for execution in shard.executions}
+    for offer in job.offers:
+        nodes.update(offer.bids)
+    orders = Orders(job=job.id, fence=job.fence, decision=job.last_decision, closed=True)
+    return {node: orders for node in sorted(nodes)}
+
+
+def _wants(job: Job, start: int, stop: int) -> bool:
+    return any(index in job.placing for index in range(start, stop))
+
+
+def _offer(job: Job, number: int) -> OfferOrder:
+    return OfferOrder(number, sum(stop - start for start, stop in job.offers[number].shards))
+
+
+def _execution(job: Job, index: int, attempt: int) -> Execution | None:
+    if not 0 <= index < len(job.shards):
+        return None
+    executions = job.shards[index].executions
+    return executions[attempt] if 0 <= attempt < len(executions) else None
+
+
+def _each(draft: _Draft, names: Iterable[tuple[int, int]], part: str) -> None:
+    for index, attempt in names:
+        execution = _execution(draft.job, index, attempt)
+        if execution is not None:
+            draft.add(execution.node, part, ExecutionOrder(index, attempt))
+
+
+def _stop_shard(draft: _Draft, index: int) -> None:
+    if 0 <= index < len(draft.job.shards):
+        for attempt, execution in enumerate(draft.job.shards[index].executions):
+            if execution.state == "cancelled":
+                draft.add(execution.node, "stop", ExecutionOrder(index, attempt))
+
+
+def _assigned(draft: _Draft, index: int, slots: set[int]) -> None:
+    if not 0 <= index < len(draft.job.shards):
+        return
+    shard = draft.job.shards[index]
+    for number in sorted(slots):
+        slot = shard.slots.get(number)
+        if slot is not None and slot.state in ("assigned", "started", "looking"):
+            node = shard.executions[slot.attempt].node
+            draft.add(node, "publish", _publication(index, number, slot))
+
+
+def _publication(index: int, number: int, slot: Slot) -> PublishOrder:
+    """A slot that was begun is only looked up: who has begun to pay must not do it again."""
+    lookup = slot.state in ("looking", "started")
+    return PublishOrder(index, number, slot.attempt, slot.decision, lookup)
+
+
+def _fused(shard: Shard, attempt: int) -> tuple[int, ...]:
+    """Return the slots that a fused award gave to an execution still under way."""
+    return tuple(
+        number
+        for number, slot in sorted(shard.slots.items())
+        if slot.state == "assigned" and slot.attempt == attempt
+    )
