@@ -1,9 +1,9 @@
 """The log and its blobs in memory: what every test without a server, and the simulator, run on.
 
-The log's heart is synchronous and takes the time as an argument, so that a simulator can drive it step
-by step under one seed. It answers as a JetStream stream of one replica does, on purpose also where
-that is awkward: the fence is checked before the id, so the repeat of a fenced append that was
-stored conflicts with itself. A replicated stream answers such a repeat with the first position.
+The log's heart is synchronous and takes the time as an argument, so that a simulator can drive it
+step by step under one seed. It answers as a JetStream stream of one replica does, on purpose also
+where that is awkward: the fence is checked before the id, so the repeat of a fenced append that
+was stored conflicts with itself. A replicated stream answers such a repeat with the first position.
 Writers must cope with both, so `append_now` shows the harder one and `append` the other.
 """
 

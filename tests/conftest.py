@@ -1,0 +1,15 @@
+"""Fixtures for all: one nats-server per test session."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from node.server import EmbeddedServer
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Return the address of a server that all tests share: each uses jobs of its own."""
+    async with EmbeddedServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server.url

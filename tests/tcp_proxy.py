@@ -1,0 +1,77 @@
+"""A TCP proxy between a client and a server that can lose bytes one way and cut connections."""
+
+import asyncio
+from contextlib import suppress
+from typing import Self
+
+HOST = "127.0.0.1"
+CHUNK_BYTES = 64 * 1024
+
+
+class TcpProxy:
+    """Forwards to the port `upstream` of this host.
+
+    While `lose_answers` is set, what the server sends is thrown away; `lost` is set when that
+    first happened. While `refuse` is set, new connections are closed at once.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        self.port = 0
+        self.lose_answers = False
+        self.refuse = False
+        self.lost = asyncio.Event()
+        self._upstream = upstream
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """The address for NATS clients."""
+        return f"nats://{HOST}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        """Abort every connection, as a pulled cable and a reset would."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuse:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection(HOST, self._upstream)
+        except OSError:
+            writer.transport.abort()
+            return
+        both = {writer, far_writer}
+        self._writers |= both
+        try:
+            await asyncio.gather(
+                self._forward(reader, far_writer, answers=False),
+                self._forward(far_reader, writer, answers=True),
+            )
+        finally:
+            self._writers -= both
+
+    async def _forward(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool
+    ) -> None:
+        with suppress(OSError):
+            while chunk := await source.read(CHUNK_BYTES):
+                if answers and self.lose_answers:
+                    self.lost.set()
+                    continue
+                sink.write(chunk)
+                await sink.drain()
+        sink.close()
