@@ -92,7 +92,9 @@ class LocalRoot:
         if not folder.is_dir():
             raise _missing(folder)
         try:
-            cid = tree_cid(folder).cid
+            cid = _tree(folder).cid
+        except OSError as error:
+            raise self._failure(error) from error
         except ContentError as error:
             raise PublishError("tampered", error.what, permanent=True, hint=error.hint) from error
         if cid != location.cid:
@@ -109,9 +111,16 @@ class LocalRoot:
         staged: list[_Staged] = []
         renamed = 0
         try:
+            # Also when nothing needs staging: opening it sweeps what crashed processes left.
+            staging = self._open_staging()
             for index, request in enumerate(requests):
                 try:
-                    answers[index] = self._existing(request) or self._stage(index, request, staged)
+                    location = self._existing(request)
+                    if location is None:
+                        ready = self._stage(index, request, staging.new())
+                        location = self._location(request, ready.tree)
+                        staged.append(ready)
+                    answers[index] = location
                 except PublishError as error:
                     answers[index] = error
                 except OSError as error:
@@ -140,7 +149,7 @@ class LocalRoot:
         tree = None
         if stat.S_ISDIR(mode):
             with suppress(ContentError):
-                tree = tree_cid(target)
+                tree = _tree(target)
         if tree is None or tree.cid != request.cid:
             found = f"the CID {tree.cid}" if tree else "something that is no result"
             raise PublishError(
@@ -151,13 +160,11 @@ class LocalRoot:
             )
         return self._location(request, tree)
 
-    def _stage(self, index: int, request: Request, staged: list[_Staged]) -> Location:
+    def _stage(self, index: int, request: Request, folder: Path) -> _Staged:
         """Write the result where nobody looks, and hash what has come to lie on the disk."""
-        folder = None
         try:
-            folder = self._open_staging().new()
             _write(request.result, folder)
-            tree = tree_cid(folder)
+            tree = _tree(folder)
             if tree.cid != request.cid:
                 raise PublishError(
                     "wrong-cid",
@@ -166,15 +173,13 @@ class LocalRoot:
                     hint="It changed after it was hashed: let another execution publish",
                 )
         except BaseException as error:
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, ContentError):
                 raise PublishError(
                     "bad-result", error.what, permanent=True, hint=error.hint
                 ) from error
             raise
-        staged.append(_Staged(index, request, folder, tree))
-        return self._location(request, tree)
+        return _Staged(index, request, folder, tree)
 
     def _rename(self, ready: _Staged) -> Answer:
         target = self._root / ready.request.key
@@ -213,11 +218,11 @@ class LocalRoot:
             return self._staging
 
     def _failure(self, error: OSError) -> PublishError:
-        what = f"cannot write below {self._root}: {error.strerror}"
+        what = f"the folder {self._root} cannot be used: {error.strerror}"
         if error.errno in _FULL:
             return PublishError("disk-full", what, hint="Make room; a repeat then succeeds")
         if error.errno in _REFUSED:
-            return PublishError("refused", what, hint="Let this user write there")
+            return PublishError("refused", what, hint="Let this user read and write there")
         return PublishError("io-error", what, hint="Check the disk that holds it")
 
 
@@ -252,6 +257,16 @@ def open_below(folder: Path, path: str) -> int:
 
 def _missing(folder: Path) -> PublishError:
     return PublishError("missing", f"there is no result at {folder}", hint="Publish it again")
+
+
+def _tree(folder: Path) -> Tree:
+    """Hash a folder; a disk that fails raises OSError, since that says nothing of the content."""
+    try:
+        return tree_cid(folder)
+    except ContentError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
 
 
 def _write(result: Result, folder: Path) -> None:

@@ -1,0 +1,179 @@
+"""What only the driver `local` promises: a layout that people can read, and calm about the disk."""
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from events.errors import NotFound, PublishError
+from publishers import open_publisher
+from publishers.local import LocalPublisher
+from publishers.port import SmallResult
+from publishers.unixfs import result_cid
+
+RESULT = SmallResult(b"hello\n", b"", 0)
+CID = result_cid(b"hello\n", b"", 0).cid
+
+
+class FullDisk(SmallResult, frozen=True):
+    """A result that ends in the middle, as it does on a disk that fills up."""
+
+    def write_to(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "stdout").write_bytes(self.stdout[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "a root"
+
+
+@pytest.fixture
+async def publisher(root: Path) -> AsyncIterator[LocalPublisher]:
+    opened = LocalPublisher(str(root), {})
+    yield opened
+    await opened.close()
+
+
+async def test_a_result_is_a_folder_that_people_can_read(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """A published shard is `<root>/<job>/<shard>`, with the files of a result in it."""
+    await publisher.publish(RESULT, "job/7", cid=CID)
+    place = root / "job" / "7"
+    assert sorted(os.listdir(place)) == ["exit_code", "outputs", "stderr", "stdout"]
+    assert (place / "exit_code").read_bytes() == b"0"
+
+
+async def test_the_uri_is_the_folder_in_the_spelling_of_uris(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """A root with a blank in its name still gives a URI that other tools can open."""
+    location = await publisher.publish(RESULT, "job/7", cid=CID)
+    assert location.uri == (root / "job" / "7").as_uri()
+    assert " " not in location.uri
+
+
+def test_a_relative_target_is_refused() -> None:
+    """A target that depends on where the node was started is no target."""
+    with pytest.raises(PublishError, match="absolute") as caught:
+        open_publisher("local", "results")
+    assert caught.value.permanent
+
+
+def test_an_unknown_driver_is_refused_with_the_names_there_are() -> None:
+    """A misspelt driver is an error that lists the drivers."""
+    with pytest.raises(PublishError, match="local"):
+        open_publisher("locl", "/results")
+
+
+async def test_a_target_that_is_a_file_fails_the_check(tmp_path: Path) -> None:
+    """A root that cannot be a folder is told by `check`, before any result waits for it."""
+    (tmp_path / "file").write_bytes(b"x")
+    publisher = open_publisher("local", str(tmp_path / "file"))
+    with pytest.raises(PublishError, match="cannot be used"):
+        await publisher.check()
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """When the disk is full nothing is visible, the error says so, and a repeat may succeed."""
+    with pytest.raises(PublishError) as caught:
+        await publisher.publish(FullDisk(b"hello\n", b"", 0), "job/0", cid=CID)
+    assert (caught.value.code, caught.value.permanent) == ("disk-full", False)
+    assert not (root / "job").exists()
+    await publisher.publish(RESULT, "job/0", cid=CID)
+
+
+async def test_leftovers_of_dead_processes_are_removed(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """What a crashed process left in staging goes when the next one opens the root."""
+    left = root / ".staging" / "dead"
+    (left / "0").mkdir(parents=True)
+    (left / "lock").touch()
+    await publisher.check()
+    assert not left.exists()
+
+
+async def test_the_work_of_living_processes_is_left_alone(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """A node that starts does not sweep away what another one is writing."""
+    await publisher.check()
+    (living,) = (root / ".staging").iterdir()
+    other = LocalPublisher(str(root), {})
+    await other.check()
+    assert living.exists()
+    await other.close()
+    assert [*(root / ".staging").iterdir()] == [living]
+
+
+async def test_a_root_that_was_emptied_is_used_again(
+    publisher: LocalPublisher, root: Path, tmp_path: Path
+) -> None:
+    """Moving all results away under a running node does not stop it."""
+    await publisher.publish(RESULT, "job/0", cid=CID)
+    root.rename(tmp_path / "archive")
+    location = await publisher.publish(RESULT, "job/0", cid=CID)
+    await publisher.verify(location)
+
+
+@pytest.mark.parametrize("in_the_way", ["job", "job/0"])
+async def test_a_file_in_the_way_is_an_error_and_stays(
+    publisher: LocalPublisher, root: Path, in_the_way: str
+) -> None:
+    """A file where a folder must be is never replaced."""
+    blocker = root / in_the_way
+    blocker.parent.mkdir(parents=True)
+    blocker.write_bytes(b"mine")
+    with pytest.raises(PublishError):
+        await publisher.publish(RESULT, "job/0", cid=CID)
+    assert blocker.read_bytes() == b"mine"
+
+
+async def test_a_link_at_the_key_is_not_followed(
+    publisher: LocalPublisher, root: Path, tmp_path: Path
+) -> None:
+    """A symlink to a result with the right CID is a conflict: its target may go any time."""
+    RESULT.write_to(tmp_path / "elsewhere")
+    (root / "job").mkdir(parents=True)
+    (root / "job" / "0").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError, match="already holds"):
+        await publisher.publish(RESULT, "job/0", cid=CID)
+
+
+async def test_fetch_does_not_follow_links_out_of_a_result(
+    publisher: LocalPublisher, root: Path
+) -> None:
+    """A link that somebody put into a published result leads nowhere."""
+    location = await publisher.publish(RESULT, "job/0", cid=CID)
+    (root / "job" / "0" / "outputs" / "etc").symlink_to("/etc")
+    (root / "job" / "0" / "outputs" / "passwd").symlink_to("/etc/passwd")
+    for path in ("outputs/etc/passwd", "outputs/passwd"):
+        with pytest.raises(NotFound):
+            _ = [piece async for piece in publisher.fetch(location, path)]
+
+
+async def test_a_caller_that_gives_up_does_not_stop_the_others(
+    publisher: LocalPublisher,
+) -> None:
+    """Cancelling one of several waiting publications leaves the rest and the publisher working."""
+    tasks = [
+        asyncio.create_task(publisher.publish(RESULT, f"job/{index}", cid=CID))
+        for index in range(4)
+    ]
+    waiting = asyncio.Event()
+    asyncio.get_running_loop().call_soon(waiting.set)  # runs behind the first steps of the tasks
+    await waiting.wait()
+    tasks[1].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(answer, asyncio.CancelledError) for answer in answers] == [
+        False, True, False, False,
+    ]  # fmt: skip
+    await publisher.publish(RESULT, "job/9", cid=CID)
