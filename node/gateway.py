@@ -1,0 +1,219 @@
+"""What accepts a job from a client: normal form, listed inputs, then one append.
+
+Everything that can be refused is refused here, before anything is appended. The client makes the
+job id before its first try, so that any step may be repeated after a crash or a lost answer: blobs
+are named by their content, and the submission of a job that is there already with the same spec is
+a success.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import msgspec
+
+from events import codec, subjects
+from events import spec as specs
+from events.blobs import Blobs
+from events.errors import (
+    AppendTimeout,
+    CorruptEvent,
+    InvalidInput,
+    InvalidSpec,
+    LotaError,
+    NotFound,
+    UnknownEvent,
+    WrongExpectedPosition,
+)
+from events.items import Listing
+from events.log import Expect, Log, Record
+from events.requests import CancelRequested, CancelRequestedData, JobSubmitted, JobSubmittedData
+from events.sharding import pattern, shard_count
+from events.spec import Input, JobSpec
+from events.times import rfc3339
+from node.inputs.file import FileSource
+from node.inputs.listing import INLINE_BYTES_MAX, canonical, make_listing
+from node.inputs.naming import absolute
+from node.inputs.port import Found, Progress, Source
+
+APPEND_TRIES = 5
+SUBMISSION_BYTES_MAX = 256 * 1024
+
+SOURCES: Mapping[str, Source] = {"file": FileSource()}
+"""The drivers whose sources the client lists itself."""
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A job that can be submitted: what the event will say, and the blobs that it names."""
+
+    data: JobSubmittedData
+    blobs: tuple[bytes, ...] = ()
+
+
+async def prepare(
+    spec: JobSpec,
+    *,
+    publishers: Collection[str],
+    sources: Mapping[str, Source] = SOURCES,
+    progress: Progress | None = None,
+) -> Submission:
+    """Return the job in normal form with its inputs listed; relative paths are to this process.
+
+    `publishers` are the drivers that exist. `progress` is called with the files and bytes listed
+    so far. Raises InvalidSpec and InvalidInput for all that cannot be accepted.
+    """
+    known = sorted(sources)
+    inputs = []
+    for index, entry in enumerate(spec.inputs):
+        with _of_input(index):
+            inputs.append(absolute(entry, known))
+    spec = msgspec.structs.replace(spec, inputs=tuple(inputs))
+    spec = specs.normal(spec, publishers=publishers)
+    chosen, everything = pattern(spec.sharding.glob), pattern("")
+    listings: list[Listing] = []
+    blobs: list[bytes] = []
+    room_bytes = INLINE_BYTES_MAX
+    files = size_bytes = 0
+
+    def total(more_files: int, more_bytes: int) -> None:
+        if progress is not None:
+            progress(files + more_files, size_bytes + more_bytes)
+
+    for index, entry in enumerate(spec.inputs):
+        source = sources[entry.source.partition("://")[0]]
+        matcher = everything if entry.context else chosen
+        with _of_input(index):
+            found = await source.list(entry.source, matcher, progress=total)
+            _refuse_empty(entry, found, spec.sharding.glob)
+        listing, blob = make_listing(entry.source, found.files, inline_bytes_max=room_bytes)
+        listings.append(listing)
+        if blob is None:
+            room_bytes -= len(canonical(found.files))
+        else:
+            blobs.append(blob)
+        files, size_bytes = files + listing.count, size_bytes + listing.size_bytes
+    shard_count(spec, [listing.count for listing in listings])
+    data = JobSubmittedData(spec=spec, digest=specs.digest(spec), inputs=tuple(listings))
+    size = len(msgspec.json.encode(data))
+    if size > SUBMISSION_BYTES_MAX:
+        raise InvalidSpec(
+            "$", f"the job takes {size:,} bytes", hint=f"the limit is {SUBMISSION_BYTES_MAX:,}"
+        )
+    return Submission(data, tuple(blobs))
+
+
+async def submit(
+    log: Log,
+    blobs: Blobs,
+    submission: Submission,
+    *,
+    job: str,
+    author: str,
+    new_id: Callable[[], str],
+    now_ms: Callable[[], int],
+) -> int:
+    """Append the job under its id and return its position; a repeat returns that of the first.
+
+    Raises LotaError when the id is taken by another job, AppendTimeout when the log never
+    answered: then submit again under the same id.
+    """
+    _check_names(job, author)
+    for blob in submission.blobs:
+        await blobs.put(blob)
+    first = new_id()
+    event = JobSubmitted(
+        id=first,
+        source=f"/lota/g/{author}",
+        subject=job,
+        time=rfc3339(now_ms()),
+        causationid=first,
+        data=submission.data,
+    )
+    try:
+        return await _append(log, event, author, Expect(subjects.requests(job), 0))
+    except WrongExpectedPosition:
+        record, there = await _first_submission(log, job)
+    if there.data.digest != submission.data.digest:
+        raise LotaError(f"job {job} is there with another spec", hint="submit under a new job id")
+    return record.position
+
+
+async def request_cancel(
+    log: Log,
+    *,
+    job: str,
+    author: str,
+    reason: str,
+    new_id: Callable[[], str],
+    now_ms: Callable[[], int],
+) -> int:
+    """Append the wish that a job ends and return its position; whether it does is decided later.
+
+    Raises NotFound when there is no such job, AppendTimeout when the log never answered.
+    """
+    _check_names(job, author)
+    await _first_submission(log, job)
+    first = new_id()
+    event = CancelRequested(
+        id=first,
+        source=f"/lota/g/{author}",
+        subject=job,
+        time=rfc3339(now_ms()),
+        causationid=first,
+        data=CancelRequestedData(reason=reason),
+    )
+    return await _append(log, event, author, None)
+
+
+async def _append(
+    log: Log, event: JobSubmitted | CancelRequested, author: str, expect: Expect | None
+) -> int:
+    """Append with the same id until an answer comes, a few times."""
+    subject = subjects.subject(event.subject, "g", author, codec.kind(event))
+    body = codec.encode(event)
+    for _ in range(APPEND_TRIES - 1):
+        try:
+            return await log.append(subject, body, id=event.id, expect=expect)
+        except AppendTimeout:
+            continue
+    return await log.append(subject, body, id=event.id, expect=expect)
+
+
+async def _first_submission(log: Log, job: str) -> tuple[Record, JobSubmitted]:
+    async for records in log.read([subjects.requests(job)]):
+        for record in records:
+            try:
+                event = codec.decode(record.body)
+            except (CorruptEvent, UnknownEvent):
+                continue
+            if isinstance(event, JobSubmitted):
+                return record, event
+    raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
+
+
+@contextmanager
+def _of_input(index: int) -> Iterator[None]:
+    """Say in the message which input of the spec it is about."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"$.inputs[{index}].source: {error.what}", hint=error.hint) from None
+
+
+def _refuse_empty(entry: Input, found: Found, glob: str) -> None:
+    if found.files:
+        return
+    if not found.seen:
+        raise InvalidInput(f"{entry.source} holds no file", hint="name a file or a filled folder")
+    raise InvalidInput(
+        f"{glob!r} matches none of the {found.seen:,} file(s) of {entry.source}",
+        hint="globs are relative to the source, and only **/ reaches into folders",
+    )
+
+
+def _check_names(job: str, author: str) -> None:
+    if not subjects.JOB_ID.fullmatch(job):
+        raise LotaError(
+            f"{job!r} is no job id", hint="use up to 40 letters, digits, - and _, no - or _ first"
+        )
+    if not subjects.NAME.fullmatch(author):
+        raise LotaError(f"{author!r} is no name", hint="use up to 40 letters, digits, - and _")
