@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from events.errors import ExecutorError
+from node.executors.cancellation import uncancelled
 from node.executors.child import address_space_bytes
 from node.executors.environment import OUTPUTS, process_environment
 from node.executors.exec_errors import answers
@@ -82,9 +82,9 @@ class AdoptableRuns:
         except asyncio.CancelledError:
             if not self.detached:
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
-                await _uncancelled(_readable(handle))
+                await uncancelled(_readable(handle))
                 _reap(pid)
-                await _uncancelled(asyncio.to_thread(_stop, state))
+                await uncancelled(asyncio.to_thread(_stop, state))
             raise
         finally:
             os.close(handle)
@@ -235,12 +235,3 @@ async def _readable(handle: int) -> None:
         await waiter
     finally:
         loop.remove_reader(handle)
-
-
-async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Await to the end however often the caller is cancelled: a kill must not stop half-way."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()
