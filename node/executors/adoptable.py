@@ -45,12 +45,13 @@ class AdoptableRuns:
     async def run(self, task: Task, folder: Path) -> Outcome:
         """Start the task, or take over the one of the same execution; see `Executor.run`."""
         state = self._root / task.execution
-        while not (state / "ended.json").exists():
-            await asyncio.to_thread(_clear_for_start, state)
-            status = await self._watch(task, state)
-            if status and not (state / "ended.json").exists():
-                raise ExecutorError("lost", await asyncio.to_thread(_last_words, state))
-        return await asyncio.to_thread(_collect, task, state, folder)
+        try:
+            await self._to_end(task, state)
+        except asyncio.CancelledError:
+            if not self.detached:
+                await uncancelled(self.stop(task.execution))
+            raise
+        return await uncancelled(asyncio.to_thread(_collect, task, state, folder))
 
     async def stop(self, execution: str) -> None:
         """Kill the run and remove all it left; an absent one is fine."""
@@ -69,8 +70,15 @@ class AdoptableRuns:
         """See `Executor.read_output`."""
         return await asyncio.to_thread(_read, self._root / execution / stream, offset, limit)
 
+    async def _to_end(self, task: Task, state: Path) -> None:
+        while not (state / "ended.json").exists():
+            await uncancelled(asyncio.to_thread(_clear_for_start, state))
+            status = await self._watch(task, state)
+            if status and not (state / "ended.json").exists():
+                raise ExecutorError("lost", await asyncio.to_thread(_last_words, state))
+
     async def _watch(self, task: Task, state: Path) -> int:
-        """Return the status of a runner of this state; cancelling stops the run unless detached.
+        """Return the status of a runner of this state; cancelling ends that one unless detached.
 
         Status 0: look how the run ended, or whether the one waited for was killed.
         """
@@ -82,9 +90,10 @@ class AdoptableRuns:
         except asyncio.CancelledError:
             if not self.detached:
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
-                await uncancelled(_readable(handle))
-                _reap(pid)
-                await uncancelled(asyncio.to_thread(_stop, state))
+                try:
+                    await uncancelled(_readable(handle))
+                finally:
+                    _reap(pid)
             raise
         finally:
             os.close(handle)

@@ -60,10 +60,16 @@ class Live:
             stream.close()
 
     def abandon(self) -> None:
-        """End the reading; the container runs on."""
+        """End the reading, from another thread; the container runs on."""
         self.abandoned = True
         if self.stream is not None:
             self.stream.close()
+
+    def end(self) -> None:
+        """Close the connection of a stream that nobody reads any more."""
+        if self.stream is not None:
+            # The SDK's own close only shuts the socket down and leaves it to the collector.
+            self.stream._response.close()  # noqa: SLF001
 
 
 class NotStarted(Exception):
@@ -112,11 +118,7 @@ class Containers:
             if live.stream is not None:
                 self._read(execution, live, live.stream)
             else:
-                for name in ("stdout", "stderr"):
-                    log = self._log(execution, name)
-                    live.follow(log)
-                    only = ((c, None) if name == "stdout" else (None, c) for c in log)
-                    self._read(execution, live, only)
+                self._read_log(execution, live)
             return self._wait(execution, live)
 
     def kill(self, execution: str) -> None:
@@ -232,21 +234,30 @@ class Containers:
         try:
             self._api.start(name)
         except APIError as error:
-            live.stream.close()
+            live.end()
             raise _not_started(task, _reason(error)) from error
         if live.killed:
             self.kill(task.execution)
 
-    def _log(self, execution: str, name: Stream) -> Any:
-        wanted = {"stdout": name == "stdout", "stderr": name == "stderr"}
-        return self._api.logs(name_of(execution), stream=True, follow=True, **wanted)
+    def _read_log(self, execution: str, live: Live) -> None:
+        # One stream behind the other: the log is bounded, so the second cannot grow for ever.
+        name = name_of(execution)
+        out = self._api.logs(name, stream=True, follow=True, stdout=True, stderr=False)
+        live.follow(out)
+        self._read(execution, live, ((chunk, None) for chunk in out))
+        err = self._api.logs(name, stream=True, follow=True, stdout=False, stderr=True)
+        live.follow(err)
+        self._read(execution, live, ((None, chunk) for chunk in err))
 
     def _read(self, execution: str, live: Live, chunks: Iterable[Any]) -> None:
-        for out, err in chunks:
-            fits = live.take("stdout", out or b"") and live.take("stderr", err or b"")
-            if not fits:
-                self.kill(execution)
-                return
+        try:
+            for out, err in chunks:
+                fits = live.take("stdout", out or b"") and live.take("stderr", err or b"")
+                if not fits:
+                    self.kill(execution)
+                    return
+        finally:
+            live.end()
 
     def _wait(self, execution: str, live: Live) -> int:
         # Output has ended, so the end is near; but a command may close its streams and go on, and

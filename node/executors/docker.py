@@ -55,8 +55,13 @@ class DockerExecutor:
             outcome = await self._call(lambda: finished(folder))
             if outcome is None:
                 outcome = await self._run(task, folder, live)
-            await self._call(lambda: self._containers.remove(task.execution))
+            await self.stop(task.execution)
             return outcome
+        except asyncio.CancelledError:
+            if not self._detached:
+                with contextlib.suppress(ExecutorError):
+                    await uncancelled(self.stop(task.execution))
+            raise
         finally:
             del self._running[task.execution]
 
@@ -103,7 +108,7 @@ class DockerExecutor:
             with contextlib.suppress(ExecutorError):
                 await self.stop(task.execution)
             raise
-        return await self._call(lambda: _collect(task, folder, code, live))
+        return await uncancelled(self._call(lambda: _collect(task, folder, code, live)))
 
     async def _interruptible(
         self, task: Task, live: Live, work: Callable[[], _T], timeout_s: float | None
@@ -131,8 +136,6 @@ class DockerExecutor:
         with contextlib.suppress(ExecutorError):
             await self._call(lambda: self._containers.kill(task.execution))
         await asyncio.wait({future})
-        with contextlib.suppress(ExecutorError):
-            await self.stop(task.execution)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._calls, work)

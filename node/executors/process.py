@@ -12,6 +12,7 @@ from pathlib import Path
 
 from events.errors import ExecutorError
 from node.executors.adoptable import AdoptableRuns
+from node.executors.cancellation import uncancelled
 from node.executors.child import Child
 from node.executors.environment import process_environment
 from node.executors.exec_errors import answer
@@ -136,10 +137,11 @@ class ProcessExecutor:
             if small and (kept or _is_empty_folder(scratch.outputs)):
                 return Outcome(code, stdout, stderr)
             outputs = None if kept else scratch.outputs
-            return await asyncio.to_thread(_keep, task, folder, code, stdout, stderr, outputs)
+            keep = asyncio.to_thread(_keep, task, folder, code, stdout, stderr, outputs)
+            return await uncancelled(keep)
         finally:
             if not kept:
-                await self._scratch.discard(scratch)
+                await uncancelled(self._scratch.discard(scratch))
 
     async def _run_child(self, task: Task, cwd: Path, null: int) -> tuple[int, bytes, bytes]:
         try:
