@@ -1,0 +1,39 @@
+"""In doubt a node reads the log: what it owes a job follows from the job's own events."""
+
+from collections.abc import AsyncIterator
+
+from events.log import Log
+from events.subjects import job_events, own_bids, parse
+from node.orders import Orders, owed
+from projections.network import Network
+from projections.state import TERMINAL
+
+
+async def consult(log: Log, job: str, node: str) -> Orders:
+    """Fold one job from the log and return what this node owes it, all of it.
+
+    A job that has ended, or that the log does not know, asks for nothing any more.
+    """
+    network = Network()
+    async for batch in log.read((job_events(job),)):
+        for record in batch:
+            network.fold(record)
+    state = network.jobs.get(job)
+    if state is None:
+        return Orders(job=job, fence=0, decision="", closed=True)
+    orders = owed(state).get(node)
+    if orders is None:
+        ended = state.state in TERMINAL
+        orders = Orders(job=job, fence=state.fence, decision=state.last_decision, closed=ended)
+    return orders if orders.closed else orders.with_job(state)
+
+
+async def jobs_bid_for(log: Log, node: str) -> AsyncIterator[str]:
+    """Yield every job that the node ever bid for: what a lost database would have named."""
+    seen: set[str] = set()
+    async for batch in log.read((own_bids(node),)):
+        for record in batch:
+            job = parse(record.subject).job
+            if job not in seen:
+                seen.add(job)
+                yield job

@@ -1,0 +1,241 @@
+"""A compute node's shell: orders in, facts out, and between them one loop.
+
+Each turn takes what has touched the desk, makes durable what must be, and performs what is due. The
+node's own facts are folded at their ack; all else it knows from orders, and in doubt from the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from events.commitment import execution_id
+from events.errors import AppendTimeout, LogError, WrongExpectedPosition
+from events.items import Capabilities
+from events.log import Log
+from node.clock import now_ms
+from node.compute.consult import consult, jobs_bid_for
+from node.compute.decide import Place, decide_desk
+from node.compute.desk import Desk, DeskJob, acknowledge, disposable, failed, held, take
+from node.compute.memory import NodeMemory
+from node.compute.uploads import Uploads
+from node.compute.work import Work
+from node.effects import Append, Effect, ListInputs, Publish, Stop
+from node.inputs.relist import Relisting
+from node.orders import Orders
+from node.policy import Policy
+from node.writer import Written
+
+RETRY_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Compute:
+    """One compute node: its desk, and what is done about it."""
+
+    def __init__(
+        self,
+        name: str,
+        capabilities: Capabilities,
+        *,
+        log: Log,
+        memory: NodeMemory,
+        work: Work,
+        uploads: Uploads,
+        relisting: Relisting,
+        policy: Policy,
+    ) -> None:
+        self.name = name
+        self.draining = False
+        self._capabilities = capabilities
+        self._log = log
+        self._memory = memory
+        self._work = work
+        self._uploads = uploads
+        self._relisting = relisting
+        self._policy = policy
+        self._desk = Desk(node=name)
+        self._touched: dict[str, None] = {}
+        self._turn = asyncio.Event()
+        self._known: set[str] = set()
+        self._consulting: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        work.touch = self._touch
+
+    # Life
+
+    async def run(self) -> None:
+        """Work until cancelled; `recall` comes first."""
+        try:
+            await self._turns()
+        finally:
+            self._work.detach()
+            for task in self._tasks:
+                task.cancel()
+            await self._work.close()
+
+    def holds(self) -> list[str]:
+        """Return the executions that this node has in hand."""
+        return held(self._desk)
+
+    def consult_all(self) -> None:
+        """Read every open job from the log again: the connection was lost for a while."""
+        for job in self._desk.jobs.values():
+            job.doubt = True
+            self._touch(job.id)
+
+    async def recall(self) -> None:
+        """Rebuild the desk from the node's own memory and the log."""
+        recalled = await self._memory.load()
+        self._work.recall(recalled.executions)
+        names = list(recalled.jobs)
+        if recalled.created:
+            names += [job async for job in jobs_bid_for(self._log, self.name)]
+        for name in dict.fromkeys(names):
+            self._known.add(name)
+            self.take(await consult(self._log, name, self.name))
+            if name not in self._desk.jobs:
+                await self._memory.forget(name)
+        await self._work.clear_orphans({*held(self._desk)})
+
+    # What comes in
+
+    def take(self, orders: Orders) -> None:
+        """Fold orders for this node."""
+        job = take(self._desk, orders)
+        if job is not None:
+            self._work.awarded(job, orders)
+            self._touch(job.id)
+
+    def _touch(self, job: str) -> None:
+        self._touched[job] = None
+        self._turn.set()
+
+    # The loop
+
+    async def _turns(self) -> None:
+        while True:
+            await self._turn.wait()
+            self._turn.clear()
+            touched, self._touched = self._touched, {}
+            jobs = [job for name in touched if (job := self._desk.jobs.get(name)) is not None]
+            self._work.start(self._desk)
+            met = [job for job in jobs if job.offers and job.id not in self._known]
+            self._known.update(job.id for job in met)
+            await self._work.settle(self._memory, met)
+            for job in jobs:
+                self._decide(job)
+
+    def _decide(self, job: DeskJob) -> None:
+        if job.doubt and job.id not in self._consulting:
+            self._consulting.add(job.id)
+            self._spawn(self._consult(job))
+        place = Place(
+            node=self.name,
+            secret=self._memory.secret,
+            capabilities=self._capabilities,
+            taken=self._work.taken,
+            draining=self.draining,
+            paid=self._policy.paid,
+        )
+        for effect in decide_desk(job, place, now_ms=now_ms()):
+            self._perform(job, effect)
+        if disposable(job):
+            del self._desk.jobs[job.id]
+            self._known.discard(job.id)
+            self._work.forget(job)
+            self._spawn(self._memory.forget(job.id))
+
+    async def _consult(self, job: DeskJob) -> None:
+        try:
+            orders = await consult(self._log, job.id, self.name)
+        except LogError as error:
+            log.warning("job %s could not be read from the log: %s", job.id, error)
+            await asyncio.sleep(RETRY_S)
+            self._touch(job.id)
+        else:
+            job.doubt = False
+            self.take(orders)
+        finally:
+            self._consulting.discard(job.id)
+
+    def _perform(self, job: DeskJob, effect: Effect) -> None:
+        match effect:
+            case Append():
+                job.sending = True
+                self._send(
+                    job, effect, Written(effect, author=self.name, role="c", now_ms=now_ms())
+                )
+            case Stop():
+                self._spawn(self._stop(job, effect))
+            case Publish():
+                upload = job.tasks[effect.shard, effect.attempt].uploads[effect.slot]
+                upload.state = "working"
+                self._spawn(self._publish(job, effect))
+            case ListInputs():
+                job.listing = "working"
+                self._spawn(self._list(job))
+            case _:
+                raise AssertionError(f"no effect of a compute node: {effect}")
+
+    def _send(self, job: DeskJob, effect: Append, written: Written) -> None:
+        future = self._log.append(
+            written.subject, written.body, id=written.event.id, expect=written.expect
+        )
+
+        def answered(answer: "asyncio.Future[int]") -> None:
+            if answer.cancelled():
+                return
+            error = answer.exception()
+            if error is None:
+                acknowledge(job, written.event)  # type: ignore[arg-type]
+            elif isinstance(error, WrongExpectedPosition):
+                job.doubt = True
+            else:
+                if not isinstance(error, AppendTimeout):
+                    log.warning("an append to job %s failed: %s", job.id, error)
+                loop = asyncio.get_running_loop()
+                loop.call_later(RETRY_S, self._send, job, effect, written)
+                return
+            job.sending = False
+            self._touch(job.id)
+
+        future.add_done_callback(answered)
+
+    # Effects that take their time
+
+    async def _stop(self, job: DeskJob, effect: Stop) -> None:
+        task = job.tasks[effect.shard, effect.attempt]
+        await self._work.stop(job, task)
+        failed(job, task, "cancelled", "stopped")
+        self._touch(job.id)
+
+    async def _publish(self, job: DeskJob, effect: Publish) -> None:
+        task = job.tasks[effect.shard, effect.attempt]
+        upload = task.uploads[effect.slot]
+        name = execution_id(job.id, effect.shard, effect.attempt)
+        result = await self._work.result(name, self._memory)
+        if result is None or task.claim is None or job.spec is None:
+            self._uploads.gone(upload, name)
+        else:
+            spec = job.spec.publishers[effect.slot]
+            key = f"{job.id}/{effect.shard}"
+            await self._uploads.publish(spec, upload, result, key, task.claim.cid)
+        job.due[effect.shard, effect.attempt] = None
+        self._touch(job.id)
+
+    async def _list(self, job: DeskJob) -> None:
+        job.listed, job.listing_error = await self._relisting.list(job.spec, job.inputs)
+        job.listing = "done"
+        self._touch(job.id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of node %s failed", self.name, exc_info=task.exception())

@@ -1,0 +1,254 @@
+"""Puts a node together: the one place where its parts meet, and the order they start and stop in."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Any
+
+from nats.aio.client import Client
+
+from events.blobs import Blobs
+from events.connection import connect
+from events.errors import ExecutorError, LotaError, NodeBusy
+from events.items import Capabilities
+from events.jetstream import JetStreamLog, open_blobs, open_log
+from events.spec import ENGINES_READY
+from events.subjects import NET
+from node.bus import Bus
+from node.compute.memory import NodeMemory
+from node.compute.results import HeldResults
+from node.compute.runs import Runs
+from node.compute.service import Compute
+from node.compute.uploads import Uploads
+from node.compute.work import Work
+from node.config import NodeConfig, disk_bytes
+from node.executors.docker import DockerExecutor
+from node.executors.noop import NoopExecutor
+from node.executors.port import Executor
+from node.executors.process import ProcessExecutor
+from node.inputs.file import FileSource
+from node.inputs.file_uri import to_uri
+from node.inputs.port import Source
+from node.inputs.relist import Relisting
+from node.membership import Membership
+from node.orders import Orders
+from node.policy import Policy
+from node.requester import Requester
+from node.rpc import serve_rpc
+from node.state import StateFolder
+from projections.runner import Runner
+from projections.store import Store
+from publishers import names
+
+VERSION = version("lota")
+
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """One node of this process: its parts, from the lock on its folder to its last word.
+
+    `async with` gives a node that has joined; leaving it stops the node in good order.
+    """
+
+    def __init__(self, config: NodeConfig, *, policy: Policy | None = None) -> None:
+        self.config = config
+        self.failed: asyncio.Future[None]
+        self._policy = policy or Policy()
+        self._stack = AsyncExitStack()
+        self._compute: Compute | None = None
+
+    async def __aenter__(self) -> "Host":
+        self.failed = asyncio.get_running_loop().create_future()
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config = self.config
+        folder = StateFolder(config.state)
+        stack.enter_context(folder)
+        address = config.address
+        client = await connect(
+            address.url,
+            name=config.name,
+            user=address.user,
+            password=address.password,
+            token=address.token,
+            credentials=address.credentials,
+        )
+        stack.push_async_callback(client.close)
+        bus = Bus(client)
+        if await bus.is_present(config.name):
+            raise NodeBusy(
+                f"a node named {config.name} is on this network already",
+                hint="stop it, or give this one another --name",
+            )
+        events_log = await open_log(client)
+        stack.push_async_callback(events_log.close)
+        blobs = await open_blobs(client)
+        compute = None
+        engines = await self._engines(folder) if "compute" in config.roles else {}
+        can = self._capabilities(tuple(engines))
+        if "compute" in config.roles:
+            compute = await self._make_compute(
+                stack, client, folder, events_log, blobs, engines, can
+            )
+        membership = Membership(
+            config.name,
+            can,
+            log=events_log,
+            bus=bus,
+            holds=compute.holds if compute is not None else list,
+        )
+
+        def take(orders: Orders) -> None:
+            if orders.job == NET:
+                membership.lost(orders)
+            elif compute is not None:
+                compute.take(orders)
+
+        stack.push_async_callback(await bus.take_commands(config.name, take))
+        if compute is not None:
+            await compute.recall()
+            client._reconnected_cb = _calling(compute.consult_all)
+            self._keep(stack, compute.run())
+        if "requester" in config.roles:
+            requester = await self._make_requester(stack, folder, events_log, bus, blobs)
+            self._keep(stack, requester.run())
+            await self._first(requester.ready.wait())
+        await membership.join()
+        stack.push_async_callback(membership.leave)
+        self._keep(stack, membership.beat())
+
+    async def _make_compute(
+        self,
+        stack: AsyncExitStack,
+        client: Client,
+        folder: StateFolder,
+        events_log: JetStreamLog,
+        blobs: Blobs,
+        engines: dict[str, Executor],
+        can: Capabilities,
+    ) -> Compute:
+        config = self.config
+        memory = await NodeMemory.open(folder.memory)
+        stack.push_async_callback(memory.close)
+        sources: dict[str, Source] = {"file": FileSource(allow=config.allow_paths)}
+        runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
+        work = Work(runs, cpu=config.cpu)
+        uploads = Uploads(config.publish_root, config.allow_paths)
+        stack.push_async_callback(uploads.close)
+        stop_serving = await serve_rpc(client, config.name, HeldResults(work, memory))
+        stack.push_async_callback(stop_serving)
+        return Compute(
+            config.name,
+            can,
+            log=events_log,
+            memory=memory,
+            work=work,
+            uploads=uploads,
+            relisting=Relisting(sources, blobs),
+            policy=self._policy,
+        )
+
+    async def _make_requester(
+        self,
+        stack: AsyncExitStack,
+        folder: StateFolder,
+        events_log: JetStreamLog,
+        bus: Bus,
+        blobs: Blobs,
+    ) -> Requester:
+        store = await Store.open(folder.projections)
+        stack.push_async_callback(store.close)
+        return Requester(
+            self.config.name,
+            log=events_log,
+            bus=bus,
+            blobs=blobs,
+            runner=Runner(events_log, store),
+            policy=self._policy,
+        )
+
+    async def _engines(self, folder: StateFolder) -> dict[str, Executor]:
+        """Make the engines that the operator allows; one that cannot run here is left out, aloud."""
+        made: dict[str, Executor] = {}
+        for name in self.config.engines:
+            engine = self._engine(name, folder)
+            try:
+                await engine.check()
+            except ExecutorError as error:
+                log.warning("%s does not offer engine %s: %s", self.config.name, name, error)
+                await engine.close()
+            else:
+                made[name] = engine
+        return made
+
+    def _engine(self, name: str, folder: StateFolder) -> Executor:
+        match name:
+            case "noop":
+                return NoopExecutor()
+            case "process":
+                return ProcessExecutor(folder.executions)
+            case "docker":
+                return DockerExecutor(self.config.name, width=max(1, int(self.config.cpu)))
+            case _:
+                raise LotaError(
+                    f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"
+                )
+
+    def _capabilities(self, engines: tuple[str, ...]) -> Capabilities:
+        config = self.config
+        if "compute" not in config.roles:
+            return Capabilities(roles=config.roles, version=VERSION)
+        return Capabilities(
+            roles=config.roles,
+            engines=engines,
+            publishers=names(),
+            cpu=config.cpu,
+            memory_bytes=config.memory_bytes,
+            disk_bytes=disk_bytes(config.state),
+            width=max(1, int(config.cpu)),
+            labels=config.labels,
+            data=tuple(to_uri(path) for path in config.allow_paths),
+            version=VERSION,
+        )
+
+    def _keep(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part until the node stops; if it ends by itself, the node has failed."""
+        task = asyncio.ensure_future(work)
+
+        def ended(done: "asyncio.Task[None]") -> None:
+            if not done.cancelled() and not self.failed.done():
+                self.failed.set_exception(done.exception() or LotaError("a part of the node ended"))
+                self.failed.exception()
+
+        task.add_done_callback(ended)
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+        stack.push_async_callback(stop)
+
+    async def _first(self, ready: Coroutine[Any, Any, Any]) -> None:
+        """Wait until a part is ready, or raise what made it fail."""
+        waiting = asyncio.ensure_future(ready)
+        await asyncio.wait((waiting, self.failed), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            self.failed.result()
+
+
+def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def called() -> None:
+        function()
+
+    return called

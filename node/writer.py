@@ -1,0 +1,32 @@
+"""Writes down what was decided or happened: an effect becomes an event, with an id and a time."""
+
+from typing import Any, cast
+
+from events.codec import KINDS, AnyEvent, encode
+from events.log import Expect
+from events.subjects import Role, decisions, subject
+from events.times import rfc3339
+from node.effects import Append
+from node.ids import new_id
+
+
+class Written:
+    """An event ready to be appended; its id makes every repeat of the append harmless."""
+
+    __slots__ = ("body", "event", "expect", "subject")
+
+    def __init__(self, effect: Append, *, author: str, role: Role, now_ms: int) -> None:
+        name = new_id()
+        self.event: AnyEvent = effect.kind(
+            id=name,
+            source=f"/lota/{role}/{author}",
+            subject=effect.job,
+            time=rfc3339(now_ms),
+            causationid=effect.cause or name,
+            data=cast("Any", effect.data),
+        )
+        self.subject = subject(effect.job, role, author, KINDS[effect.kind])
+        self.body = encode(self.event)
+        self.expect: Expect | None = None
+        if effect.fence is not None:
+            self.expect = Expect(decisions(effect.job), effect.fence)
