@@ -16,7 +16,7 @@ from itertools import islice
 
 from events.blobs import missing, verified
 from events.cid import raw_cid
-from events.errors import LogUnavailable, WrongExpectedPosition
+from events.errors import LogError, LogUnavailable, WrongExpectedPosition
 from events.log import EVERYTHING, Expect, Record
 from events.wildcards import matches, refuse_overlap
 
@@ -121,6 +121,11 @@ class MemoryLog:
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
     ) -> AsyncIterator[list[Record]]:
         while not self._closed:
+            if after > len(self._records):
+                raise LogError(
+                    f"asked for what is behind {after}, but the log ends at {len(self._records)}",
+                    hint="this is not the log that was read before",
+                )
             if batch := self.records(filters, after):
                 after = batch[-1].position
                 yield batch

@@ -77,6 +77,7 @@ class Reader:
             while not self._closed:
                 try:
                     if consumer is None:
+                        await self._refuse_shorter_log(after)
                         consumer = Consumer(self._client, self._stream, filters, after)
                         await consumer.open()
                     batch = await consumer.take(TICK_S)
@@ -87,7 +88,6 @@ class Reader:
                     await self._recover(retry, error)
                     continue
                 if batch:
-                    _refuse_other_log(batch[0].position, after)
                     retry.succeeded()
                     after = batch[-1].position
                     yield batch
@@ -102,6 +102,15 @@ class Reader:
         self._check_open()
         log.info("reading %s begins again: %s", self._stream, error.what)
         await retry.wait(error)
+
+    async def _refuse_shorter_log(self, after: int) -> None:
+        """A position that the log has not reached is of another log; here it would be silence."""
+        end = await self.last(">") if after else 0
+        if end < after:
+            raise LogError(
+                f"asked for what is behind {after}, but the log ends at {end}",
+                hint="this is not the log that was read before: delete what was folded from that",
+            )
 
     def _check_open(self) -> None:
         if self._closed or self._client.is_closed:
@@ -129,11 +138,3 @@ class _Retry:
             ) from error
         await asyncio.sleep(self._wait_s)
         self._wait_s = min(2 * self._wait_s, LONGEST_RETRY_S)
-
-
-def _refuse_other_log(first: int, after: int) -> None:
-    if first <= after:
-        raise LogError(
-            f"asked for what is behind {after}, the log gave {first}",
-            hint="this is another, shorter log: delete what was folded from the old one",
-        )

@@ -258,6 +258,13 @@ async def test_followers_do_not_disturb_each_other(log: Log, job: Job) -> None:
     await log.close()
 
 
+async def test_a_shorter_log_is_noticed(log: Log, job: Job) -> None:
+    """To follow from a position that the log has not reached is an error, not silence."""
+    position = await job.append(log)
+    with pytest.raises(LogError):
+        await anext(log.follow([job.all], after=position + 1_000_000))
+
+
 async def test_close_ends_a_follow(log: Log, job: Job) -> None:
     """A follow that waits ends, without an error, when the log is closed."""
     batches = log.follow([job.all])
