@@ -9,15 +9,14 @@ from cyclopts import Parameter
 
 def cid(
     path: Path,
+    /,
     *,
     output: Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])] = "text",
 ) -> None:
     """Print the root CID of a folder or file.
 
     The same bytes under the same names give the same CID everywhere: compare it with what
-    `lota describe` says of a shard, or with any IPFS tool that packs by unixfs-v1-2025.
-
-    Example: lota cid ./results
+    `lota job describe` says of a shard, or with any IPFS tool that packs by unixfs-v1-2025.
 
     Parameters
     ----------

@@ -1,0 +1,149 @@
+"""The command `lota`: its commands by name, and what becomes of their errors.
+
+A command's module is imported when the command is called, so that help and completion start fast.
+Data goes to stdout, everything else to stderr. An error that Lota raises on purpose is two lines:
+what went wrong, and what to do.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from events.errors import LotaError
+from node.cli import exits
+from node.cli.output import tolerate_any_text
+
+log = logging.getLogger(__name__)
+
+HELP = """Run compute jobs next to the data, over one immutable event log.
+
+Example: lota dev, and in another terminal: lota run -- echo hello
+"""
+EPILOGUE = """Every command takes --debug (or LOTA_DEBUG=1) to show where an error came from.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not admitted, 5 timed out, 130 Ctrl-C.
+"""
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"lota {version('lota')}"
+
+
+app = App(
+    name="lota",
+    help=HELP,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=_version,
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+)
+
+
+def _group(name: str, help: str) -> App:
+    group = App(name=name, help=help, help_epilogue="")
+    app.command(group)
+    return group
+
+
+def _command(group: App, where: str, help: str, example: str) -> None:
+    """Add the function at `where`, whose parameters alone are documented there."""
+    group.command(
+        f"node.cli.{where}",
+        name=where.partition(":")[2],
+        help=f"{help}\n\nExample: lota {example}",
+        help_epilogue="",
+    )
+
+
+_command(app, "dev:dev", "Run a whole network on this machine.", "dev --nodes 3")
+_command(app, "demo:demo", "See a real job go from end to end.", "demo")
+_command(app, "run:run", "Run a command as a job and wait for it.", "run --dev -- echo hello")
+job = _group("job", "Submit jobs, look at them, wait for them, fetch what they came to.")
+node = _group("node", "Run nodes and look at them.")
+events = _group("events", "Read the log.")
+context = _group("context", "Keep servers and credentials under names.")
+_command(app, "cid:cid", "Print the content address of a folder.", "cid ./results")
+_command(app, "main:version", "Print the version.", "version")
+
+_command(job, "submit:submit", "Submit a job from a file.", "job submit census.yaml")
+_command(job, "ls:ls", "List jobs, newest first.", "job ls --state running")
+_command(job, "describe:describe", "Show a job, and why it waits.", "job describe 01kb2m -o json")
+_command(job, "history:history", "Show every event of a job.", "job history 01kb2m")
+_command(job, "logs:logs", "Print what a job's commands print.", "job logs 01kb2m --follow")
+_command(job, "wait:wait", "Wait until a job has ended.", "job wait 01kb2m --timeout 10m")
+_command(job, "cancel:cancel", "Cancel a job.", "job cancel 01kb2m --reason 'wrong input'")
+_command(job, "get:get", "Fetch a job's results.", "job get 01kb2m --output ./results")
+_command(node, "serve:serve", "Run a node against a server.", "node serve --role compute")
+_command(node, "nodes:ls", "List the nodes of the network.", "node ls")
+_command(events, "tail:tail", "Print events of the log.", "events tail --follow -o json")
+_command(context, "context:ls", "List the contexts.", "context ls")
+_command(context, "context:use", "Choose the context to use.", "context use lab")
+_command(context, "context:show", "Show which server is used, and why.", "context show")
+_command(
+    context,
+    "context:save",
+    "Keep a server under a name.",
+    "context save lab --server nats://lab:4222 --creds ~/lab.creds",
+)
+
+
+def version() -> None:
+    """Print the version of this program."""
+    print(_version())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: this process's) and return its exit code."""
+    tokens, debug = _debug(list(sys.argv[1:] if arguments is None else arguments))
+    tolerate_any_text()
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    try:
+        result = app(tokens)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has enough; what is still buffered must not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OK
+    except CycloptsError as error:
+        _say(str(error).strip(), "see lota --help, or --help behind the command")
+        return exits.USAGE
+    except LotaError as error:
+        if debug:
+            log.debug("the command failed", exc_info=error)
+        _say(error.what, error.hint)
+        return exits.code_of(error)
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see more")
+        return exits.FAILED
+    return result if isinstance(result, int) else exits.OK
+
+
+def _debug(tokens: list[str]) -> tuple[list[str], bool]:
+    """Take `--debug` out of the tokens, wherever it stands before the `--` of a user's command."""
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    own = [token for token in tokens[:end] if token != "--debug"]  # noqa: S105 - it is a flag
+    wanted = len(own) < end or os.environ.get("LOTA_DEBUG", "") not in ("", "0")
+    return own + tokens[end:], wanted
+
+
+def _say(what: str, hint: str) -> None:
+    print(f"lota: {what}", file=sys.stderr)
+    if hint:
+        print(f"      {hint}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

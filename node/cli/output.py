@@ -1,0 +1,120 @@
+"""How commands show data: tables for people, JSON and YAML for programs.
+
+Tables are coloured on a terminal only, never under NO_COLOR. Behind a pipe they are as wide as
+they need to be, so that nothing a script greps for is cut off.
+"""
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Output = Literal["table", "json", "yaml"]
+OutputOption = Annotated[Output, Parameter(name=["--output", "-o"])]
+"""The option of every command that lists or describes; each shows the same data in all forms."""
+
+Columns = Mapping[str, str]
+"""Field to heading, in the order of a table."""
+
+PIPE_WIDTH = 10_000
+STATE_STYLES = {
+    "completed": "green",
+    "accepted": "green",
+    "live": "green",
+    "failed": "red",
+    "rejected": "red",
+    "lost": "red",
+    "cancelled": "yellow",
+    "draining": "yellow",
+    "running": "cyan",
+    "verifying": "cyan",
+    "publishing": "cyan",
+}
+
+
+def tolerate_any_text() -> None:
+    """Let stdout and stderr print text that their encoding has no bytes for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Return a console for stdout or stderr as it is now."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def show_document(document: Mapping[str, Any], output: Output) -> None:
+    """Print one object; as a table, its fields one a line, without those that are null."""
+    if output == "table":
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for field, value in document.items():
+            if value is not None:
+                table.add_row(f"{field}:", cell(value))
+        console().print(table)
+    else:
+        _print_data(document, output)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, output: Output) -> None:
+    """Print a list of objects; as a table, only those of their fields that `columns` names."""
+    if output == "table":
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in columns.values():
+            table.add_column(heading, no_wrap=heading in ("ID", "NAME", "STATE"), overflow="fold")
+        for row in rows:
+            table.add_row(*(cell(row[field]) for field in columns))
+        console().print(table)
+    else:
+        _print_data(list(rows), output)
+
+
+def cell(value: object) -> str:
+    """Return a value as a table shows it, with rich's markup where a state has a colour."""
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, Mapping):
+        return escape(", ".join(f"{key}={item}" for key, item in value.items()))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return escape(", ".join(str(item) for item in value))
+    style = STATE_STYLES.get(str(value))
+    return f"[{style}]{value}[/]" if style else escape(str(value))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write raw bytes to stdout, behind what was printed, and let them be seen now."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def note(text: str) -> None:
+    """Say something that is no data: to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print_data(data: object, output: Output) -> None:
+    if output == "json":
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    import yaml
+
+    print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")

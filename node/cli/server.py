@@ -1,0 +1,106 @@
+"""Which server a command talks to, and the connection to it.
+
+The flag wins, then `--context`, `LOTA_SERVER`, the context in use, and the server of this machine.
+Credentials come from a context or stand in the URL; those of a context are sent to its own server
+only.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Group, Parameter
+
+from node.cli.context_file import Context, ContextFiles
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from events.jetstream import JetStreamLog
+
+DEFAULT_SERVER = "nats://127.0.0.1:4222"
+CLIENT_NAME = "cli"
+"""What a command is called on the log (as the author of its requests) and by the server."""
+
+
+@Parameter(name="*", group=Group("Server", sort_key=9))
+@dataclass(frozen=True)
+class Server:
+    """The options of every command that talks to a server."""
+
+    server: Annotated[str | None, Parameter(name="--server")] = None
+    """URL of the NATS server, nats://HOST:PORT, several separated by commas. Default: the variable
+    LOTA_SERVER, then the context in use, then nats://127.0.0.1:4222."""
+
+    context: Annotated[str | None, Parameter(name="--context")] = None
+    """Name of a saved context: server and credentials."""
+
+
+class Found(NamedTuple):
+    """A server and how it was found, for people who wonder which it is."""
+
+    context: Context
+    how: str
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open connection and the log on it."""
+
+    client: "Client"
+    log: "JetStreamLog"
+
+
+def find_server(options: Server | None, environ: Mapping[str, str] = os.environ) -> Found:
+    """Return the server to use. Raises NotFound for a context that does not exist."""
+    files = ContextFiles(environ)
+    if options is not None and options.server:
+        return Found(Context(server=options.server), "by --server")
+    if options is not None and options.context:
+        return Found(files.load(options.context), f"by --context {options.context}")
+    if environ.get("LOTA_SERVER"):
+        return Found(Context(server=environ["LOTA_SERVER"]), "by LOTA_SERVER")
+    if chosen := files.chosen():
+        return Found(files.load(chosen), f"by the context {chosen}")
+    return Found(Context(server=DEFAULT_SERVER), "by default")
+
+
+async def connect_client(options: Server | None) -> "Client":
+    """Connect to the server; the caller closes. Raises LogUnavailable, saying what to do."""
+    from events.connection import connect
+
+    server = find_server(options).context
+    return await connect(
+        server.server,
+        name=CLIENT_NAME,
+        user=server.user or None,
+        password=server.password or None,
+        token=server.token or None,
+        credentials=_home(server.creds) or None,
+    )
+
+
+@asynccontextmanager
+async def connected(options: Server | None) -> AsyncIterator[Connection]:
+    """Connect and attach to the log for the time of one command.
+
+    Raises LogUnavailable when there is no server or no JetStream, StreamMismatch for a foreign
+    stream.
+    """
+    from events.jetstream import open_log
+
+    client = await connect_client(options)
+    try:
+        log = await open_log(client)
+        try:
+            yield Connection(client, log)
+        finally:
+            await log.close()
+    finally:
+        await client.close()
+
+
+def _home(path: str) -> str:
+    return os.path.expanduser(path)
