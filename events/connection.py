@@ -4,10 +4,10 @@ nats-py's defaults try for two minutes when the address or the credentials are w
 dead peer after four. Here the first connection fails at once, and a lost one comes back for ever.
 """
 
-import asyncio
 import logging
 import re
 import ssl
+from contextlib import suppress
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -26,17 +26,18 @@ log = logging.getLogger(__name__)
 class _Errors:
     """Logs what nats-py reports, and ends a first connection that cannot succeed.
 
-    `report` runs inside the client's read loop, so it must be quick and must not raise.
+    nats-py calls `report` also inside its read loop, so there it must be quick and must not raise.
     """
 
-    def __init__(self, servers: int) -> None:
-        self.hopeless: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
-        self._left = servers
+    def __init__(self, url: str, servers: int) -> None:
+        self.connecting = True
+        self._url = url
+        self._untried = servers
 
     async def report(self, error: Exception) -> None:
-        self._left -= 1
-        if self._left <= 0 and not self.hopeless.done():
-            self.hopeless.set_result(error)
+        self._untried -= 1
+        if self.connecting and self._untried <= 0:
+            raise _unavailable(self._url, error)
         log.debug("nats: %s", _reason(error))
 
 
@@ -58,9 +59,9 @@ async def connect(
     """
     servers = [server.strip() for server in url.split(",")]
     client = Client()
-    errors = _Errors(len(servers))
-    connecting = asyncio.ensure_future(
-        client.connect(
+    errors = _Errors(url, len(servers))
+    try:
+        await client.connect(
             servers=servers,
             name=name,
             user=user,
@@ -76,17 +77,15 @@ async def connect(
             pending_size=PENDING_BYTES,
             error_cb=errors.report,
         )
-    )
-    errors.hopeless.add_done_callback(lambda _: connecting.cancel())
-    try:
-        await connecting
-    except asyncio.CancelledError:
-        await client.close()
-        if not errors.hopeless.done():
-            raise
-        raise _unavailable(url, errors.hopeless.result()) from None
     except (OSError, ValueError, NatsError) as error:
         raise _unavailable(url, error) from error
+    finally:
+        errors.connecting = False
+        if not client.is_connected:
+            with suppress(
+                AssertionError
+            ):  # the address was so wrong that there is nothing to close
+                await client.close()
     return client
 
 

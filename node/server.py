@@ -58,14 +58,23 @@ class EmbeddedServer:
 
     `port` is taken if it is free, else (and for 0) any free one; a restart keeps the port.
     `config` replaces the packaged `nats.conf`; what it says about addresses is overruled.
+    `lock_wait_s` is the time given to a server of the same store that is just ending.
     """
 
-    def __init__(self, store: Path, port: int = 0, *, config: Path = CONFIG) -> None:
+    def __init__(
+        self,
+        store: Path,
+        port: int = 0,
+        *,
+        config: Path = CONFIG,
+        lock_wait_s: float = STOP_GRACE_S,
+    ) -> None:
         self.store = store
         self.port = port
         self.monitor_url = ""
         self.binary: ServerBinary | None = None
         self._config = config
+        self._lock_wait_s = lock_wait_s
         self._process: asyncio.subprocess.Process | None = None
         self._started_before = False
 
@@ -124,9 +133,9 @@ class EmbeddedServer:
             raise
         self._started_before = True
 
-    async def stop(self) -> None:
-        """Stop in order, by force after a grace of 10 s; safe to repeat."""
-        await self._end(signal.SIGTERM, STOP_GRACE_S)
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Stop in order, by force after `grace_s`; safe to repeat."""
+        await self._end(signal.SIGTERM, grace_s)
 
     async def kill(self) -> None:
         """End the server as a crash would."""
@@ -160,9 +169,8 @@ class EmbeddedServer:
             self.port = 0
 
     async def _lock(self) -> int:
-        """Lock the store; a server that is just ending gets time to do so."""
         file = os.open(self.store / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        give_up = time.monotonic() + STOP_GRACE_S
+        give_up = time.monotonic() + self._lock_wait_s
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
