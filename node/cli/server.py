@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 CLIENT_NAME = "cli"
-"""What a command is called on the log (as the author of its requests) and by the server."""
+"""What the server calls the connection of a command."""
+
+SERVER_HELP = (
+    "URL of the NATS server, nats://HOST:PORT, several separated by commas. "
+    "Default: LOTA_SERVER, then the context in use, then nats://127.0.0.1:4222."
+)
 
 
 @Parameter(name="*", group=Group("Server", sort_key=9))
@@ -30,12 +35,8 @@ CLIENT_NAME = "cli"
 class Server:
     """The options of every command that talks to a server."""
 
-    server: Annotated[str | None, Parameter(name="--server")] = None
-    """URL of the NATS server, nats://HOST:PORT, several separated by commas. Default: the variable
-    LOTA_SERVER, then the context in use, then nats://127.0.0.1:4222."""
-
-    context: Annotated[str | None, Parameter(name="--context")] = None
-    """Name of a saved context: server and credentials."""
+    server: Annotated[str | None, Parameter(help=SERVER_HELP)] = None
+    context: Annotated[str | None, Parameter(help="A saved context: server, credentials.")] = None
 
 
 class Found(NamedTuple):
