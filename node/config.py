@@ -26,7 +26,11 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One node: its name and roles, where its state is, and what its operator allows."""
+    """One node: its name and roles, where its state is, and what its operator allows.
+
+    `cpu` and `memory_bytes` are the most that one execution may ask for; `width` is how many cores'
+    worth of executions the node runs at one time.
+    """
 
     name: str
     address: Address
@@ -37,6 +41,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     publish_root: Path
     cpu: float
+    width: int
     memory_bytes: int
 
 
@@ -52,11 +57,6 @@ def checked_name(name: str) -> str:
             f"{name!r} is no node name", hint="use 1 to 40 letters, digits, hyphens or underscores"
         )
     return name
-
-
-def default_state(name: str) -> Path:
-    """Return the folder that a node's state is kept in between runs."""
-    return Path(platformdirs.user_data_dir("lota")) / "nodes" / name
 
 
 def default_publish_root() -> Path:

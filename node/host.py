@@ -142,7 +142,7 @@ class Host:
         stack.push_async_callback(memory.close)
         sources: dict[str, Source] = {"file": FileSource(allow=config.allow_paths)}
         runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
-        work = Work(runs, cpu=config.cpu)
+        work = Work(runs, cpu=config.width)
         uploads = Uploads(config.publish_root, config.allow_paths)
         stack.push_async_callback(uploads.close)
         stop_serving = await serve_rpc(client, config.name, HeldResults(work, memory))
@@ -196,9 +196,9 @@ class Host:
             case "noop":
                 return NoopExecutor()
             case "process":
-                return ProcessExecutor(folder.executions)
+                return ProcessExecutor(folder.path / "processes")
             case "docker":
-                return DockerExecutor(self.config.name, width=max(1, int(self.config.cpu)))
+                return DockerExecutor(self.config.name, width=self.config.width)
             case _:
                 raise LotaError(
                     f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"
@@ -215,7 +215,7 @@ class Host:
             cpu=config.cpu,
             memory_bytes=config.memory_bytes,
             disk_bytes=disk_bytes(config.state),
-            width=max(1, int(config.cpu)),
+            width=config.width,
             labels=config.labels,
             data=tuple(to_uri(path) for path in config.allow_paths),
             version=VERSION,

@@ -18,6 +18,7 @@ from node.compute.consult import consult, jobs_bid_for
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import Desk, DeskJob, acknowledge, disposable, failed, held, take
 from node.compute.memory import NodeMemory
+from node.compute.memory_rows import Batch, JobRow
 from node.compute.uploads import Uploads
 from node.compute.work import Work
 from node.effects import Append, Effect, ListInputs, Publish, Stop
@@ -93,10 +94,14 @@ class Compute:
         if recalled.created:
             names += [job async for job in jobs_bid_for(self._log, self.name)]
         for name in dict.fromkeys(names):
-            self._known.add(name)
             self.take(await consult(self._log, name, self.name))
             if name not in self._desk.jobs:
                 await self._memory.forget(name)
+        if recalled.created:
+            stamp = now_ms()
+            await self._memory.save(Batch(jobs=[JobRow(name, stamp) for name in self._desk.jobs]))
+            await self._memory.confirm_recall()
+        self._known.update(self._desk.jobs)
         await self._work.clear_orphans({*held(self._desk)})
 
     # What comes in

@@ -1,0 +1,77 @@
+"""`lota dev`: a whole network on this machine, in one command, until Ctrl-C."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from cyclopts import Parameter
+
+from node.cli.context_file import Context, ContextFiles
+from node.cli.interrupts import interrupted
+from node.config import default_publish_root
+from node.local import LocalConfig, LocalNetwork
+from node.logs import log_to_stderr
+
+DEFAULT_PORT = 4222
+CONTEXT = "dev"
+
+
+async def dev(
+    *,
+    nodes: int = 3,
+    state: Path | None = None,
+    allow_path: Annotated[list[str], Parameter(negative=())] = [],
+) -> None:
+    """Run nats-server, a requester and compute nodes on this machine until Ctrl-C.
+
+    Port 4222 is taken if it is free. When all is ready, LOTA_SERVER=nats://127.0.0.1:PORT is
+    printed on stdout, and the context `dev` is written and used from then on. State is kept
+    between runs.
+
+    Example: lota dev --nodes 3 --allow-path .
+
+    Parameters
+    ----------
+    nodes
+        How many compute nodes.
+    state
+        Folder of the network's state.
+    allow_path
+        A folder that jobs may read; the working directory if none is given.
+    """
+    log_to_stderr()
+    folder = state or Path(platformdirs.user_data_dir("lota")) / "dev"
+    network = LocalNetwork(
+        LocalConfig(
+            folder=folder,
+            publish_root=default_publish_root(),
+            nodes=nodes,
+            port=DEFAULT_PORT,
+            allow_paths=tuple(str(Path(path).resolve()) for path in allow_path or ["."]),
+        )
+    )
+    stopped = interrupted()
+    async with network:
+        contexts = ContextFiles()
+        contexts.save(CONTEXT, Context(server=network.url))
+        contexts.use(CONTEXT)
+        print(f"LOTA_SERVER={network.url}", flush=True)
+        _introduce(network, nodes)
+        failing = asyncio.ensure_future(network.failed())
+        await asyncio.wait((failing, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            failing.result()
+        failing.cancel()
+        print("stopping", file=sys.stderr)
+
+
+def _introduce(network: LocalNetwork, nodes: int) -> None:
+    binary = network.server.binary
+    print(
+        f"{nodes} compute nodes are ready, with {binary}\n"
+        f"The server's log is {network.server.log_path}\n"
+        "Try in another terminal: lota run -- echo hello",
+        file=sys.stderr,
+    )

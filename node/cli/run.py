@@ -1,0 +1,235 @@
+"""`lota run`: a command as a job, submitted, followed to its end, and answered with its exit code."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from events.errors import LotaError
+from events.jetstream import open_blobs
+from events.spec import Engine
+from events.spec_reader import read_spec
+from node.cli import exits
+from node.cli.following import follow_job
+from node.cli.interrupts import interrupted
+from node.cli.outputs import print_outputs
+from node.cli.progress import JobProgress
+from node.cli.server import CLIENT_NAME, Connection, Server, connected
+from node.clock import now_ms
+from node.config import default_publish_root
+from node.gateway import Submission, prepare, request_cancel, submit
+from node.ids import new_id, new_job_id
+from node.inputs.file_uri import to_path
+from node.inputs.naming import parse_input
+from node.local import LocalConfig, LocalNetwork
+from projections.state import TERMINAL, Job
+from publishers import names
+
+LOTA_FAILED = 125
+"""The exit code when Lota itself, and not the command, has failed."""
+CANCEL_S = 10.0
+
+
+async def run(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    engine: Engine = "process",
+    image: str = "",
+    name: str = "",
+    label: Annotated[list[str], Parameter(negative=())] = [],
+    env: Annotated[list[str], Parameter(negative=())] = [],
+    input: Annotated[list[str], Parameter(negative=())] = [],
+    context_input: Annotated[list[str], Parameter(negative=())] = [],
+    shard_glob: str = "",
+    shard_size: int = 0,
+    shards: int = 0,
+    replicas: int = 1,
+    confidence: int = 0,
+    min_bids: int = 1,
+    verifier: str = "",
+    publisher: Annotated[list[str], Parameter(negative=())] = [],
+    timeout: str = "30m",
+    cpu: float = 1.0,
+    memory: str = "512Mi",
+    dev: Annotated[bool, Parameter(negative=())] = False,
+    server: Server | None = None,
+) -> int:
+    """Run a command as a job, wait for it, and exit with its exit code.
+
+    The command's stdout and stderr come out as if it had run here, shard by shard in order. 125
+    means that Lota could not agree on a result or run it at all. Ctrl-C leaves the job running
+    (with --dev it is cancelled).
+
+    Example: lota run --input ./photos --shard-size 10 --replicas 2 -- sh -c 'ls inputs | wc -l'
+
+    Parameters
+    ----------
+    command
+        What to run, behind `--`.
+    engine
+        process, docker or noop.
+    image
+        The image, for engine docker.
+    name
+        A name for people.
+    label
+        KEY=VALUE; `node.KEY=VALUE` asks for nodes that carry the label.
+    env
+        NAME=VALUE in the command's environment.
+    input
+        SOURCE[:DEST], a file or folder that is given to the shards below inputs/.
+    context_input
+        SOURCE[:DEST] that every shard gets whole.
+    shard_glob
+        Which files are sharded, relative to the source, as in `**/*.csv`.
+    shard_size
+        Files per shard.
+    shards
+        Number of shards.
+    replicas
+        Executions per shard, each on another node.
+    confidence
+        How many replicas must agree (default: all).
+    min_bids
+        Bids to wait for.
+    verifier
+        none or deterministic.
+    publisher
+        DRIVER[=TARGET], where accepted results go.
+    timeout
+        Time limit of one execution.
+    cpu
+        Cores per execution.
+    memory
+        Memory per execution.
+    dev
+        Start a throw-away local network for this one job.
+    """
+    spec = read_spec(
+        {
+            "engine": engine,
+            "image": image,
+            "name": name,
+            "command": list(command),
+            "labels": _pairs(label, "--label"),
+            "env": _pairs(env, "--env"),
+            "sharding": {"glob": shard_glob, "size": shard_size, "count": shards},
+            "deal": {"replicas": replicas, "confidence": confidence, "min_bids": min_bids},
+            "verifier": verifier,
+            "publishers": [_publisher(text) for text in publisher],
+            "resources": {"cpu": cpu, "memory": memory},
+            "timeout": timeout,
+        }
+    )
+    inputs = [parse_input(text) for text in input]
+    inputs += [parse_input(text, context=True) for text in context_input]
+    spec = msgspec.structs.replace(spec, inputs=tuple(inputs))
+    submission = await prepare(spec, publishers=names())
+    if not dev:
+        return await _run(submission, server, cancel_on_interrupt=False)
+    with tempfile.TemporaryDirectory(prefix="lota-run-") as folder:
+        network = LocalNetwork(
+            LocalConfig(
+                folder=Path(folder),
+                publish_root=default_publish_root(),
+                nodes=max(replicas, min_bids),
+                allow_paths=_read_here(submission),
+            )
+        )
+        async with network:
+            options = Server(server=network.url)
+            return await _run(submission, options, cancel_on_interrupt=True)
+
+
+def _read_here(submission: Submission) -> tuple[str, ...]:
+    """Return the local paths that the job names: on a network of one's own they are allowed."""
+    spec = submission.data.spec
+    sources = [to_path(entry.source) for entry in spec.inputs]
+    targets = [publisher.target for publisher in spec.publishers if publisher.driver == "local"]
+    return (*sources, *(target for target in targets if target))
+
+
+async def _run(submission: Submission, server: Server | None, *, cancel_on_interrupt: bool) -> int:
+    job = new_job_id()
+    async with connected(server) as connection:
+        blobs = await open_blobs(connection.client)
+        await submit(
+            connection.log,
+            blobs,
+            submission,
+            job=job,
+            author=CLIENT_NAME,
+            new_id=new_id,
+            now_ms=now_ms,
+        )
+        stop = interrupted()
+        following = asyncio.ensure_future(_follow(connection, job))
+        await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not following.done():
+            return await _let_go(connection, job, following, cancel=cancel_on_interrupt)
+        ended = await following
+        missing = await print_outputs(connection.client, ended)
+        return _answer(ended, missing)
+
+
+async def _follow(connection: Connection, job: str) -> Job:
+    with JobProgress() as progress:
+        async for state, _ in follow_job(connection.log, job):
+            progress.show(state)
+            if state.state in TERMINAL:
+                return state
+    raise LotaError("the log ended", hint="is the server up?")
+
+
+async def _let_go(
+    connection: Connection, job: str, following: "asyncio.Future[Job]", *, cancel: bool
+) -> int:
+    """Detach from the job on Ctrl-C; on a throw-away network it is cancelled first."""
+    if cancel:
+        await request_cancel(
+            connection.log,
+            job=job,
+            author=CLIENT_NAME,
+            reason="interrupted",
+            new_id=new_id,
+            now_ms=now_ms,
+        )
+        await asyncio.wait((following,), timeout=CANCEL_S)
+        print(f"lota: job {job} was cancelled", file=sys.stderr)
+    else:
+        print(f"lota: job {job} goes on; see lota job wait {job}", file=sys.stderr)
+    following.cancel()
+    await asyncio.wait((following,))
+    return exits.INTERRUPTED
+
+
+def _answer(job: Job, missing: list[str]) -> int:
+    """Say on stderr what went wrong, and return the exit code that the job comes to."""
+    for line in missing:
+        print(f"lota: {line}", file=sys.stderr)
+    if job.state == "completed":
+        return LOTA_FAILED if missing else exits.OK
+    if job.code == "user" and job.exit_code is not None:
+        return job.exit_code
+    print(f"lota: job {job.id} {job.state}: {job.reason}", file=sys.stderr)
+    print(f"      see lota job describe {job.id}", file=sys.stderr)
+    return LOTA_FAILED
+
+
+def _pairs(texts: list[str], flag: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise exits.WrongUsage(f"{flag} {text}: not KEY=VALUE", hint=f"write {flag} KEY=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _publisher(text: str) -> dict[str, str]:
+    driver, _, target = text.partition("=")
+    return {"driver": driver, "target": os.path.abspath(target) if target else ""}

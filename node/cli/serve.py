@@ -1,0 +1,115 @@
+"""`lota node serve`: one node against a server that runs already."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from events.spec import ENGINES_READY
+from node.cli.exits import WrongUsage
+from node.cli.interrupts import interrupted
+from node.cli.server import Server, find_server
+from node.config import (
+    Address,
+    NodeConfig,
+    checked_name,
+    cores,
+    default_name,
+    default_publish_root,
+    memory_bytes,
+)
+from node.host import Host
+from node.logs import log_to_stderr
+from node.state import default_folder
+
+ROLES = {"all": ("requester", "compute"), "requester": ("requester",), "compute": ("compute",)}
+
+
+async def serve(
+    *,
+    role: Literal["requester", "compute", "all"] = "all",
+    name: str = "",
+    state: Path | None = None,
+    allow: Annotated[list[str], Parameter(negative=())] = [],
+    allow_path: Annotated[list[str], Parameter(negative=())] = [],
+    label: Annotated[list[str], Parameter(negative=())] = [],
+    width: int = 0,
+    publish_root: Path | None = None,
+    server: Server | None = None,
+) -> None:
+    """Run a node until Ctrl-C: a requester decides, a compute node does the work.
+
+    Nothing runs on a compute node that its operator has not allowed: engines with --allow, local
+    paths with --allow-path.
+
+    Example: lota node serve --role compute --name c1 --allow process --allow-path /data
+
+    Parameters
+    ----------
+    role
+        requester, compute, or all.
+    name
+        The node's name on the network; the host's name if none is given.
+    state
+        Folder of the node's state, kept between runs.
+    allow
+        An engine that may run here: process, docker or noop (always allowed).
+    allow_path
+        A folder that jobs may read as file:// input.
+    label
+        KEY=VALUE; jobs ask for it by the label node.KEY=VALUE.
+    width
+        Executions at one time (default: one a core).
+    publish_root
+        Where the publisher `local` writes.
+    """
+    log_to_stderr()
+    found = find_server(server).context
+    chosen = checked_name(name or default_name())
+    config = NodeConfig(
+        name=chosen,
+        address=Address(
+            url=found.server,
+            user=found.user or None,
+            password=found.password or None,
+            token=found.token or None,
+            credentials=found.creds or None,
+        ),
+        state=state or default_folder(chosen),
+        roles=ROLES[role],
+        engines=_engines(allow),
+        allow_paths=tuple(str(Path(path).resolve()) for path in allow_path),
+        labels=_labels(label),
+        publish_root=publish_root or default_publish_root(),
+        cpu=float(cores()),
+        width=width or cores(),
+        memory_bytes=memory_bytes(),
+    )
+    stop = interrupted()
+    async with Host(config) as host:
+        print(f"node {chosen} serves as {role} at {found.server}", file=sys.stderr, flush=True)
+        await asyncio.wait((host.failed, stop), return_when=asyncio.FIRST_COMPLETED)
+        if host.failed.done():
+            host.failed.result()
+
+
+def _engines(allow: list[str]) -> tuple[str, ...]:
+    for engine in allow:
+        if engine not in ENGINES_READY:
+            raise WrongUsage(
+                f"--allow {engine}: there is no such engine",
+                hint=f"use one of {', '.join(ENGINES_READY)}",
+            )
+    return tuple(dict.fromkeys(("noop", *allow)))
+
+
+def _labels(texts: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise WrongUsage(f"--label {text}: not KEY=VALUE", hint="write --label zone=eu")
+        labels[key] = value
+    return labels

@@ -1,0 +1,77 @@
+"""A whole network on one machine: nats-server beside one requester and some compute nodes."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from node.config import Address, NodeConfig, cores, memory_bytes
+from node.host import Host
+from node.server import EmbeddedServer
+
+
+class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a local network is made of; `folder` keeps the server's store and the nodes' state."""
+
+    folder: Path
+    publish_root: Path
+    nodes: int = 3
+    port: int = 0
+    engines: tuple[str, ...] = ("noop", "process", "docker")
+    allow_paths: tuple[str, ...] = ()
+
+
+class LocalNetwork:
+    """`async with` gives a network that serves; leaving it stops all of it in order."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self.config = config
+        self.server = EmbeddedServer(config.folder / "nats", config.port)
+        self.hosts: list[Host] = []
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return self.server.url
+
+    async def __aenter__(self) -> "LocalNetwork":
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.server)
+            compute = [self._host(f"node-{number + 1}") for number in range(self.config.nodes)]
+            self.hosts = [*compute, self._host("requester")]
+            for host in self.hosts:
+                await stack.enter_async_context(host)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def failed(self) -> None:
+        """Wait for ever, or raise what made a node fail."""
+        await asyncio.wait(
+            [host.failed for host in self.hosts], return_when=asyncio.FIRST_COMPLETED
+        )
+        for host in self.hosts:
+            if host.failed.done():
+                host.failed.result()
+
+    def _host(self, name: str) -> Host:
+        config = self.config
+        requester = name == "requester"
+        return Host(
+            NodeConfig(
+                name=name,
+                address=Address(self.server.url),
+                state=config.folder / name,
+                roles=("requester",) if requester else ("compute",),
+                engines=() if requester else config.engines,
+                allow_paths=config.allow_paths,
+                publish_root=config.publish_root,
+                cpu=float(cores()),
+                width=max(1, cores() // config.nodes),
+                memory_bytes=memory_bytes(),
+            )
+        )
