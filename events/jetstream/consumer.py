@@ -40,7 +40,13 @@ LONG_POSITION_TOKEN = 7
 has a domain and an account behind `ACK` and may end in a random token."""
 
 HEARTBEAT = "100"
-ENDED = ("404", "408")
+ENDS = (
+    "404 No Messages",
+    "408 Request Timeout",
+    "409 Batch Completed",
+    "409 Message Size Exceeds MaxBytes",
+)
+"""How a pull request ends while all is well; each says how much of it was not met."""
 
 
 class ConsumerLost(LogError):
@@ -182,16 +188,15 @@ class Consumer:
 
     def _note_status(self, headers: dict[str, str], number: int) -> None:
         """Heed a message of the server's own: a heartbeat, or the end of a pull request."""
-        status, description = headers.get("Status", ""), headers.get("Description", "")
+        status = headers.get("Status", "")
+        full = f"{status} {headers.get('Description', '')}"
         if status == HEARTBEAT:
             if int(headers.get("Nats-Last-Consumer", 0)) > number:
                 self._trouble = f"messages behind {number} did not arrive"
-        elif (status in ENDED or "maxbytes" in description.lower()) and (
-            unmet := headers.get("Nats-Pending-Messages")
-        ):
+        elif full in ENDS and (unmet := headers.get("Nats-Pending-Messages")):
             self._asked -= int(unmet)
         else:
-            self._trouble = f"{status} {description}"
+            self._trouble = full
 
     def _check_alive(self) -> None:
         """Without a sign of life for three heartbeats, or after a reconnect, nothing will come."""

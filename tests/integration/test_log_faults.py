@@ -243,6 +243,23 @@ async def test_a_slow_reader_holds_the_server_back(server: EmbeddedServer) -> No
         assert numbers == list(range(12_000))
 
 
+@pytest.mark.parametrize(("count", "size_bytes"), [(12_000, 10), (40, 900_000)])
+async def test_a_read_without_faults_needs_one_consumer(
+    server: EmbeddedServer, count: int, size_bytes: int
+) -> None:
+    """Pull requests that end because they are filled are no reason to begin again."""
+    async with attached(server.url) as (client, log):
+        for first in range(0, count, 40):
+            bodies = [bytes(size_bytes)] * 40
+            await asyncio.gather(
+                *[log.append(FACT, body, id=f"{first}-{n}") for n, body in enumerate(bodies)]
+            )
+        await log.last()
+        before = client._sid
+        assert sum([len(batch) async for batch in log.read()]) == count
+        assert client._sid == before + 1
+
+
 async def test_readers_leave_nothing_behind(server: EmbeddedServer) -> None:
     """Reads that ended, by themselves or by their user, leave no consumer and no subscription."""
     async with attached(server.url) as (client, log):
