@@ -6,10 +6,11 @@ log, so a lost message loses nothing. A requester sends what a decision it has f
 starts, reconnects or doubts folds the job itself and comes to the same orders by the same function.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from events.codec import AnyEvent
 from events.decisions import (
     ExecutionsLost,
     JobCancelled,
@@ -18,8 +19,6 @@ from events.decisions import (
     JobFailed,
     JobPlanned,
     PublicationsAssigned,
-    PublicationsAssignedData,
-    PublicationsRevoked,
     ResultsJudged,
     RevealsRequested,
     ShardsAwarded,
@@ -127,6 +126,8 @@ class _Draft:
 def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
     """Return, per node, what the decision that was just folded asks of it."""
     event = entry.event
+    if isinstance(event, JobCompleted | JobFailed | JobCancelled | JobClosed):
+        return _released(job)
     draft = _Draft(job)
     match event:
         case JobPlanned() | ShardsOffered():
@@ -134,34 +135,36 @@ def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
             for number in range(first, len(job.offers)):
                 for node in job.offers[number].nodes:
                     draft.add(node, "offers", _offer(job, number))
-            return draft.orders(introduce=True)
         case ShardsAwarded():
             for award in event.data.awards:
                 execution = _execution(job, award.shard, award.attempt)
                 if execution is not None and execution.node == award.node:
                     order = RunOrder(award.shard, award.attempt, event.data.publish)
                     draft.add(award.node, "run", order)
-            return draft.orders(introduce=False)
         case ExecutionsLost():
-            _each(draft, ((item.shard, item.attempt) for item in event.data.lost), "stop")
+            _stops(draft, ((item.shard, item.attempt) for item in event.data.lost))
         case RevealsRequested():
-            _each(draft, ((item.shard, item.attempt) for item in event.data.executions), "reveal")
-        case ResultsJudged():
-            for judgement in event.data.judgements:
-                _assigned(draft, judgement.shard, {item.slot for item in judgement.publish})
-        case PublicationsAssigned() | PublicationsRevoked():
-            data = event.data
-            items = data.assignments if isinstance(data, PublicationsAssignedData) else data.revoked
-            for item in items:
-                _assigned(draft, item.shard, {item.slot})
+            _reveals(draft, ((item.shard, item.attempt) for item in event.data.executions))
         case ShardsFailed():
             for failure in event.data.shards:
-                _stop_shard(draft, failure.shard)
-        case JobCompleted() | JobFailed() | JobCancelled() | JobClosed():
-            return _released(job)
+                _stops(draft, _attempts(job, failure.shard))
+        case _:
+            for shard, slot in _slots_named(event):
+                _assigned(draft, shard, {slot})
+    return draft.orders(introduce=isinstance(event, JobPlanned | ShardsOffered))
+
+
+def _slots_named(event: AnyEvent) -> Iterator[tuple[int, int]]:
+    match event:
+        case ResultsJudged():
+            for judgement in event.data.judgements:
+                for given in judgement.publish:
+                    yield judgement.shard, given.slot
+        case PublicationsAssigned():
+            for assignment in event.data.assignments:
+                yield assignment.shard, assignment.slot
         case _:
             pass
-    return draft.orders(introduce=False)
 
 
 def owed(job: Job) -> dict[str, Orders]:
@@ -204,7 +207,7 @@ def _released(job: Job) -> dict[str, Orders]:
     for offer in job.offers:
         nodes.update(offer.bids)
     orders = Orders(job=job.id, fence=job.fence, decision=job.last_decision, closed=True)
-    return {node: orders for node in sorted(nodes)}
+    return dict.fromkeys(sorted(nodes), orders)
 
 
 def _wants(job: Job, start: int, stop: int) -> bool:
@@ -222,18 +225,25 @@ def _execution(job: Job, index: int, attempt: int) -> Execution | None:
     return executions[attempt] if 0 <= attempt < len(executions) else None
 
 
-def _each(draft: _Draft, names: Iterable[tuple[int, int]], part: str) -> None:
+def _attempts(job: Job, index: int) -> Iterator[tuple[int, int]]:
+    if 0 <= index < len(job.shards):
+        for attempt in range(len(job.shards[index].executions)):
+            yield index, attempt
+
+
+def _stops(draft: _Draft, names: Iterable[tuple[int, int]]) -> None:
+    """Stop what a decision closed; a fact that came first may have ended it otherwise."""
+    for index, attempt in names:
+        execution = _execution(draft.job, index, attempt)
+        if execution is not None and execution.state in ("lost", "cancelled"):
+            draft.add(execution.node, "stop", ExecutionOrder(index, attempt))
+
+
+def _reveals(draft: _Draft, names: Iterable[tuple[int, int]]) -> None:
     for index, attempt in names:
         execution = _execution(draft.job, index, attempt)
         if execution is not None:
-            draft.add(execution.node, part, ExecutionOrder(index, attempt))
-
-
-def _stop_shard(draft: _Draft, index: int) -> None:
-    if 0 <= index < len(draft.job.shards):
-        for attempt, execution in enumerate(draft.job.shards[index].executions):
-            if execution.state == "cancelled":
-                draft.add(execution.node, "stop", ExecutionOrder(index, attempt))
+            draft.add(execution.node, "reveal", ExecutionOrder(index, attempt))
 
 
 def _assigned(draft: _Draft, index: int, slots: set[int]) -> None:

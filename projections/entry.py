@@ -13,8 +13,11 @@ from events.subjects import Address, parse
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A stored event. `position` belongs to this log; nothing folded may depend on it but the
-    fence and the checkpoint."""
+    """A stored event.
+
+    `position` belongs to this log; nothing folded may depend on it but the fence and the
+    checkpoint.
+    """
 
     position: int
     address: Address

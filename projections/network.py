@@ -9,11 +9,12 @@ from events.requests import JobSubmitted
 from events.subjects import NET, partition
 from projections.entry import Entry, read_entry
 from projections.evolve import begin, count, evolve
-from projections.nodes import Nodes, evolve_nodes, note_verdicts
+from projections.nodes import Nodes, count_nodes, evolve_nodes, note_verdicts
 from projections.state import Job
 
 RETIRED_MAX = 100_000
 FOREIGN_KEPT_MAX = 20
+STRAYS_MAX = 1_000
 
 
 class Network:
@@ -31,6 +32,7 @@ class Network:
         self.foreign = 0
         self.foreign_kept: list[str] = []
         self._retired: OrderedDict[str, None] = OrderedDict()
+        self._strays: OrderedDict[str, int] = OrderedDict()
 
     def fold(self, record: Record) -> Entry | None:
         """Fold one message; return its entry, or None when it is no event of ours."""
@@ -51,8 +53,11 @@ class Network:
                 note_verdicts(self.nodes, job, entry.event)
         elif isinstance(entry.event, JobSubmitted) and name not in self._retired:
             self.jobs[name] = begin(entry, entry.event)
+            self.jobs[name].fence = self._strays.pop(name, 0)
         else:
             self.late += 1
+            if entry.address.role == "r":
+                self._stray(name, record)
         return entry
 
     def retire(self, job: str) -> None:
@@ -63,19 +68,33 @@ class Network:
             self._retired.popitem(last=False)
 
     def _foreign(self, record: Record, why: str) -> None:
-        """Count a message that is none of ours, also against the job whose subject it uses: it
-        moved that job's fence and is part of its seal."""
+        """Count a message that is none of ours, also against the job whose subject it uses.
+
+        It moved that job's fence and is part of its seal.
+        """
         self.foreign += 1
         self.foreign_kept.append(f"{record.position} {record.subject}: {why}")
         del self.foreign_kept[:-FOREIGN_KEPT_MAX]
-        tokens = record.subject.split(".", 5)
-        if len(tokens) < 6 or tokens[2] != partition(tokens[3]):
-            return
-        job = self.jobs.get(tokens[3])
+        match record.subject.split("."):
+            case ["lota", "ev", part, name, role, *rest] if part == partition(name):
+                self._touch(name, record, decision=role == "r" and bool(rest))
+            case _:
+                pass
+
+    def _touch(self, name: str, record: Record, *, decision: bool) -> None:
+        job = self.jobs.get(name)
         if job is not None:
             count(job, record)
-        if tokens[4] == "r":
-            if job is not None:
-                job.fence = record.position
-            elif tokens[3] == NET:
-                self.nodes.fence = record.position
+            job.fence = record.position if decision else job.fence
+        elif name == NET:
+            count_nodes(self.nodes, record)
+            self.nodes.fence = record.position if decision else self.nodes.fence
+        elif decision:
+            self._stray(name, record)
+
+    def _stray(self, name: str, record: Record) -> None:
+        """Remember a decision about a job that is not there yet: it stands in the job's fence."""
+        if name not in self._retired:
+            self._strays[name] = record.position
+            if len(self._strays) > STRAYS_MAX:
+                self._strays.popitem(last=False)

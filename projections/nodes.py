@@ -5,6 +5,8 @@ from typing import Literal
 from events.decisions import NodeLost, NodeQuarantined, ResultsJudged
 from events.facts import NodeDrained, NodeJoined, NodeLeft
 from events.items import Capabilities
+from events.log import Record
+from events.seal import EMPTY, extend
 from events.spec import JobSpec
 from events.units import size_bytes
 from projections.entry import Entry
@@ -32,11 +34,16 @@ class Node(Mutable):
 
 
 class Nodes(Mutable):
-    """All nodes, with `seen` the number of node events folded and `fence` the position of the
-    last decision about nodes."""
+    """All nodes.
+
+    `seen` and `seal` cover all events about nodes so far; `fence` is the position of the last
+    decision about nodes.
+    """
 
     members: dict[str, Node] = {}
     seen: int = 0
+    seal: bytes = EMPTY
+    last_event: str = ""
     fence: int = 0
     late: int = 0
     illegal: int = 0
@@ -52,23 +59,12 @@ class Nodes(Mutable):
 
 def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
     """Fold one event about nodes, in log order."""
-    nodes.seen += 1
+    count_nodes(nodes, entry.record)
     event = entry.event
+    nodes.last_event = event.id
     author = entry.address.author
     if isinstance(event, NodeJoined):
-        known = nodes.members.get(author)
-        node = Node(
-            name=author,
-            incarnation=event.data.incarnation,
-            capabilities=event.data.capabilities,
-            joined_at=event.time,
-            position=entry.position,
-            holds=set(event.data.holds),
-        )
-        if known is not None:
-            node.agreed, node.differed = known.agreed, known.differed
-            node.quarantined_until_ms = known.quarantined_until_ms
-        nodes.members[author] = node
+        _join(nodes, entry, event)
     elif isinstance(event, NodeDrained | NodeLeft):
         member = nodes.members.get(author)
         if member is None or member.incarnation != event.data.incarnation:
@@ -97,6 +93,33 @@ def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
     else:
         nodes.illegal += 1
     return nodes
+
+
+def count_nodes(nodes: Nodes, record: Record) -> None:
+    """Take a stored message into `seen` and `seal`; also one that does not decode."""
+    nodes.seen += 1
+    nodes.seal = extend(nodes.seal, record.subject, record.body)
+
+
+def _join(nodes: Nodes, entry: Entry, event: NodeJoined) -> None:
+    """Begin a life of a node; the same life told twice does not bring a lost one back."""
+    author = entry.address.author
+    known = nodes.members.get(author)
+    if known is not None and known.incarnation == event.data.incarnation:
+        nodes.late += 1
+        return
+    node = Node(
+        name=author,
+        incarnation=event.data.incarnation,
+        capabilities=event.data.capabilities,
+        joined_at=event.time,
+        position=entry.position,
+        holds=set(event.data.holds),
+    )
+    if known is not None:
+        node.agreed, node.differed = known.agreed, known.differed
+        node.quarantined_until_ms = known.quarantined_until_ms
+    nodes.members[author] = node
 
 
 def note_verdicts(nodes: Nodes, job: Job, event: ResultsJudged) -> None:

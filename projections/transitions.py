@@ -7,7 +7,9 @@ Each table is total: for every state (row) and every item (column) it gives the 
 - `!`  ILLEGAL: skipped, counted and reported with its story; the state stays as it was.
 
 A decision beats a fact that its author had not seen, so decisions are admitted in states that such
-a fact may have led to (`failed` -> `accepted`); facts never undo a decision.
+a fact may have led to (`failed` -> `accepted`); facts never undo a decision. A fact that ends
+something for good (a claim that is its own verdict, the last publication that a shard needed) is
+the exception: a decision that it overtook is late, because what exists cannot be decided away.
 """
 
 from typing import Final
@@ -37,19 +39,21 @@ running   -       failed proposed accepted  !        !        lost !        !   
 proposed  -       failed -        !         proposed revealed lost accepted rejected cancelled
 revealed  -       -      -        !         !        -        lost accepted rejected cancelled
 failed    -       -      -        -         failed   -        lost accepted rejected failed
-accepted  -       -      -        -         !        -        !    !        !        accepted
+accepted  -       -      -        -         !        -        -    !        !        accepted
 rejected  -       -      -        !         !        -        !    !        !        rejected
 lost      -       -      -        -         !        -        !    !        !        lost
 cancelled -       -      -        -         !        -        !    !        !        cancelled
 """)
 
 # One shard, by phase: before reveals are asked for, until the verdict, until it is published.
-# `fact` is any fact about one of its executions, `ended` means completed, failed or cancelled.
+# `fact` is any fact about one of its executions. A fact can complete a shard while a decision
+# about its publishing is under way; `ended` means failed or cancelled, which only decisions do.
 SHARD: Final = _table("""
            offered awarded asked     judged failed assigned   revoked    fact
-open       open    open    revealing ended  ended  !          !          open
-revealing  !       !       !         ended  ended  !          !          revealing
+open       open    open    revealing publishing ended  !          !          open
+revealing  !       !       !         publishing ended  !          !          revealing
 publishing !       !       !         !      ended  publishing publishing publishing
+completed  !       !       !         !      -      -          -          completed
 ended      !       !       !         !      !      !          !          ended
 """)
 

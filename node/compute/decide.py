@@ -68,6 +68,14 @@ class Place(NamedTuple):
     paid: frozenset[str]
 
 
+class Turn(NamedTuple):
+    """One job being decided about, by a node, at a time."""
+
+    job: DeskJob
+    place: Place
+    now_ms: int
+
+
 def decide_desk(job: DeskJob, place: Place, *, now_ms: int) -> list[Effect]:
     """Return the effects that are due for a job, without the runs (see `free_to_run`)."""
     effects: list[Effect] = []
@@ -78,8 +86,9 @@ def decide_desk(job: DeskJob, place: Place, *, now_ms: int) -> list[Effect]:
     if job.listing == "due":
         effects.append(ListInputs(job.id))
     if not job.sending and not job.doubt:
+        turn = Turn(job, place, now_ms)
         for step in (_answers, _started, _failures, _proposals, _reveals, _starts, _published):
-            fact = step(job, place, now_ms)
+            fact = step(turn)
             if fact is not None:
                 effects.append(fact)
                 break
@@ -94,14 +103,15 @@ def _fact(job: DeskJob, kind: type[AnyEvent], data: Any, fence: int | None = Non
     return Append(job=job.id, kind=kind, data=data, cause="", fence=fence)
 
 
-def _answers(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _answers(turn: Turn) -> Append | None:
     """Bid for offers, or decline them with a reason that their owner understands."""
+    job, place = turn.job, turn.place
     due = [number for number, state in job.offers.items() if state == "due"]
     if not due or job.spec is None or job.closed:
         return None
     due = due[:QUEUE_MAX]
     free = allowance(job.spec, place)
-    why = _refuses(job.spec, place, now_ms)
+    why = _refuses(job.spec, place, turn.now_ms)
     if why or free <= 0:
         code = "unable" if why else "busy"
         message = why or f"it has {place.taken} executions waiting already"
@@ -140,7 +150,8 @@ def allowance(spec: JobSpec, place: Place) -> int:
     return min(room, depth * width_for(spec, place.capabilities))
 
 
-def _started(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _started(turn: Turn) -> Append | None:
+    job = turn.job
     refs = tuple(
         ExecutionRef(task.shard, task.attempt)
         for task in _due(job)
@@ -149,7 +160,8 @@ def _started(job: DeskJob, place: Place, now_ms: int) -> Append | None:
     return _fact(job, ExecutionsStarted, ExecutionsStartedData(executions=refs)) if refs else None
 
 
-def _failures(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _failures(turn: Turn) -> Append | None:
+    job = turn.job
     failures = tuple(
         Failure(task.shard, task.attempt, task.code, task.message)
         for task in _due(job)
@@ -160,8 +172,9 @@ def _failures(job: DeskJob, place: Place, now_ms: int) -> Append | None:
     return _fact(job, ExecutionsFailed, ExecutionsFailedData(failures=failures))
 
 
-def _proposals(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _proposals(turn: Turn) -> Append | None:
     """Propose what has finished; a fused result that is published needs no proposal."""
+    job, place = turn.job, turn.place
     if job.spec is None:
         return None
     fused: list[Publication] = []
@@ -195,8 +208,9 @@ def _proposal(job: DeskJob, spec: JobSpec, task: Task, place: Place) -> Proposal
     return Proposal(task.shard, task.attempt, commitment=seal)
 
 
-def _reveals(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _reveals(turn: Turn) -> Append | None:
     """Open what was asked for; a proposal must be on the log first."""
+    job, place = turn.job, turn.place
     reveals: list[Reveal] = []
     lost: list[Failure] = []
     for task in _due(job):
@@ -227,8 +241,9 @@ def _is_paid(job: DeskJob, upload: Upload, place: Place) -> bool:
     return job.spec is not None and job.spec.publishers[upload.slot].driver in place.paid
 
 
-def _starts(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _starts(turn: Turn) -> Append | None:
     """Say that a paid publication is about to be made, under the fence of its assignment."""
+    job, place = turn.job, turn.place
     for task, upload in _uploads(job):
         if (
             upload.state == "asked"
@@ -277,8 +292,9 @@ def _publication(task: Task, upload: Upload, *, with_claim: bool) -> Publication
     )
 
 
-def _published(job: DeskJob, place: Place, now_ms: int) -> Append | None:
+def _published(turn: Turn) -> Append | None:
     """Say which publications succeeded, then which did not; and what listing came to."""
+    job = turn.job
     done: list[Publication] = []
     problems: list[PublishFailure] = []
     for task, upload in _uploads(job):

@@ -22,7 +22,7 @@ from events.facts import (
 )
 from events.items import Claim, Listing
 from events.spec import JobSpec
-from node.orders import Orders, PublishOrder, RunOrder
+from node.orders import Orders, PublishOrder
 from projections.state import Mutable
 
 TaskState = Literal["queued", "running", "finished", "failing", "stopping", "told", "ended"]
@@ -114,21 +114,7 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
     job.fence = max(job.fence, orders.fence)
     if orders.list_inputs and job.listing == "":
         job.listing = "due"
-    for offer in orders.offers:
-        if offer.offer not in job.offers:
-            job.offers[offer.offer] = "due"
-            job.offer_shards[offer.offer] = offer.shards
-    for run in orders.run:
-        _awarded(job, run)
-    for asked in orders.reveal:
-        task = _task(job, asked.shard, asked.attempt)
-        if task.reveal == "":
-            task.reveal = "due"
-            job.due[asked.shard, asked.attempt] = None
-    for publication in orders.publish:
-        _asked(job, publication, orders.fence)
-    for stop in orders.stop:
-        _stop(job, (stop.shard, stop.attempt))
+    _take_work(job, orders)
     if orders.closed:
         job.closed = True
         for key in list(job.tasks):
@@ -138,17 +124,32 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
     return job
 
 
+def _take_work(job: DeskJob, orders: Orders) -> None:
+    """Note what there is to bid for, to run, to open, to publish and to stop."""
+    for offer in orders.offers:
+        if offer.offer not in job.offers:
+            job.offers[offer.offer] = "due"
+            job.offer_shards[offer.offer] = offer.shards
+    for run in orders.run:
+        key = (run.shard, run.attempt)
+        if key not in job.tasks:
+            job.tasks[key] = Task(shard=run.shard, attempt=run.attempt, fused=run.publish)
+    for asked in orders.reveal:
+        task = _task(job, asked.shard, asked.attempt)
+        if task.reveal == "":
+            task.reveal = "due"
+            job.due[asked.shard, asked.attempt] = None
+    for publication in orders.publish:
+        _asked(job, publication, orders.fence)
+    for stop in orders.stop:
+        _stop(job, (stop.shard, stop.attempt))
+
+
 def _task(job: DeskJob, shard: int, attempt: int) -> Task:
     task = job.tasks.get((shard, attempt))
     if task is None:
         task = job.tasks[shard, attempt] = Task(shard=shard, attempt=attempt, state="told")
     return task
-
-
-def _awarded(job: DeskJob, run: RunOrder) -> None:
-    key = (run.shard, run.attempt)
-    if key not in job.tasks:
-        job.tasks[key] = Task(shard=run.shard, attempt=run.attempt, fused=run.publish)
 
 
 def _asked(job: DeskJob, order: PublishOrder, fence: int) -> None:
@@ -164,15 +165,15 @@ def _asked(job: DeskJob, order: PublishOrder, fence: int) -> None:
 
 
 def _stop(job: DeskJob, key: Key) -> None:
+    """End a task; what had not said its last word says that it is over, since somebody waits."""
     task = job.tasks.get(key)
     if task is None:
-        job.tasks[key] = Task(shard=key[0], attempt=key[1], state="ended")
-    elif task.state == "running":
+        task = job.tasks[key] = Task(shard=key[0], attempt=key[1])
+    if task.state == "running":
         task.state = "stopping"
         job.due[key] = None
-    elif task.state in ("queued", "finished", "failing"):
-        task.state = "failing" if job.closed else "ended"
-        task.code, task.message = "cancelled", "stopped before it ran"
+    elif task.state in ("queued", "finished"):
+        task.state, task.code, task.message = "failing", "cancelled", "stopped before its end"
         job.due[key] = None
     elif task.state == "told":
         task.state = "ended"
@@ -215,11 +216,21 @@ def acknowledge(job: DeskJob, event: Fact) -> None:
     """Fold one of the node's own facts once it is on the log."""
     match event:
         case BidsPlaced():
-            for bid in event.data.bids:
-                job.offers[bid.offer] = "told"
+            job.offers.update((bid.offer, "told") for bid in event.data.bids)
         case BidsDeclined():
-            for decline in event.data.declines:
-                job.offers[decline.offer] = "told"
+            job.offers.update((decline.offer, "told") for decline in event.data.declines)
+        case InputsListed():
+            job.listing = "told"
+        case PublishStarted() | ResultsPublished() | PublishFailed():
+            _acknowledge_uploads(job, event)
+        case _:
+            _acknowledge_tasks(job, event)
+    for key in [key for key in job.due if not _owes(job.tasks[key])]:
+        del job.due[key]
+
+
+def _acknowledge_tasks(job: DeskJob, event: Fact) -> None:
+    match event:
         case ExecutionsStarted():
             for ref in event.data.executions:
                 job.tasks[ref.shard, ref.attempt].started = "told"
@@ -228,11 +239,18 @@ def acknowledge(job: DeskJob, event: Fact) -> None:
                 job.tasks[failure.shard, failure.attempt].state = "ended"
         case ResultsProposed():
             for proposal in event.data.proposals:
-                task = job.tasks[proposal.shard, proposal.attempt]
-                task.state = "told" if task.state == "finished" else task.state
+                _proposed(job.tasks[proposal.shard, proposal.attempt])
         case ResultsRevealed():
             for reveal in event.data.reveals:
                 job.tasks[reveal.shard, reveal.attempt].reveal = "told"
+        case _:
+            raise AssertionError(f"no fact about tasks: {event}")
+
+
+def _acknowledge_uploads(
+    job: DeskJob, event: PublishStarted | ResultsPublished | PublishFailed
+) -> None:
+    match event:
         case PublishStarted():
             for start in event.data.starts:
                 upload = job.tasks[start.shard, start.attempt].uploads[start.slot]
@@ -241,17 +259,26 @@ def acknowledge(job: DeskJob, event: Fact) -> None:
         case ResultsPublished():
             for publication in event.data.publications:
                 task = job.tasks[publication.shard, publication.attempt]
-                task.state = "told" if task.state == "finished" else task.state
+                _proposed(task)
                 _told(task, publication.slot, "done")
         case PublishFailed():
             for problem in event.data.failures:
                 _told(job.tasks[problem.shard, problem.attempt], problem.slot, "failed")
-        case InputsListed():
-            job.listing = "told"
-        case _:
-            pass
-    for key in [key for key in job.due if not _owes(job.tasks[key])]:
-        del job.due[key]
+
+
+def _proposed(task: Task) -> None:
+    if task.state == "finished":
+        task.state = "told"
+
+
+def refused(job: DeskJob, event: Fact) -> None:
+    """Note that the fence refused a fact: what it stood on is to be read from the log anew."""
+    if isinstance(event, PublishStarted):
+        for start in event.data.starts:
+            uploads = job.tasks[start.shard, start.attempt].uploads
+            if uploads[start.slot].state == "asked":
+                del uploads[start.slot]
+    job.doubt = True
 
 
 def _owes(task: Task) -> bool:

@@ -30,9 +30,9 @@ def decide(
     if job.closed:
         return []
     view = View(job, nodes, now_ms, policy, patrol)
-    if owner(nodes, partition(job.id)) not in (me, ""):
-        if not patrol or not _overdue(view):
-            return [WakeAt(job.id, now_ms + policy.overdue_grace_ms)] if patrol else []
+    mine = owner(nodes, partition(job.id)) in (me, "")
+    if not mine and not (patrol and _overdue(view)):
+        return [WakeAt(job.id, now_ms + policy.overdue_grace_ms)] if patrol else []
     effects: list[Effect] = []
     due = _due(view)
     if due is not None:
@@ -81,6 +81,8 @@ def _begin(view: View) -> Append | Command | None:
     if job.listed:
         plan = placement.plan(view)
         return plan if not isinstance(plan, str) else ending.fail(view, "inputs", plan)
+    if view.now_ms >= job.touched_ms + job.spec.deadline_ms:
+        return ending.fail(view, "deadline", "no node listed the inputs in time")
     able = [(node.name, 1.0) for node in placement.eligible(view)]
     chosen = top(able, f"{job.id}/inputs/{view.now_ms // view.policy.publish_ms}", 1)
     if not chosen:

@@ -81,14 +81,17 @@ def publish(view: View) -> Append | WakeAt | None:
 
 def _hopeless(view: View, shard: Shard, slot: Slot) -> bool:
     """Whether this publisher has failed for good for this shard."""
-    if slot.state == "published":
-        return False
-    if slot.state == "doubtful":
-        return slot.lookups >= view.policy.lookups_max
-    if slot.state != "retry":
-        return False
     accepted = {a for a, e in enumerate(shard.executions) if e.state == "accepted"}
-    return slot.tries >= view.policy.publish_tries_max or accepted <= set(slot.given_up)
+    nobody = accepted <= set(slot.given_up)
+    match slot.state:
+        case "retry":
+            return nobody or slot.tries >= view.policy.publish_tries_max
+        case "doubtful":
+            return nobody or slot.lookups >= view.policy.lookups_max
+        case "looking":
+            return slot.lookups >= view.policy.lookups_max and view.now_ms >= slot.until_ms
+        case _:
+            return False
 
 
 def _next_step(
@@ -96,7 +99,7 @@ def _next_step(
 ) -> Assignment | Revocation | int:
     """Return what the slot needs now, or the time to look again (0: when something changes)."""
     accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
-    if slot is None or slot.state == "idle" or slot.state == "revoked":
+    if slot is None or slot.state in ("idle", "revoked"):
         attempt = _next_publisher(view, shard, number, accepted, slot)
         return Assignment(index, number, attempt) if attempt is not None else 0
     if slot.state == "published":
@@ -129,9 +132,7 @@ def _take_over(
     if slot.state == "looking":
         accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
         attempt = _next_publisher(view, shard, number, accepted, slot)
-        if attempt is None or slot.lookups >= view.policy.lookups_max:
-            return 0
-        return Assignment(index, number, attempt, lookup=True)
+        return Assignment(index, number, attempt, lookup=True) if attempt is not None else 0
     if view.job.spec.publishers[number].driver in view.policy.paid:
         why = "its node is gone" if gone else "not published in time"
         return Revocation(index, number, slot.attempt, why)

@@ -10,8 +10,10 @@ from projections.state import Job, Shard
 
 
 class View(NamedTuple):
-    """One job and the nodes, as folded; the time; the rules. `patrol` also looks for what did not
-    happen: deadlines, lost nodes, answers that are owed."""
+    """One job and the nodes, as folded; the time; the rules.
+
+    `patrol` also looks for what did not happen: deadlines, lost nodes, answers that are owed.
+    """
 
     job: Job
     nodes: Nodes

@@ -42,7 +42,7 @@ def job_cancelled(step: Step, event: JobCancelled) -> None:
     _end(step, closed=event.data.closed)
 
 
-def job_closed(step: Step, event: JobClosed) -> None:
+def job_closed(step: Step, _: JobClosed) -> None:
     """Nothing is open any more."""
     if step.job.closed:
         step.illegal("job.closed", step.job.state, "it is closed already")

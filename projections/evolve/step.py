@@ -17,6 +17,9 @@ from projections.state import (
 )
 from projections.transitions import EXECUTION, ILLEGAL, LATE, SHARD
 
+ENDS = frozenset({"failed", "proposed", "concluded", "revealed"})
+"""Facts after which the node no longer runs the execution."""
+
 
 class Step(NamedTuple):
     """The job, the entry that is folded, and its author."""
@@ -55,7 +58,11 @@ class Step(NamedTuple):
             self.illegal(f"shard {index} {item}", self.job.state, "there is no such shard")
             return None
         shard = shards[index]
-        if SHARD[phase(shard), item] is ILLEGAL:
+        after = SHARD[phase(shard), item]
+        if after is LATE:
+            self.late()
+            return None
+        if after is ILLEGAL:
             self.illegal(f"shard {index} {item}", shard.state, "not in this phase of the shard")
             return None
         return shard
@@ -80,7 +87,7 @@ class Step(NamedTuple):
         after = EXECUTION[execution.state, item]
         if after is LATE:
             self.late()
-            execution.ended = True
+            execution.ended = execution.ended or item in ENDS
             return False
         if after is ILLEGAL:
             name = execution_id(self.job.id, index, attempt)
@@ -95,8 +102,10 @@ class Step(NamedTuple):
 
 def phase(shard: Shard) -> str:
     """Return the phase of a shard, as the shard table names it."""
-    if shard.state in ("completed", "failed", "cancelled"):
+    if shard.state in ("failed", "cancelled"):
         return "ended"
+    if shard.state == "completed":
+        return "completed"
     if shard.state == "publishing":
         return "publishing"
     return "revealing" if shard.revealing else "open"
@@ -122,8 +131,10 @@ def settle(job: Job, index: int, shard: Shard) -> None:
         shard.state = "publishing"
         job.publishing.add(index)
         return
-    if committed:
+    if committed or shard.revealing:
         job.judging.add(index)
+    else:
+        job.judging.discard(index)
     if busy + committed:
         shard.state = "running" if busy else "verifying"
     else:
