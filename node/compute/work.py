@@ -136,7 +136,8 @@ class Work:
 
     async def _run(self, job: DeskJob, task: Task) -> None:
         try:
-            self._ended.append((job, task, await self._runs.run(job, task)))
+            came = await self._runs.run(job, task)
+            self._ended.append((job, task, came))
         except ExecutorError as error:
             failed(job, task, error.code, str(error))
         except Exception as error:
