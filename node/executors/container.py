@@ -8,6 +8,7 @@ UTF-8, but it drops the newline behind a line of exactly 16 KiB.
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -57,16 +58,20 @@ class Live:
         """Take over a stream of (stdout, stderr) chunks, which `abandon` ends."""
         self.stream = stream
         if self.abandoned:
-            stream.close()
+            self.abandon()
 
     def abandon(self) -> None:
         """End the reading, from another thread; the container runs on."""
         self.abandoned = True
         if self.stream is not None:
-            self.stream.close()
+            # The reading thread still holds the socket: wake it through another name for it.
+            with contextlib.suppress(OSError, ValueError):
+                number = os.dup(self.stream._response.raw.fileno())  # noqa: SLF001
+                with socket.socket(fileno=number) as twin:
+                    twin.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Close the connection of a stream that nobody reads any more."""
+        """Close the connection of a stream that nobody reads any more; safe to repeat."""
         if self.stream is not None:
             # The SDK's own close only shuts the socket down and leaves it to the collector.
             self.stream._response.close()  # noqa: SLF001
@@ -254,10 +259,13 @@ class Containers:
             for out, err in chunks:
                 fits = live.take("stdout", out or b"") and live.take("stderr", err or b"")
                 if not fits:
-                    self.kill(execution)
-                    return
+                    break
         finally:
             live.end()
+        # Not before the stream is closed: the engine ends no container whose output waits to be
+        # read by somebody.
+        if live.overflowed:
+            self.kill(execution)
 
     def _wait(self, execution: str, live: Live) -> int:
         # Output has ended, so the end is near; but a command may close its streams and go on, and

@@ -63,6 +63,7 @@ class DockerExecutor:
                     await uncancelled(self.stop(task.execution))
             raise
         finally:
+            live.end()
             del self._running[task.execution]
 
     async def stop(self, execution: str) -> None:
@@ -124,7 +125,7 @@ class DockerExecutor:
             await uncancelled(self._interrupt(task, live, future))
             raise timed_out(task.timeout_s)
         if live.overflowed:
-            raise too_much_output(self._output_limit_bytes)
+            raise too_much_output(self._output_limit_bytes) from future.exception()
         return future.result()
 
     async def _interrupt(self, task: Task, live: Live, future: "asyncio.Future[_T]") -> None:
