@@ -1,6 +1,7 @@
 """The engines under the executor contract, each with what it can do, and a lifeline to watch by."""
 
 import asyncio
+import functools
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -90,6 +91,7 @@ def task(driver: Driver, execution: str, *command: str, **fields: object) -> Tas
     return Task(execution, "job", image=driver.image, command=command, **given)  # type: ignore[arg-type]
 
 
+@functools.cache
 def engine_problem() -> str:
     """Return why no container can run here, or nothing."""
     try:

@@ -28,10 +28,26 @@ HOLD = "exec 9>$LOTA_INPUTS/alive; echo started >&9; "
 """Opens the lifeline for the shell and all its children."""
 
 
-@pytest.fixture(params=["noop", "process-short", "process-long", "docker"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test the engines that declare what it asks for."""
+    able = [
+        found
+        for found in DRIVERS.values()
+        if (found.runs_commands or "commands" not in metafunc.fixturenames)
+        and (found.adopts or "adopts" not in metafunc.fixturenames)
+    ]
+    if "driver" in metafunc.fixturenames:
+        cases = [
+            pytest.param(each, id=each.name, marks=[pytest.mark.docker] if each.image else [])
+            for each in able
+        ]
+        metafunc.parametrize("driver", cases, indirect=True)
+
+
+@pytest.fixture
 def driver(request: pytest.FixtureRequest) -> Driver:
     """Each engine in turn; docker only where an engine answers, or must."""
-    found = DRIVERS[request.param]
+    found: Driver = request.param
     if found.image and (problem := engine_problem()):
         if os.environ.get("LOTA_REQUIRE_DOCKER") == "1":
             pytest.fail(problem)
@@ -42,17 +58,13 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 @pytest.fixture
 def commands(driver: Driver) -> Driver:
     """Each engine that runs commands."""
-    if not driver.runs_commands:
-        pytest.skip(f"{driver.name} runs no commands")
     return driver
 
 
 @pytest.fixture
-def adopts(commands: Driver) -> Driver:
+def adopts(driver: Driver) -> Driver:
     """Each engine whose executions outlive the node."""
-    if not commands.adopts:
-        pytest.skip(f"{commands.name} runs short commands again instead of adopting them")
-    return commands
+    return driver
 
 
 @pytest.fixture
