@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 CLIENT_NAME = "cli"
-"""What the server calls the connection of a command."""
+"""What a command is called on the log, as the author of its requests, and by the server."""
 
 SERVER_HELP = (
     "URL of the NATS server, nats://HOST:PORT, several separated by commas. "

@@ -1,0 +1,44 @@
+"""`lota job cancel`: a wish, and what was decided about it."""
+
+from node.cli.output import note
+from node.cli.server import CLIENT_NAME, Server, connected
+
+
+async def cancel(job: str, /, *, reason: str = "", server: Server | None = None) -> None:
+    """Cancel a job, and wait until that is decided: it may have ended before.
+
+    Prints the state that the job ended in; exits with 1 when that is not `cancelled`.
+
+    Parameters
+    ----------
+    job
+        The job's id, or the start of it.
+    reason
+        Why, for those who look at the job later.
+    """
+    from events.errors import JobFailed
+    from node.cli.endings import ended
+    from node.cli.jobs import find_job, load_job
+    from node.clock import now_ms
+    from node.gateway import request_cancel
+    from node.ids import new_id
+    from projections.state import TERMINAL
+
+    async with connected(server) as connection:
+        log = connection.log
+        name = await find_job(log, job)
+        found = (await load_job(log, name)).job
+        if found.state not in TERMINAL:
+            await request_cancel(
+                log,
+                job=name,
+                author=CLIENT_NAME,
+                reason=reason,
+                new_id=new_id,
+                now_ms=now_ms,
+            )
+            note(f"lota: asked to cancel {name}; a requester decides (Ctrl-C leaves the wish)")
+            found = await ended(log, name)
+    print(found.state)
+    if found.state != "cancelled":
+        raise JobFailed(f"too late: job {name} {found.state}", hint=f"lota job describe {name}")

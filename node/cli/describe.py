@@ -1,0 +1,190 @@
+"""`lota job describe`: one job, and why it waits."""
+
+from typing import TYPE_CHECKING, Any
+
+from node.cli.output import OutputOption, cell, console, show_document
+from node.cli.server import Server, connected
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+View = dict[str, Any]
+
+SHARDS_SHOWN = 20
+REASONS_SHOWN = 20
+BAR_WIDTH = 40
+ROLE_STYLES = {"g": "green", "r": "magenta", "c": "cyan"}
+
+
+async def describe(
+    job: str, /, *, output: OutputOption = "table", server: Server | None = None
+) -> None:
+    """Show one job: its state, shards, verdicts and copies, when what happened, why it waits.
+
+    Parameters
+    ----------
+    job
+        The job's id, or the start of it.
+    """
+    from node.cli.jobs import find_job, load_job
+    from node.clock import now_ms
+    from projections.views import job_view
+
+    async with connected(server) as connection:
+        log = connection.log
+        found = await load_job(log, await find_job(log, job), with_nodes=True)
+    view = job_view(found.job, found.nodes, found.timeline, now_ms=now_ms())
+    if output == "table":
+        _show(view, now_ms())
+    else:
+        show_document(view, output)
+
+
+def _show(view: View, now_ms: int) -> None:
+    screen = console()
+    screen.print(_head(view, now_ms))
+    for title, part in (
+        ("Why it waits", _reasons(view)),
+        ("Shards", _shards(view)),
+        ("Timeline", _timeline(view)),
+        ("Skipped as illegal", _stories(view)),
+    ):
+        if part is not None:
+            screen.print()
+            screen.print(f"[bold]{title}[/]")
+            screen.print(part)
+
+
+def _grid() -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _head(view: View, now_ms: int) -> "RenderableType":
+    from events.times import parse_ms
+    from node.cli.durations import shown
+
+    spec, deal = view["spec"], view["spec"].get("deal", {})
+    began_ms = parse_ms(view["submitted_at"])
+    took_ms = (parse_ms(view["ended_at"]) if view["ended_at"] else now_ms) - began_ms
+    counts = view["counts"]
+    replicas, confidence = deal.get("replicas", 1), deal.get("confidence", 1)
+    rows = {
+        "Job": view["id"],
+        "Name": view["name"] or None,
+        "State": view["state"],
+        "Reason": f"{view['code']}: {view['reason'] or ''}" if view["code"] else None,
+        "Root CID": view["root_cid"],
+        "Runs": " ".join([spec["engine"], spec.get("image", ""), *spec.get("command", ())]),
+        "Inputs": [f"{i['source']} ({i['count']:,} files)" for i in view["inputs"] if i] or None,
+        "Deal": f"{replicas} replica(s), {confidence} must agree, verifier {spec['verifier']}",
+        "Labels": view["labels"] or None,
+        "Submitted": f"{view['submitted_at']} by {view['gateway']}",
+        "Took" if view["ended_at"] else "Since": shown(took_ms),
+        "Deadline": None if view["ended_at"] else view["deadline_at"],
+        "Events": f"{counts['events']}, {counts['late']} late, {counts['illegal']} illegal",
+    }
+    table = _grid()
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(name, cell(value))
+    return table
+
+
+def _reasons(view: View) -> "RenderableType | None":
+    reasons = view["why_waiting"]
+    if not reasons:
+        return None
+    table = _grid()
+    for reason in reasons[:REASONS_SHOWN]:
+        shards = f" ({reason['shards']} shard(s))" if reason["shards"] else ""
+        table.add_row(reason["node"] or reason["stage"], cell(reason["message"] + shards))
+    if len(reasons) > REASONS_SHOWN:
+        table.add_row("", f"and {len(reasons) - REASONS_SHOWN} more, see -o json")
+    return table
+
+
+def _shards(view: View) -> "RenderableType | None":
+    """Show the shards that need a look first, and only so many."""
+    from rich.table import Table
+
+    shards = sorted(view["shards"], key=lambda shard: (_rank(shard["state"]), shard["index"]))
+    if not shards:
+        return None
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("SHARD", "STATE", "EXECUTIONS", "VERDICT", "EXIT", "COPIES", "CID"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("SHARD", "STATE"))
+    for shard in shards[:SHARDS_SHOWN]:
+        verdict = shard["verdict"] or {}
+        claim = verdict.get("claim") or {}
+        table.add_row(
+            str(shard["index"]),
+            cell(shard["state"]),
+            "\n".join(_execution(execution) for execution in shard["executions"]),
+            cell(verdict.get("reason") or verdict.get("result") or shard["reason"]),
+            cell(claim.get("exit_code")),
+            cell("\n".join(copy["uri"] for copy in shard["publications"])),
+            cell(claim.get("cid")),
+        )
+    if len(shards) > SHARDS_SHOWN:
+        table.add_row("", f"and {len(shards) - SHARDS_SHOWN} more, see -o json")
+    return table
+
+
+def _rank(state: str) -> int:
+    return {"failed": 0, "completed": 2, "cancelled": 2}.get(state, 1)
+
+
+def _execution(execution: View) -> str:
+    from rich.markup import escape
+
+    reason = f": {execution['reason']}" if execution["reason"] else ""
+    return f"{escape(execution['node'])} {cell(execution['state'])}{escape(reason)}"
+
+
+def _timeline(view: View) -> "RenderableType | None":
+    """Draw each kind of event as a bar from its first to its last."""
+    from rich.table import Table
+
+    from events.times import parse_ms
+    from node.cli.durations import shown
+
+    rows = view["timeline"]
+    if not rows:
+        return None
+    start_ms = min(parse_ms(row["first"]) for row in rows)
+    span_ms = max(1, max(parse_ms(row["last"]) for row in rows) - start_ms)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("AFTER", "EVENT", "EVENTS", "ITEMS"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "EVENT" else "right")
+    table.add_column("")
+    table.add_column("BY", overflow="fold")
+    for row in rows:
+        first_ms, last_ms = (parse_ms(row[end]) - start_ms for end in ("first", "last"))
+        left = first_ms * (BAR_WIDTH - 1) // span_ms
+        length = max(1, last_ms * (BAR_WIDTH - 1) // span_ms - left + 1)
+        bar = f"{' ' * left}[{ROLE_STYLES[row['role']]}]{'━' * length}[/]"
+        table.add_row(
+            shown(first_ms),
+            row["kind"],
+            str(row["events"]),
+            str(row["items"]),
+            bar + " " * (BAR_WIDTH - left - length),
+            cell(row["authors"]),
+        )
+    return table
+
+
+def _stories(view: View) -> "RenderableType | None":
+    if not view["illegal"]:
+        return None
+    table = _grid()
+    for story in view["illegal"]:
+        what = f"{story['item']} by {story['author']} in state {story['state']}: {story['why']}"
+        table.add_row(story["kind"], cell(what))
+    return table

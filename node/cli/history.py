@@ -1,0 +1,101 @@
+"""`lota job history`: every event of one job, as the fold took it."""
+
+from typing import TYPE_CHECKING, Any
+
+from node.cli.output import Columns, OutputOption, note, show_rows
+from node.cli.server import Server, connected
+
+if TYPE_CHECKING:
+    from events.log import Log
+    from projections.entry import Entry
+
+COLUMNS: Columns = {
+    "position": "POSITION",
+    "time": "TIME",
+    "type": "TYPE",
+    "author": "AUTHOR",
+    "summary": "SUMMARY",
+    "mark": "",
+}
+
+
+async def history(
+    job: str, /, *, output: OutputOption = "table", server: Server | None = None
+) -> None:
+    """Show every event of a job: when, what, by whom; late and illegal items are marked.
+
+    Late means that it changed nothing any more, illegal that it was skipped and why.
+
+    Parameters
+    ----------
+    job
+        The job's id, or the start of it.
+    """
+    from node.cli.jobs import find_job
+
+    async with connected(server) as connection:
+        rows = await _rows(connection.log, await find_job(connection.log, job))
+    if output == "table":
+        show_rows([{**row, "mark": _mark(row)} for row in rows], COLUMNS, output)
+        foreign = sum(row["type"] is None for row in rows)
+        if foreign:
+            note(f"lota: {foreign} message(s) on the job's subjects are no events of ours")
+    else:
+        show_rows(rows, COLUMNS, output)
+
+
+async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:
+    from events.subjects import job_events
+    from projections.network import Network
+
+    network = Network()
+    rows = []
+    async for records in log.read((job_events(job),)):
+        for record in records:
+            before = network.jobs.get(job)
+            late, illegal = (before.late, before.illegal) if before is not None else (0, 0)
+            entry = network.fold(record)
+            after = network.jobs.get(job)
+            row: dict[str, Any] = {
+                "position": record.position,
+                "id": None,
+                "time": None,
+                "type": None,
+                "author": None,
+                "summary": "",
+                "late": 0,
+                "illegal": [],
+            }
+            if entry is None:
+                row["summary"] = network.foreign_kept[-1].partition(": ")[2]
+            else:
+                row.update(_event_row(entry))
+            if after is not None:
+                skipped = min(after.illegal - illegal, len(after.stories))
+                row["late"] = after.late - late
+                row["illegal"] = [
+                    f"{story.item} in state {story.state}: {story.why}"
+                    for story in after.stories[len(after.stories) - skipped :]
+                ]
+            rows.append(row)
+    return rows
+
+
+def _event_row(entry: "Entry") -> dict[str, Any]:
+    from projections.summary import summary
+
+    return {
+        "id": entry.event.id,
+        "time": entry.event.time,
+        "type": entry.address.kind,
+        "author": entry.address.author,
+        "summary": summary(entry.event),
+    }
+
+
+def _mark(row: dict[str, Any]) -> str:
+    marks = [f"late: {row['late']}"] if row["late"] else []
+    marks += [f"illegal: {why}" for why in row["illegal"]]
+    if row["type"] is None:
+        marks.append("foreign")
+    return "; ".join(marks)

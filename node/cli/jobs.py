@@ -1,0 +1,84 @@
+"""One job from the log: by its id or the start of it, folded by itself.
+
+The command line has no database: a job's own stream is short, and it is the truth.
+"""
+
+from typing import NamedTuple
+
+from events.errors import NotFound
+from events.log import Log
+from events.subjects import JOB_ID, NODES, job_events, requests
+from node.cli.exits import WrongUsage
+from projections.network import Network
+from projections.nodes import Nodes
+from projections.state import Job
+from projections.timeline import Timeline
+
+SUBMISSIONS = "lota.ev.*.*.g.*.job.submitted"
+CANDIDATES_MAX = 10
+
+
+class Loaded(NamedTuple):
+    """A job, the nodes that could run it, and what happened when."""
+
+    job: Job
+    nodes: Nodes
+    timeline: Timeline
+
+
+async def find_job(log: Log, text: str) -> str:
+    """Return the id of the job that `text` names: its id, or the start of no other's.
+
+    Raises NotFound, and WrongUsage with the candidates when there are several.
+    """
+    if not JOB_ID.fullmatch(text):
+        raise WrongUsage(f"{text!r} is no job id", hint="lota job ls shows the ids")
+    if await log.last(requests(text)):
+        return text
+    found: dict[str, None] = {}
+    async for records in log.read((SUBMISSIONS,)):
+        for record in records:
+            job = record.subject.split(".")[3]
+            if job.startswith(text):
+                found[job] = None
+    if not found:
+        raise NotFound(f"there is no job {text}", hint="lota job ls shows what there is")
+    if len(found) > 1:
+        shown = list(found)[-CANDIDATES_MAX:]
+        more = f" and {len(found) - len(shown)} older" if len(found) > len(shown) else ""
+        raise WrongUsage(
+            f"{text} is the start of {len(found)} jobs: {', '.join(reversed(shown))}{more}",
+            hint="give more of the id",
+        )
+    return next(iter(found))
+
+
+async def load_job(log: Log, job: str, *, with_nodes: bool = False) -> Loaded:
+    """Fold what is stored of a job now, and of the nodes if they matter. Raises NotFound."""
+    network = Network()
+    timeline = Timeline()
+    filters = (job_events(job), NODES) if with_nodes else (job_events(job),)
+    async for records in log.read(filters):
+        for record in records:
+            entry = network.fold(record)
+            if entry is not None and entry.address.job == job:
+                timeline.note(entry)
+    if job not in network.jobs:
+        raise NotFound(
+            f"job {job} has no submission that can be read", hint=f"lota events tail --job {job}"
+        )
+    return Loaded(network.jobs[job], network.nodes, timeline)
+
+
+def shard_indexes(job: Job, shard: int | None) -> list[int]:
+    """Return the shards that are meant: one, or all. Raises NotFound when the job has none such."""
+    if shard is None and job.shards:
+        return list(range(len(job.shards)))
+    if not job.shards:
+        raise NotFound(
+            f"job {job.id} has no shards: it is {job.state}", hint=f"lota job describe {job.id}"
+        )
+    if shard is None or not 0 <= shard < len(job.shards):
+        last = len(job.shards) - 1
+        raise NotFound(f"job {job.id} has no shard {shard}", hint=f"it has shards 0 to {last}")
+    return [shard]

@@ -1,0 +1,120 @@
+"""`lota events tail`: the log as it is, for eyes and for pipes."""
+
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from node.cli.exits import WrongUsage
+from node.cli.output import console, note
+from node.cli.server import Server, connected
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from events.log import Record
+    from projections.entry import Entry
+
+
+async def tail(
+    *,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative=())] = False,
+    job: str | None = None,
+    type: Annotated[list[str] | None, Parameter(negative=())] = None,
+    from_position: int = 1,
+    output: Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])] = "text",
+    server: Server | None = None,
+) -> None:
+    """Print the events of the log in order, from the first one on.
+
+    Parameters
+    ----------
+    follow
+        Go on with what comes, until Ctrl-C.
+    job
+        Only this job's events: its id, or the start of it.
+    type
+        Only events of this type, such as results.proposed; may be given several times.
+    from_position
+        Begin at this position of the log.
+    output
+        `json` prints each stored CloudEvents document as it is, one a line.
+    """
+    from node.cli.jobs import find_job
+
+    if from_position < 1:
+        raise WrongUsage(f"--from-position is {from_position}", hint="positions count from 1")
+    kinds = [_kind(text) for text in dict.fromkeys(type or [])]
+    async with connected(server) as connection:
+        log = connection.log
+        filters = _filters(await find_job(log, job) if job else None, kinds)
+        start = log.follow if follow else log.read
+        await _print(start(filters, after=from_position - 1), as_json=output == "json")
+
+
+def _kind(text: str) -> str:
+    """Return a type's name as subjects have it. Raises WrongUsage with those that there are."""
+    from events.codec import KINDS
+
+    kind = text.removeprefix("lota.")
+    kind = kind.removesuffix(f".{kind.rpartition('.')[2]}") if kind.count(".") > 1 else kind
+    if kind not in KINDS.values():
+        raise WrongUsage(
+            f"there is no event type {text!r}",
+            hint=f"use one of {', '.join(sorted(KINDS.values()))}",
+        )
+    return kind
+
+
+def _filters(job: str | None, kinds: list[str]) -> list[str]:
+    from events.subjects import EVERYTHING, job_events, partition
+
+    if not kinds:
+        return [job_events(job) if job else EVERYTHING]
+    start = f"lota.ev.{partition(job)}.{job}" if job else "lota.ev.*.*"
+    return [f"{start}.*.*.{kind}" for kind in dict.fromkeys(kinds)]
+
+
+async def _print(batches: AsyncIterator[list["Record"]], *, as_json: bool) -> None:
+    from events.errors import EventError
+    from projections.entry import read_entry
+
+    foreign = 0
+    screen = None if as_json else console()
+    try:
+        async for records in batches:
+            for record in records:
+                try:
+                    entry = read_entry(record)
+                except EventError as error:
+                    foreign += 1
+                    note(f"lota: skipped {record.position} {record.subject}: {error}")
+                    continue
+                if screen is None:
+                    # A line break in JSON can only be space between tokens.
+                    sys.stdout.buffer.write(record.body.replace(b"\n", b" ") + b"\n")
+                else:
+                    _print_line(screen, entry)
+            sys.stdout.flush()
+    finally:
+        if foreign:
+            note(f"lota: {foreign} message(s) on the log are no events of ours")
+
+
+def _print_line(screen: "Console", entry: "Entry") -> None:
+    from rich.text import Text
+
+    from projections.summary import summary
+
+    address = entry.address
+    styles = {"r": "magenta", "c": "cyan", "g": "green"}
+    screen.print(
+        Text.assemble(
+            (f"{entry.position:>8} {entry.event.time} ", "dim"),
+            (f"{address.kind:<22} ", styles[address.role]),
+            f"{address.job} {address.author} ",
+            (summary(entry.event), "dim"),
+        ),
+        soft_wrap=True,
+    )
