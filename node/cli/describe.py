@@ -47,13 +47,14 @@ def _show(view: View, now_ms: int) -> None:
     for title, part in (
         ("Why it waits", _reasons(view)),
         ("Shards", _shards(view)),
+        ("Results", _results(view)),
         ("Timeline", _timeline(view)),
         ("Skipped as illegal", _stories(view)),
     ):
         if part is not None:
             screen.print()
             screen.print(f"[bold]{title}[/]")
-            screen.print(part)
+            screen.print(part, soft_wrap=isinstance(part, str))
 
 
 def _grid() -> "Table":
@@ -80,7 +81,10 @@ def _head(view: View, now_ms: int) -> "RenderableType":
         "State": view["state"],
         "Reason": f"{view['code']}: {view['reason'] or ''}" if view["code"] else None,
         "Root CID": view["root_cid"],
-        "Runs": " ".join([spec["engine"], spec.get("image", ""), *spec.get("command", ())]),
+        "Runs": " ".join(
+            [word for word in (spec["engine"], spec.get("image")) if word]
+            + list(spec.get("command", ()))
+        ),
         "Inputs": [f"{i['source']} ({i['count']:,} files)" for i in view["inputs"] if i] or None,
         "Deal": f"{replicas} replica(s), {confidence} must agree, verifier {spec['verifier']}",
         "Labels": view["labels"] or None,
@@ -113,27 +117,43 @@ def _shards(view: View) -> "RenderableType | None":
     """Show the shards that need a look first, and only so many."""
     from rich.table import Table
 
-    shards = sorted(view["shards"], key=lambda shard: (_rank(shard["state"]), shard["index"]))
+    shards = _first_shards(view)
     if not shards:
         return None
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("SHARD", "STATE", "EXECUTIONS", "VERDICT", "EXIT", "COPIES", "CID"):
+    for heading in ("SHARD", "STATE", "EXIT", "EXECUTIONS", "VERDICT"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("SHARD", "STATE"))
-    for shard in shards[:SHARDS_SHOWN]:
+    for shard in shards:
         verdict = shard["verdict"] or {}
         claim = verdict.get("claim") or {}
         table.add_row(
             str(shard["index"]),
             cell(shard["state"]),
+            cell(claim.get("exit_code")),
             "\n".join(_execution(execution) for execution in shard["executions"]),
             cell(verdict.get("reason") or verdict.get("result") or shard["reason"]),
-            cell(claim.get("exit_code")),
-            cell("\n".join(copy["uri"] for copy in shard["publications"])),
-            cell(claim.get("cid")),
         )
-    if len(shards) > SHARDS_SHOWN:
-        table.add_row("", f"and {len(shards) - SHARDS_SHOWN} more, see -o json")
+    if len(view["shards"]) > len(shards):
+        table.add_row("", f"and {len(view['shards']) - len(shards)} more, see -o json")
     return table
+
+
+def _results(view: View) -> str | None:
+    """List CIDs and places a line each, unbroken, so that they can be copied."""
+    from rich.markup import escape
+
+    lines = []
+    for shard in _first_shards(view):
+        claim = (shard["verdict"] or {}).get("claim")
+        if claim is not None:
+            lines.append(f"{shard['index']:<6} {claim['cid']}")
+            lines += [f"       {escape(copy['uri'])}" for copy in shard["publications"]]
+    return "\n".join(lines) or None
+
+
+def _first_shards(view: View) -> list[View]:
+    shards = sorted(view["shards"], key=lambda shard: (_rank(shard["state"]), shard["index"]))
+    return shards[:SHARDS_SHOWN]
 
 
 def _rank(state: str) -> int:
