@@ -73,8 +73,9 @@ class Orders(_Wire, frozen=True):
     """All that one message tells a node about one job.
 
     `fence` is the log position of the last decision folded. The spec and what belongs to it are
-    there whenever the node may not know the job yet. `closed` says that the job needs nothing of
-    this node any more.
+    there whenever the node may not know the job yet. `complete` is for orders that a node made
+    itself by reading the log: there is nothing else that it owes. `closed` says that the job needs
+    nothing of this node any more.
     """
 
     job: str
@@ -89,6 +90,7 @@ class Orders(_Wire, frozen=True):
     reveal: tuple[ExecutionOrder, ...] = ()
     publish: tuple[PublishOrder, ...] = ()
     stop: tuple[ExecutionOrder, ...] = ()
+    complete: bool = False
     closed: bool = False
 
     def with_job(self, job: Job) -> "Orders":
@@ -188,6 +190,16 @@ def owed(job: Job) -> dict[str, Orders]:
         if shard.state == "publishing":
             _assigned(draft, index, set(shard.slots))
     return {node: _bounded(orders) for node, orders in draft.orders(introduce=True).items()}
+
+
+def all_owed(job: Job, node: str) -> Orders:
+    """Return everything that a node owes a job that it has just folded from the log itself."""
+    if job.state in TERMINAL:
+        return Orders(job=job.id, fence=job.fence, decision=job.last_decision, closed=True)
+    orders = owed(job).get(node)
+    if orders is None:
+        orders = Orders(job=job.id, fence=job.fence, decision=job.last_decision).with_job(job)
+    return msgspec.structs.replace(orders, complete=True)
 
 
 def _bounded(orders: Orders) -> Orders:

@@ -247,6 +247,7 @@ def _starts(turn: Turn) -> Append | None:
     for task, upload in _uploads(job):
         if (
             upload.state == "asked"
+            and upload.sure
             and not upload.lookup
             and task.claim is not None
             and _is_paid(job, upload, place)

@@ -34,12 +34,17 @@ ANNOUNCED_MS = 1_000
 
 
 class Upload(Mutable):
-    """One publication that was asked of this node, and what came of it."""
+    """One publication that was asked of this node, and what came of it.
+
+    `sure` means that the log itself said so. A command may be older than what the node has done in
+    an earlier life, and who pays on its word pays twice.
+    """
 
     slot: int
     decision: str
     fence: int
     lookup: bool = False
+    sure: bool = False
     state: UploadState = "asked"
     uri: str = ""
     cid: str = ""
@@ -93,9 +98,10 @@ class DeskJob(Mutable):
 
 
 class Desk(Mutable):
-    """All open jobs of this node; `open` counts executions not yet told, to bound what is taken."""
+    """All open jobs of this node; `paid` names the publishers of which each upload costs money."""
 
     node: str
+    paid: frozenset[str] = frozenset()
     jobs: dict[str, DeskJob] = {}
 
 
@@ -119,7 +125,10 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
         job.closed = True
         for key in list(job.tasks):
             _stop(job, key)
-    if job.spec is None and (job.tasks or job.offers) and not job.closed:
+    if orders.complete:
+        _drop_unasked(job, orders)
+    unknown = job.spec is None and bool(job.tasks or job.offers)
+    if not job.closed and (unknown or (desk.paid and _unsure(job, desk.paid))):
         job.doubt = True
     return job
 
@@ -140,7 +149,7 @@ def _take_work(job: DeskJob, orders: Orders) -> None:
             task.reveal = "due"
             job.due[asked.shard, asked.attempt] = None
     for publication in orders.publish:
-        _asked(job, publication, orders.fence)
+        _asked(job, publication, orders)
     for stop in orders.stop:
         _stop(job, (stop.shard, stop.attempt))
 
@@ -152,16 +161,46 @@ def _task(job: DeskJob, shard: int, attempt: int) -> Task:
     return task
 
 
-def _asked(job: DeskJob, order: PublishOrder, fence: int) -> None:
+def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
+    fence = orders.fence
     task = _task(job, order.shard, order.attempt)
     upload = task.uploads.get(order.slot)
     if upload is None or (upload.decision != order.decision and upload.state in ("told", "asked")):
         task.uploads[order.slot] = Upload(
-            slot=order.slot, decision=order.decision, fence=fence, lookup=order.lookup
+            slot=order.slot,
+            decision=order.decision,
+            fence=fence,
+            lookup=order.lookup,
+            sure=orders.complete,
         )
         job.due[order.shard, order.attempt] = None
     elif upload.decision == order.decision and upload.state == "asked":
         upload.fence = max(upload.fence, fence)
+        upload.lookup = upload.lookup or order.lookup
+        upload.sure = upload.sure or orders.complete
+
+
+def _drop_unasked(job: DeskJob, orders: Orders) -> None:
+    """Forget the publications that the log, as far as it was read, does not ask for."""
+    named = {(order.shard, order.attempt, order.slot) for order in orders.publish}
+    for key in list(job.due):
+        uploads = job.tasks[key].uploads
+        for slot, upload in list(uploads.items()):
+            known = upload.state != "asked" or upload.fence > orders.fence
+            if not known and (*key, slot) not in named:
+                del uploads[slot]
+
+
+def _unsure(job: DeskJob, paid: frozenset[str]) -> bool:
+    """Whether a publication that costs money was asked for by commands alone."""
+    return job.spec is not None and any(
+        upload.state == "asked"
+        and not upload.sure
+        and not upload.lookup
+        and job.spec.publishers[upload.slot].driver in paid
+        for key in job.due
+        for upload in job.tasks[key].uploads.values()
+    )
 
 
 def _stop(job: DeskJob, key: Key) -> None:
