@@ -7,6 +7,7 @@ dead peer after four. Here the first connection fails at once, and a lost one co
 import logging
 import re
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from nats.aio.client import Client
@@ -50,11 +51,13 @@ async def connect(
     token: str | None = None,
     credentials: str | None = None,
     tls: ssl.SSLContext | None = None,
+    on_reconnect: Callable[[], None] | None = None,
 ) -> Client:
     """Connect to the server at `url` (several are separated by commas) as `name`.
 
     `name` is also the prefix of the inboxes, so that a server can hold a node to its own.
-    `credentials` is the path of a `.creds` file. Raises `LogUnavailable` when no server can be
+    `credentials` is the path of a `.creds` file. `on_reconnect` is called whenever a lost
+    connection is there again. Raises `LogUnavailable` when no server can be
     reached or admits us.
     """
     servers = [server.strip() for server in url.split(",")]
@@ -76,6 +79,7 @@ async def connect(
             ping_interval=PING_INTERVAL_S,
             pending_size=PENDING_BYTES,
             error_cb=errors.report,
+            reconnected_cb=_awaitable(on_reconnect),
         )
     except (OSError, ValueError, NatsError) as error:
         raise _unavailable(url, error) from error
@@ -87,6 +91,16 @@ async def connect(
             ):  # the address was so wrong that there is nothing to close
                 await client.close()
     return client
+
+
+def _awaitable(call: Callable[[], None] | None) -> Callable[[], Awaitable[None]] | None:
+    if call is None:
+        return None
+
+    async def called() -> None:
+        call()
+
+    return called
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,7 @@
 LotaError
 ├── InvalidSpec          a job that is refused before anything is appended
 ├── InvalidInput         an input path or listing that cannot be used
-├── ContentError         a tree that has no content address (a symlink, a device), or bytes that do not match one
+├── ContentError         a tree that has no content address, or bytes that do not match one
 ├── NotFound             a job, node, shard or path that does not exist
 ├── EventError           a message on the log that is not an event of ours
 │   ├── CorruptEvent     it does not decode
@@ -11,9 +11,10 @@ LotaError
 │   └── IllegalItem      it is an event, but an item of it is not legal in this state
 ├── LogError             the log refused or could not be reached
 │   ├── WrongExpectedPosition   another writer appended first: read on and decide again
-│   ├── AppendTimeout           no answer: it may or may not have been stored; repeat with the same id
+│   ├── AppendTimeout           no answer: maybe stored, maybe not; repeat it with the same id
 │   ├── LogUnavailable          no connection to the server
 │   └── StreamMismatch          a stream of this name exists and is configured otherwise
+├── DatabaseUnusable     a SQLite file of a node is damaged, foreign or out of reach
 ├── ServerError          the embedded nats-server did not start or stop
 ├── ExecutorError        the infrastructure of one execution failed; not the user's command
 ├── PublishError         a publication failed
@@ -88,6 +89,10 @@ class LogUnavailable(LogError):
 
 class StreamMismatch(LogError):
     """The stream exists with another configuration than this version expects."""
+
+
+class DatabaseUnusable(LotaError):
+    """A SQLite file that is damaged, not ours, from a newer version, or cannot be opened."""
 
 
 class ServerError(LotaError):

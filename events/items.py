@@ -152,7 +152,7 @@ class Judgement(Item, frozen=True):
 
 
 class Assignment(Item, frozen=True):
-    """One publication to be made. With `lookup` the node only asks the service whether it exists."""
+    """A publication to be made; with `lookup` the node only asks the service whether it exists."""
 
     shard: int
     slot: int

@@ -4,9 +4,9 @@ Implementations: `events.memory.MemoryLog` and `events.jetstream.JetStreamLog`. 
 `tests/contracts/test_log.py`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
-import asyncio
 
 import msgspec
 
@@ -14,7 +14,7 @@ EVERYTHING = "lota.ev.>"
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One stored message. `position` is the log's sequence, from 1 on, without meaning of its own."""
+    """One stored message; `position` is the log's sequence, from 1 on, and means nothing else."""
 
     position: int
     subject: str

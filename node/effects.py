@@ -14,7 +14,8 @@ from node.orders import Orders
 
 class Append(msgspec.Struct, frozen=True):
     """Append one event about `job`; `fence` is the last decision folded, None for an unfenced
-    fact. `blobs` are stored before it."""
+    fact. `blobs` are stored before it.
+    """
 
     job: str
     kind: type[AnyEvent]

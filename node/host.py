@@ -1,13 +1,15 @@
-"""Puts a node together: the one place where its parts meet, and the order they start and stop in."""
+"""Puts a node together: the one place where its parts meet, in the order they start and stop."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 from nats.aio.client import Client
+from projections.runner import Runner
+from projections.store import Store
 
 from events.blobs import Blobs
 from events.connection import connect
@@ -38,8 +40,6 @@ from node.policy import Policy
 from node.requester import Requester
 from node.rpc import serve_rpc
 from node.state import StateFolder
-from projections.runner import Runner
-from projections.store import Store
 from publishers import names
 
 VERSION = version("lota")
@@ -60,7 +60,7 @@ class Host:
         self._stack = AsyncExitStack()
         self._compute: Compute | None = None
 
-    async def __aenter__(self) -> "Host":
+    async def __aenter__(self) -> Self:
         self.failed = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
             await self._start(stack)
@@ -82,6 +82,7 @@ class Host:
             password=address.password,
             token=address.token,
             credentials=address.credentials,
+            on_reconnect=self._consult,
         )
         stack.push_async_callback(client.close)
         bus = Bus(client)
@@ -100,6 +101,7 @@ class Host:
             compute = await self._make_compute(
                 stack, client, folder, events_log, blobs, engines, can
             )
+            self._compute = compute
         membership = Membership(
             config.name,
             can,
@@ -117,7 +119,6 @@ class Host:
         stack.push_async_callback(await bus.take_commands(config.name, take))
         if compute is not None:
             await compute.recall()
-            client._reconnected_cb = _calling(compute.consult_all)
             self._keep(stack, compute.run())
         if "requester" in config.roles:
             requester = await self._make_requester(stack, folder, events_log, bus, blobs)
@@ -126,6 +127,11 @@ class Host:
         await membership.join()
         stack.push_async_callback(membership.leave)
         self._keep(stack, membership.beat())
+
+    def _consult(self) -> None:
+        """Have the compute node read its open jobs again: orders may have been missed."""
+        if self._compute is not None:
+            self._compute.consult_all()
 
     async def _make_compute(
         self,
@@ -178,7 +184,7 @@ class Host:
         )
 
     async def _engines(self, folder: StateFolder) -> dict[str, Executor]:
-        """Make the engines that the operator allows; one that cannot run here is left out, aloud."""
+        """Make the engines that the operator allows; what cannot run here is left out, aloud."""
         made: dict[str, Executor] = {}
         for name in self.config.engines:
             engine = self._engine(name, folder)
@@ -245,10 +251,3 @@ class Host:
         if not waiting.done():
             waiting.cancel()
             self.failed.result()
-
-
-def _calling(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    async def called() -> None:
-        function()
-
-    return called

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -36,7 +37,7 @@ class LocalNetwork:
         """The address of the server."""
         return self.server.url
 
-    async def __aenter__(self) -> "LocalNetwork":
+    async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.server)
             compute = [self._host(f"node-{number + 1}") for number in range(self.config.nodes)]

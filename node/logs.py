@@ -1,4 +1,4 @@
-"""Logs for operators, on stderr. The record of what happened is the event log; nobody parses these."""
+"""Logs for operators, on stderr; the record of what happened is the event log."""
 
 import logging
 import os

@@ -9,6 +9,7 @@ import asyncio
 import heapq
 import logging
 
+from projections.runner import Runner
 
 from events.blobs import Blobs
 from events.errors import AppendTimeout, LogError, WrongExpectedPosition
@@ -23,7 +24,6 @@ from node.orders import Orders, fresh
 from node.policy import Policy
 from node.writer import Written
 from projections.entry import Entry
-from projections.runner import Runner
 from projections.state import Job, Story
 
 TICK_S = 0.1
@@ -76,7 +76,7 @@ class Requester:
         if member is not None and member.state == "lost":
             self._bus.command(node, Orders(job=NET, fence=0, decision=member.incarnation))
 
-    def _folded(self, entries: list[Entry], caught_up: bool) -> None:
+    def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
         """Act on a batch that was folded: send what own decisions ask for, decide what is due."""
         network = self._runner.network
         touched: dict[str, bool] = {}

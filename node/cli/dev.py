@@ -1,15 +1,15 @@
 """`lota dev`: a whole network on this machine, in one command, until Ctrl-C."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import platformdirs
-from cyclopts import Parameter
 
 from node.cli.context_file import Context, ContextFiles
 from node.cli.interrupts import interrupted
+from node.cli.texts import Texts
 from node.config import default_publish_root
 from node.local import LocalConfig, LocalNetwork
 from node.logs import log_to_stderr
@@ -22,7 +22,7 @@ async def dev(
     *,
     nodes: int = 3,
     state: Path | None = None,
-    allow_path: Annotated[list[str], Parameter(negative=())] = [],
+    allow_path: Texts = (),
 ) -> None:
     """Run nats-server, a requester and compute nodes on this machine until Ctrl-C.
 
@@ -49,7 +49,7 @@ async def dev(
             publish_root=default_publish_root(),
             nodes=nodes,
             port=DEFAULT_PORT,
-            allow_paths=tuple(str(Path(path).resolve()) for path in allow_path or ["."]),
+            allow_paths=tuple(os.path.realpath(path) for path in allow_path or (".",)),
         )
     )
     stopped = interrupted()

@@ -1,4 +1,4 @@
-"""`lota run`: a command as a job, submitted, followed to its end, and answered with its exit code."""
+"""`lota run`: a command as a job, followed to its end and answered with its exit code."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ from node.cli.interrupts import interrupted
 from node.cli.outputs import print_outputs
 from node.cli.progress import JobProgress
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
+from node.cli.texts import Texts
 from node.clock import now_ms
 from node.config import default_publish_root
 from node.gateway import Submission, prepare, request_cancel, submit
@@ -40,10 +41,10 @@ async def run(
     engine: Engine = "process",
     image: str = "",
     name: str = "",
-    label: Annotated[list[str], Parameter(negative=())] = [],
-    env: Annotated[list[str], Parameter(negative=())] = [],
-    input: Annotated[list[str], Parameter(negative=())] = [],
-    context_input: Annotated[list[str], Parameter(negative=())] = [],
+    label: Texts = (),
+    env: Texts = (),
+    input: Texts = (),
+    context_input: Texts = (),
     shard_glob: str = "",
     shard_size: int = 0,
     shards: int = 0,
@@ -51,7 +52,7 @@ async def run(
     confidence: int = 0,
     min_bids: int = 1,
     verifier: str = "",
-    publisher: Annotated[list[str], Parameter(negative=())] = [],
+    publisher: Texts = (),
     timeout: str = "30m",
     cpu: float = 1.0,
     memory: str = "512Mi",
@@ -220,7 +221,7 @@ def _answer(job: Job, missing: list[str]) -> int:
     return LOTA_FAILED
 
 
-def _pairs(texts: list[str], flag: str) -> dict[str, str]:
+def _pairs(texts: Texts, flag: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")

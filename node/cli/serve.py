@@ -1,16 +1,16 @@
 """`lota node serve`: one node against a server that runs already."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
+from typing import Literal
 
 from events.spec import ENGINES_READY
 from node.cli.exits import WrongUsage
 from node.cli.interrupts import interrupted
 from node.cli.server import Server, find_server
+from node.cli.texts import Texts
 from node.config import (
     Address,
     NodeConfig,
@@ -32,9 +32,9 @@ async def serve(
     role: Literal["requester", "compute", "all"] = "all",
     name: str = "",
     state: Path | None = None,
-    allow: Annotated[list[str], Parameter(negative=())] = [],
-    allow_path: Annotated[list[str], Parameter(negative=())] = [],
-    label: Annotated[list[str], Parameter(negative=())] = [],
+    allow: Texts = (),
+    allow_path: Texts = (),
+    label: Texts = (),
     width: int = 0,
     publish_root: Path | None = None,
     server: Server | None = None,
@@ -80,7 +80,7 @@ async def serve(
         state=state or default_folder(chosen),
         roles=ROLES[role],
         engines=_engines(allow),
-        allow_paths=tuple(str(Path(path).resolve()) for path in allow_path),
+        allow_paths=tuple(os.path.realpath(path) for path in allow_path),
         labels=_labels(label),
         publish_root=publish_root or default_publish_root(),
         cpu=float(cores()),
@@ -95,7 +95,7 @@ async def serve(
             host.failed.result()
 
 
-def _engines(allow: list[str]) -> tuple[str, ...]:
+def _engines(allow: Texts) -> tuple[str, ...]:
     for engine in allow:
         if engine not in ENGINES_READY:
             raise WrongUsage(
@@ -105,7 +105,7 @@ def _engines(allow: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("noop", *allow)))
 
 
-def _labels(texts: list[str]) -> dict[str, str]:
+def _labels(texts: Texts) -> dict[str, str]:
     labels: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
