@@ -1,0 +1,256 @@
+"""A compute node's own memory: what it must know again after a crash and no log can tell it.
+
+A repeated award finds its claim here and starts nothing. A row in `jobs` is what makes the
+executions of a job worth recalling; without it they are results alone, kept until they expire.
+
+Writes of one turn of the loop go in as one commit, and while that is under way the next gather.
+Each commit reaches the disk: a proposal must never be all that is left of a result.
+"""
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from events.items import Claim
+from node.compute.memory_rows import Batch, ExecutionRow, JobRow, Recalled, Stored
+from projections.database import (
+    ROWS_PER_STATEMENT,
+    Kind,
+    delete,
+    insert,
+    naming,
+    open_database,
+    transaction,
+)
+from publishers.port import SmallResult
+
+EXPIRED_MAX = 1_000
+
+KIND = Kind(
+    name="a compute node's memory",
+    application_id=0x4C4F544D,  # "LOTM"
+    version=1,
+    schema="""
+        CREATE TABLE node (
+            one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL, recalled INTEGER NOT NULL
+        );
+        CREATE TABLE jobs (job TEXT PRIMARY KEY, met_ms INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE results (
+            execution TEXT PRIMARY KEY,
+            job TEXT NOT NULL,
+            finished_ms INTEGER NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            folder INTEGER NOT NULL,
+            cid TEXT NOT NULL,
+            dag_size_bytes INTEGER NOT NULL,
+            exit_code INTEGER NOT NULL,
+            fuel INTEGER,
+            stdout BLOB,
+            stderr BLOB
+        );
+        CREATE INDEX results_of_job ON results (job);
+        CREATE INDEX results_by_age ON results (finished_ms, job, size_bytes)
+    """,
+    sync="FULL",
+    remedy="Move the file away: the node then takes up its jobs from the log and runs again what"
+    " it has no claim of",
+)
+
+_JOB = "INSERT OR IGNORE INTO jobs (job, met_ms)"
+_RESULT = (
+    "INSERT OR IGNORE INTO results (execution, job, finished_ms, size_bytes, folder, cid,"
+    " dag_size_bytes, exit_code, fuel, stdout, stderr)"
+)
+_CLAIMS = (
+    "SELECT execution, cid, dag_size_bytes, exit_code, fuel FROM results JOIN jobs USING (job)"
+)
+_HELD = "SELECT coalesce(sum(size_bytes), 0) FROM results WHERE job NOT IN (SELECT job FROM jobs)"
+_OLDEST = (
+    "SELECT execution, folder, finished_ms, size_bytes FROM results"
+    " WHERE job NOT IN (SELECT job FROM jobs) ORDER BY finished_ms LIMIT ?"
+)
+_DROP = "DELETE FROM results WHERE job NOT IN (SELECT job FROM jobs) AND execution"
+
+
+class _Group:
+    """What is written with the next commit."""
+
+    def __init__(self) -> None:
+        self.jobs: list[JobRow] = []
+        self.executions: list[ExecutionRow] = []
+        self.forgotten: list[str] = []
+        self.stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class NodeMemory:
+    """The database of one compute node. `secret` makes its nonces and never leaves it."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection, secret: bytes) -> None:
+        self.secret = secret
+        self._path = path
+        self._connection = connection
+        self._group: _Group | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, path: Path) -> "NodeMemory":
+        """Open the memory at `path`, or begin one. Raises DatabaseUnusable."""
+        connection = await open_database(path, KIND)
+        try:
+            with naming(path, KIND):
+                await connection.execute(
+                    "INSERT OR IGNORE INTO node VALUES (1, ?, 0)", (os.urandom(32),)
+                )
+                async with connection.execute("SELECT secret FROM node") as cursor:
+                    (row,) = await cursor.fetchall()
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(path, connection, row[0])
+
+    async def close(self) -> None:
+        """Write what was saved, and close the file; safe to repeat."""
+        if self._writing is not None:
+            await asyncio.wait((self._writing,))
+        await self._connection.close()
+
+    # Writing
+
+    async def save(self, batch: Batch) -> None:
+        """Write rows; when this returns they outlive the process and the machine's power.
+
+        What is there already stays as it was: the first word about an execution counts.
+        Raises DatabaseUnusable, and then nothing of the batch may be relied on.
+        """
+        group = self._next()
+        group.jobs += batch.jobs
+        group.executions += batch.executions
+        await asyncio.shield(group.stored)
+
+    async def forget(self, job: str) -> None:
+        """Let go of a closed job; results of its executions stay until they expire."""
+        group = self._next()
+        group.forgotten.append(job)
+        await asyncio.shield(group.stored)
+
+    def _next(self) -> _Group:
+        if self._group is None:
+            self._group = _Group()
+        if self._writing is None:
+            self._writing = asyncio.ensure_future(self._write_all())
+        return self._group
+
+    async def _write_all(self) -> None:
+        """Write group after group. The first begins when this turn of the loop is over."""
+        try:
+            while (group := self._group) is not None:
+                self._group = None
+                try:
+                    await self._write(group)
+                except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+                    group.stored.set_exception(error)
+                else:
+                    group.stored.set_result(None)
+        finally:
+            self._writing = None
+
+    async def _write(self, group: _Group) -> None:
+        """Make one commit of a group; a statement that is alone commits by itself."""
+        connection = self._connection
+        results = [_values(row) for row in group.executions]
+        async with AsyncExitStack() as stack:
+            stack.enter_context(naming(self._path, KIND))
+            if group.jobs or group.forgotten or len(results) > ROWS_PER_STATEMENT:
+                await stack.enter_async_context(transaction(connection))
+            await insert(connection, _JOB, [(row.job, row.met_ms) for row in group.jobs])
+            await insert(connection, _RESULT, results)
+            await delete(connection, "DELETE FROM jobs WHERE job", (), group.forgotten)
+
+    # Reading
+
+    async def load(self) -> Recalled:
+        """Return what the node knew when it last ran."""
+        with naming(self._path, KIND):
+            jobs = await self._all("SELECT job FROM jobs ORDER BY met_ms, job")
+            claims = await self._all(_CLAIMS)
+            ((recalled,),) = await self._all("SELECT recalled FROM node")
+        return Recalled(
+            jobs=[job for (job,) in jobs],
+            executions={execution: Claim(*claim) for execution, *claim in claims},
+            created=not recalled,
+        )
+
+    async def confirm_recall(self) -> None:
+        """Note that a new database has been filled from the log; from now on it is believed."""
+        with naming(self._path, KIND):
+            await self._connection.execute("UPDATE node SET recalled = 1")
+
+    async def result(self, execution: str) -> Stored | None:
+        """Return the result of an execution, None when there is none or it has expired."""
+        with naming(self._path, KIND):
+            found = await self._all(
+                "SELECT folder, stdout, stderr, exit_code FROM results WHERE execution = ?",
+                execution,
+            )
+        if not found:
+            return None
+        folder, stdout, stderr, exit_code = found[0]
+        return "folder" if folder else SmallResult(stdout, stderr, exit_code)
+
+    # Retention
+
+    async def expire(self, older_than_ms: int, bytes_max: int) -> list[str]:
+        """Drop results of closed jobs from before `older_than_ms`, then the oldest ones until the
+        rest takes `bytes_max` or less; up to 1,000 a call.
+
+        Returns the executions whose folder goes too: remove it, then call `removed`. Until that
+        was called they are returned again.
+        """
+        with naming(self._path, KIND):
+            ((held,),) = await self._all(_HELD)
+            oldest = await self._all(_OLDEST, EXPIRED_MAX)
+            before = accumulate((size for *_, size in oldest), initial=0)
+            due = [
+                (execution, folder)
+                for (execution, folder, finished_ms, _), dropped in zip(
+                    oldest, before, strict=False
+                )
+                if finished_ms < older_than_ms or held - dropped > bytes_max
+            ]
+            await self._drop([execution for execution, folder in due if not folder])
+        return [execution for execution, folder in due if folder]
+
+    async def removed(self, executions: list[str]) -> None:
+        """Note that the folders of expired executions are gone."""
+        with naming(self._path, KIND):
+            await self._drop(executions)
+
+    async def _drop(self, executions: list[str]) -> None:
+        await delete(self._connection, _DROP, (), executions)
+
+    async def _all(self, query: str, *values: Any) -> list[Any]:
+        async with self._connection.execute(query, values) as cursor:
+            return list(await cursor.fetchall())
+
+
+def _values(row: ExecutionRow) -> tuple[Any, ...]:
+    claim, stored = row.claim, row.stored
+    small = stored if isinstance(stored, SmallResult) else None
+    return (
+        row.execution,
+        row.job,
+        row.finished_ms,
+        row.size_bytes,
+        small is None,
+        claim.cid,
+        claim.dag_size_bytes,
+        claim.exit_code,
+        claim.fuel,
+        small.stdout if small else None,
+        small.stderr if small else None,
+    )
