@@ -86,10 +86,11 @@ class JobOnLog:
             JobPlanned, "r1", shards=shards, deadline_ms=START_MS + 86_400_000, members=0, **data
         )
 
-    async def award(self, *nodes: str, shard: int = 0, first: int = 0) -> None:
-        """Let nodes run a shard, an execution each."""
-        awards = tuple(Award(shard, first + n, node) for n, node in enumerate(nodes))
-        await self.append(ShardsAwarded, "r1", awards=awards, until_ms=START_MS + 3_600_000)
+    async def award(self, *nodes: str, publish: tuple[int, ...] = ()) -> None:
+        """Let nodes run shard 0, an execution each, and publish to these slots in one go."""
+        awards = tuple(Award(0, attempt, node) for attempt, node in enumerate(nodes))
+        until = {"until_ms": 2**50, "publish_until_ms": 2**50 if publish else 0}
+        await self.append(ShardsAwarded, "r1", awards=awards, publish=publish, **until)
 
     async def finish(self, node: str, claim: Claim, *, shard: int = 0, attempt: int = 0) -> None:
         """Let a node say what its execution came to, for a job of one replica."""
