@@ -39,7 +39,8 @@ class Task(msgspec.Struct, frozen=True):
     """One execution, ready to run.
 
     `execution` is `<job>-<shard>-<attempt>`; what a driver makes (folder, container) is named
-    after it. `inputs` is a folder that is staged already, read only by agreement.
+    after it. `inputs` is a folder that is staged already; the driver gives
+    the command a real folder, whether that one or another with the same files.
     """
 
     execution: str

@@ -130,7 +130,7 @@ class ProcessExecutor:
         kept = False
         try:
             if task.inputs is not None:
-                scratch.link(task.inputs)
+                await uncancelled(asyncio.to_thread(scratch.lay_in, task.inputs))
             code, stdout, stderr = await self._run_child(task, scratch.cwd, null)
             kept = self._scratch.give_back(scratch)
             small = len(stdout) + len(stderr) <= MEMORY_RESULT_BYTES

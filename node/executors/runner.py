@@ -73,7 +73,8 @@ def prepare(plan: dict[str, Any]) -> None:
     for name in ("work", "work/outputs", "work/tmp"):
         os.mkdir(name, 0o700)
     if plan["inputs"]:
-        os.symlink(plan["inputs"], "work/inputs")
+        # Hard links: a folder of its own, whatever becomes of the one where it was staged.
+        shutil.copytree(plan["inputs"], "work/inputs", copy_function=os.link)
     else:
         os.mkdir("work/inputs", 0o700)
 

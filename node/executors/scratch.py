@@ -5,6 +5,7 @@ A run that leaves its directory as it found it gives it back; any other director
 
 import asyncio
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -23,28 +24,22 @@ class Scratch:
         self.cwd = cwd
         self.outputs = cwd / OUTPUTS
         self._root = str(cwd)
-        self._inputs = str(cwd / INPUTS)
+        self._inputs = cwd / INPUTS
         self._empty = [str(cwd / name) for name in _NAMES]
-        self._linked = False
 
     def make(self) -> None:
         """Create the folders."""
         for path in (self._root, *self._empty):
             os.mkdir(path, 0o700)
 
-    def link(self, inputs: Path) -> None:
-        """Let `inputs` lead to where they are staged."""
+    def lay_in(self, inputs: Path) -> None:
+        """Give the command staged inputs as a folder of its own; blocks, a moment per file."""
         os.rmdir(self._inputs)
-        os.symlink(inputs.absolute(), self._inputs)
-        self._linked = True
+        link_tree(inputs, self._inputs)
 
-    def restore(self) -> bool:
-        """Undo `link`; say whether all is now as `make` left it."""
+    def untouched(self) -> bool:
+        """Say whether all is as `make` left it."""
         try:
-            if self._linked:
-                os.unlink(self._inputs)
-                os.mkdir(self._inputs, 0o700)
-                self._linked = False
             if len(os.listdir(self._root)) != len(_NAMES) or not _untouched(self._root):
                 return False
             return all(_untouched(path) and not os.listdir(path) for path in self._empty)
@@ -86,7 +81,7 @@ class ScratchPool:
 
     def give_back(self, scratch: Scratch) -> bool:
         """Keep a directory that is as it was; False when it must be discarded."""
-        clean = scratch.restore()
+        clean = scratch.untouched()
         if clean:
             self._clean.append(scratch)
         return clean
@@ -99,6 +94,15 @@ class ScratchPool:
         kill_inside(self._root)
         remove_tree(self._root)
         self._root.mkdir(parents=True, mode=0o700)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` a folder of its own that shares the files of `source`.
+
+    A symbolic link would not do: `find inputs` does not go into one. And what is staged can be
+    cleared away or staged anew, by a restarted node, while the command reads on.
+    """
+    shutil.copytree(source, target, copy_function=os.link)
 
 
 def _untouched(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,17 +46,38 @@ async def test_clean_folders_are_used_again_and_others_are_not(tmp_path: Path) -
     assert after.stdout.splitlines()[1:] == first.stdout.splitlines()[1:]
 
 
-async def test_staged_inputs_survive_a_command_that_removes_its_link(
-    tmp_path: Path, lifeline: Lifeline
+@pytest.mark.parametrize("adopt_from_s", [0.0, 1e9])
+async def test_inputs_are_a_folder_of_the_commands_own(
+    tmp_path: Path, lifeline: Lifeline, adopt_from_s: float
 ) -> None:
-    """Cleaning up after a run never follows the link to the inputs."""
-    (lifeline.inputs / "kept").write_text("x")
-    executor = ProcessExecutor(tmp_path / "p")
-    for text in ("rm inputs; mkdir inputs; echo y >inputs/new", "echo y >tmp/left", "true"):
-        await executor.run(script(text, inputs=lifeline.inputs), tmp_path / "a")
+    """A command finds its inputs by walking, and may remove them without harm to what is staged."""
+    (lifeline.inputs / "deep").mkdir()
+    (lifeline.inputs / "deep" / "kept").write_text("x")
+    executor = ProcessExecutor(tmp_path / "p", adopt_from_s=adopt_from_s)
+    for text in ("find inputs -type f; rm -r inputs", "find inputs -type f; echo y >tmp/left"):
+        outcome = await executor.run(script(text, inputs=lifeline.inputs), tmp_path / "a")
+        assert outcome == Outcome(0, b"inputs/deep/kept\n")
+        shutil.rmtree(tmp_path / "a", ignore_errors=True)
     assert await executor.run(script("ls inputs"), tmp_path / "b") == Outcome(0)
     await executor.close()
-    assert (lifeline.inputs / "kept").read_text() == "x"
+    assert (lifeline.inputs / "deep" / "kept").read_text() == "x"
+
+
+async def test_inputs_may_be_cleared_away_while_a_command_runs(
+    tmp_path: Path, lifeline: Lifeline
+) -> None:
+    """A node that stops or starts clears its staging, and what runs on does not notice."""
+    (lifeline.inputs / "in").write_text("x")
+    executor = ProcessExecutor(tmp_path / "p", adopt_from_s=0)
+    text = "exec 9>inputs/alive; echo started >&9; read x <inputs/go; cat inputs/in"
+    running = asyncio.create_task(
+        executor.run(script(text, inputs=lifeline.inputs), tmp_path / "a")
+    )
+    assert await lifeline.line() == b"started\n"
+    (lifeline.inputs / "in").unlink()
+    await lifeline.go()
+    assert await running == Outcome(0, b"x")
+    await executor.close()
 
 
 async def test_the_address_space_is_limited(tmp_path: Path) -> None:
