@@ -1,5 +1,6 @@
 """The nodes of the network, as their events and their verdicts tell."""
 
+from functools import lru_cache
 from typing import Literal
 
 from events.decisions import NodeLost, NodeQuarantined, ResultsJudged
@@ -34,13 +35,14 @@ class Node(Mutable):
 
 
 class Nodes(Mutable):
-    """All nodes.
+    """All nodes; `requesters` names those that divide the partitions among them now.
 
     `seen` and `seal` cover all events about nodes so far; `fence` is the position of the last
     decision about nodes.
     """
 
     members: dict[str, Node] = {}
+    requesters: tuple[str, ...] = ()
     seen: int = 0
     seal: bytes = EMPTY
     last_event: str = ""
@@ -92,6 +94,7 @@ def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
             member.reason = event.data.reason
     else:
         nodes.illegal += 1
+    nodes.requesters = tuple(node.name for node in nodes.live("requester"))
     return nodes
 
 
@@ -219,5 +222,10 @@ def weight(node: Node, spec: JobSpec) -> float:
 
 def owner(nodes: Nodes, partition: str) -> str:
     """Return the requester that owns a partition, "" if none is present. Advice, not a fence."""
-    chosen = top(((node.name, 1.0) for node in nodes.live("requester")), partition, 1)
+    return _owner(nodes.requesters, partition)
+
+
+@lru_cache(maxsize=4096)
+def _owner(requesters: tuple[str, ...], partition: str) -> str:
+    chosen = top(((name, 1.0) for name in requesters), partition, 1)
     return chosen[0] if chosen else ""

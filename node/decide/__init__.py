@@ -7,6 +7,7 @@ gives the same effects, so a requester that starts simply decides over every ope
 
 from events.subjects import partition
 from node.decide import ending, placement, publish, verdict
+from node.decide.cohorts import cohorts
 from node.decide.view import View
 from node.effects import Append, Command, Effect, WakeAt
 from node.orders import Orders, owed
@@ -63,14 +64,18 @@ def _due(view: View) -> Append | Command | WakeAt | None:
         due = verdict.judge_shards(view) or verdict.reveal(view)
         if due is not None:
             return due
-    wake: WakeAt | None = None
-    for stage in (verdict.give_up, placement.place, publish.publish):
-        step = stage(view)
-        if isinstance(step, Append):
-            return step
-        if step is not None and (wake is None or step.ms < wake.ms):
-            wake = step
-    return ending.end(view) or wake
+    if job.placing:
+        waiting = cohorts(job)
+        placed = verdict.give_up(view, waiting) or placement.place(view, waiting)
+    else:
+        placed = None
+    if isinstance(placed, Append):
+        return placed
+    published = publish.publish(view)
+    if isinstance(published, Append):
+        return published
+    wakes = [step for step in (placed, published) if step is not None]
+    return ending.end(view) or min(wakes, key=lambda wake: wake.ms, default=None)
 
 
 def _begin(view: View) -> Append | Command | None:

@@ -14,6 +14,7 @@ from events.decisions import (
 from events.errors import InvalidSpec
 from events.items import Award, Bid, Offer, Range
 from events.sharding import shard_count
+from node.decide.cohorts import Cohort
 from node.decide.view import View, append, attempts_left
 from node.effects import Append, WakeAt
 from projections.nodes import Node, refusal, weight
@@ -74,18 +75,13 @@ class _Bidder(NamedTuple):
     tried: bool
 
 
-def place(view: View) -> Append | WakeAt | None:
+def place(view: View, waiting: list[Cohort]) -> Append | WakeAt | None:
     """Award shards to standing bids, or make further offers where no bid is left."""
-    job = view.job
-    if not job.placing:
-        return None
-    waiting = sorted(job.placing)
     awards, until_ms = _awards(view, waiting)
     if awards:
-        fused = job.spec.fused and not any(
-            publisher.driver in view.policy.paid for publisher in job.spec.publishers
-        )
-        slots = tuple(range(job.spec.slots_needed)) if fused else ()
+        spec = view.job.spec
+        paid = any(publisher.driver in view.policy.paid for publisher in spec.publishers)
+        slots = tuple(range(spec.slots_needed)) if spec.fused and not paid else ()
         return append(
             view,
             ShardsAwarded,
@@ -98,38 +94,33 @@ def place(view: View) -> Append | WakeAt | None:
     return _offers(view, waiting)
 
 
-def _missing(job: Job, shard: Shard) -> int:
-    held = sum(1 for e in shard.executions if e.state in BUSY or e.state in COMMITTED)
-    return job.spec.deal.replicas - held
-
-
-def _awards(view: View, waiting: list[int]) -> tuple[list[Award], int]:
+def _awards(view: View, waiting: list[Cohort]) -> tuple[list[Award], int]:
     job, policy = view.job, view.policy
     load = dict(job.load)
     room = _room(job, load)
     awards: list[Award] = []
-    queue_turns = 0
-    for index in waiting:
+    turns = 1
+    for cohort in waiting:
         if not room or len(awards) >= policy.round_items_max:
             break
-        shard = job.shards[index]
-        needed = _missing(job, shard)
+        shard = cohort.shard
+        needed = job.spec.deal.replicas - cohort.held
         if needed <= 0 or not attempts_left(view, shard):
             continue
         bidders = _bidders(view, shard)
         if not _enough(view, shard, bidders, needed):
             continue
-        free = [bidder for bidder in bidders if load.get(bidder.node, 0) < bidder.bid.free]
-        if len(free) < needed:
-            continue
-        free.sort(key=lambda b: (b.tried, load.get(b.node, 0) / max(1, b.bid.width), b.rank))
-        for number, bidder in enumerate(free[:needed]):
-            awards.append(Award(index, len(shard.executions) + number, bidder.node))
-            load[bidder.node] = load.get(bidder.node, 0) + 1
-            queue_turns = max(queue_turns, bidder.bid.free // max(1, bidder.bid.width))
-            if load[bidder.node] >= room.get(bidder.node, 0):
-                room.pop(bidder.node, None)
-    turns = 1 + queue_turns
+        for index in cohort.indexes:
+            free = [b for b in bidders if load.get(b.node, 0) < b.bid.free]
+            if len(free) < needed or len(awards) >= policy.round_items_max:
+                break
+            free.sort(key=lambda b: (b.tried, load.get(b.node, 0) / max(1, b.bid.width), b.rank))
+            for number, bidder in enumerate(free[:needed]):
+                awards.append(Award(index, len(shard.executions) + number, bidder.node))
+                load[bidder.node] = load.get(bidder.node, 0) + 1
+                turns = max(turns, 1 + bidder.bid.free // max(1, bidder.bid.width))
+                if load[bidder.node] >= room.get(bidder.node, 0):
+                    room.pop(bidder.node, None)
     return awards, view.now_ms + policy.run_grace_ms + job.spec.timeout_ms * turns
 
 
@@ -184,34 +175,34 @@ def _asked_all(view: View, shard: Shard) -> bool:
     return all(node.name in names for node in eligible(view))
 
 
-def _offers(view: View, waiting: list[int]) -> Append | WakeAt | None:
+def _offers(view: View, waiting: list[Cohort]) -> Append | WakeAt | None:
     """Make offers for shards whose bids are used up, grouped by what they were offered before."""
     job, policy = view.job, view.policy
-    groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[Cohort]] = {}
     wake_ms = 0
-    for index in waiting:
-        shard = job.shards[index]
+    for cohort in waiting:
+        shard = cohort.shard
         if not attempts_left(view, shard):
             continue
         open_offers = [n for n in shard.offers if not _ripe(job.offers[n], view.now_ms)]
         if open_offers:
             wake_ms = _sooner(wake_ms, min(job.offers[n].until_ms for n in open_offers))
             continue
+        needed = job.spec.deal.replicas - cohort.held
         bidders = _bidders(view, shard)
-        if len(bidders) >= max(_missing(job, shard), job.spec.deal.min_bids) and _enough(
-            view, shard, bidders, _missing(job, shard)
-        ):
+        many = len(bidders) >= max(needed, job.spec.deal.min_bids)
+        if many and _enough(view, shard, bidders, needed):
             continue
         holding = tuple(
             sorted(e.node for e in shard.executions if e.state in BUSY or e.state in COMMITTED)
         )
-        groups.setdefault((tuple(shard.offers), holding), []).append(index)
-    able = eligible(view)
+        groups.setdefault((tuple(shard.offers), holding), []).append(cohort)
+    able = eligible(view) if groups else []
     offers: list[Offer] = []
-    for (numbers, holding), indexes in groups.items():
+    for (numbers, holding), members in groups.items():
         if len(offers) >= policy.round_items_max:
             break
-        offer, later_ms = _next_offer(view, able, numbers, holding, indexes)
+        offer, later_ms = _next_offer(view, able, numbers, holding, members)
         if offer is not None:
             offers.append(offer)
         wake_ms = _sooner(wake_ms, later_ms)
@@ -232,7 +223,7 @@ def _next_offer(
     able: list[Node],
     numbers: tuple[int, ...],
     holding: tuple[str, ...],
-    indexes: list[int],
+    members: list[Cohort],
 ) -> tuple[Offer | None, int]:
     """Return the next k by fewest askings and best score; after everyone was asked, with a pause.
 
@@ -240,7 +231,8 @@ def _next_offer(
     """
     job, policy = view.job, view.policy
     candidates = [node for node in able if node.name not in holding]
-    needed = min(_missing(job, job.shards[index]) for index in indexes)
+    needed = min(job.spec.deal.replicas - cohort.held for cohort in members)
+    indexes = sorted(index for cohort in members for index in cohort.indexes)
     if len(candidates) < max(1, needed):
         return None, 0
     times: dict[str, int] = {}

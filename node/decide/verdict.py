@@ -14,6 +14,7 @@ from events.decisions import (
     ShardsFailedData,
 )
 from events.items import ExecutionRef, Judgement, Loss, ShardFailure
+from node.decide.cohorts import Cohort
 from node.decide.publish import first_assignments
 from node.decide.view import View, append, attempts_left
 from node.effects import Append
@@ -133,25 +134,22 @@ def _ready(view: View, shard: Shard) -> bool:
     return not waiting or view.now_ms >= shard.reveal_until_ms
 
 
-def give_up(view: View) -> Append | None:
+def give_up(view: View, waiting: list[Cohort]) -> Append | None:
     """Fail the shards that can no longer come to agreement: every allowed execution is used up."""
     job = view.job
     failures: list[ShardFailure] = []
-    for index in sorted(job.placing):
-        shard = job.shards[index]
+    for shard, indexes in waiting:
         if attempts_left(view, shard) or any(e.state in BUSY for e in shard.executions):
             continue
         committed = sum(1 for e in shard.executions if e.state in COMMITTED)
         if committed >= job.spec.deal.confidence:
             continue
         reasons = "; ".join(f"{e.node}: {e.reason}" for e in shard.executions[-3:] if e.reason)
-        failures.append(
-            ShardFailure(
-                index, "infrastructure", f"{len(shard.executions)} executions failed ({reasons})"
-            )
-        )
+        why = f"{len(shard.executions)} executions failed ({reasons})"
+        failures += [ShardFailure(index, "infrastructure", why) for index in indexes]
         if len(failures) >= view.policy.verdicts_max:
             break
     if not failures:
         return None
-    return append(view, ShardsFailed, ShardsFailedData, shards=tuple(failures))
+    kept = tuple(failures[: view.policy.verdicts_max])
+    return append(view, ShardsFailed, ShardsFailedData, shards=kept)

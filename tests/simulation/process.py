@@ -1,0 +1,149 @@
+"""What every simulated process has: lives that end in crashes, a clock of its own, and a wire."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from events.codec import KINDS, AnyEvent, encode
+from events.errors import WrongExpectedPosition
+from events.facts import NodeJoined, NodeJoinedData
+from events.items import Capabilities
+from events.log import Expect
+from events.requests import JobSubmitted
+from events.subjects import NET, decisions, requests, subject
+from events.times import rfc3339
+from node.effects import Append
+from node.orders import Orders
+from projections.entry import role_of
+from tests.simulation.steps import EPOCH_MS, Action
+from tests.simulation.wire import Answer, Wire
+
+BEAT_MS = 2_500
+RETRY_MS = 500
+
+
+class Process:
+    """One process of the network. What it schedules dies with the life it was scheduled in."""
+
+    capabilities = Capabilities(roles=())
+
+    def __init__(self, name: str, wire: Wire) -> None:
+        self.name = name
+        self.wire = wire
+        self.life = 0
+        self.up = False
+        self.cut_off = False
+        self.hung_until_ms = 0
+        self.offset_ms = 0
+        self.drift = 0.0
+        self.incarnation = ""
+        wire.processes[name] = self
+
+    def clock_ms(self) -> int:
+        """Return what this process takes for the time."""
+        now_ms = self.wire.steps.now_ms
+        return EPOCH_MS + self.offset_ms + now_ms + int(now_ms * self.drift)
+
+    # Lives
+
+    def start(self) -> None:
+        """Begin a life."""
+        self.life += 1
+        self.up = True
+        self.incarnation = f"{self.name}-{self.life}"
+        self._beat(self.life)
+
+    def crash(self) -> None:
+        """End a life; only what is durable outlives it."""
+        self.up = False
+        self.life += 1
+
+    def later(self, delay_ms: int, action: Action) -> None:
+        """Do something after a delay, in this life only; a process that hangs does it later."""
+        life = self.life
+
+        def step() -> None:
+            if self.life != life:
+                return
+            wait_ms = self.hung_until_ms - self.wire.steps.now_ms
+            if wait_ms > 0:
+                self.wire.steps.later(wait_ms, step)
+            else:
+                action()
+
+        self.wire.steps.later(delay_ms, step)
+
+    def soon(self, action: Action) -> None:
+        """Do something after the moment that a turn takes."""
+        self.later(self.wire.chance.randint(0, 5), action)
+
+    # Being there
+
+    def join(self, holds: tuple[str, ...] = ()) -> None:
+        """Append that this process is there, with the same id until the log has answered."""
+        data = NodeJoinedData(
+            incarnation=self.incarnation, capabilities=self.capabilities, holds=holds
+        )
+        self.insist(Append(job=NET, kind=NodeJoined, data=data, cause=""), lambda _: None)
+
+    def lost(self, incarnation: str) -> None:
+        """Join again when it is this life that was given up on."""
+        if incarnation == self.incarnation:
+            self.incarnation += "+"
+            self.join(self.holds())
+
+    def holds(self) -> tuple[str, ...]:
+        """Return the executions that this process has in hand."""
+        return ()
+
+    def take(self, orders: Orders) -> None:
+        """Take orders; only compute nodes get any."""
+
+    def _beat(self, life: int) -> None:
+        """Send heartbeats as long as this life lasts, also while the process hangs."""
+        if self.life == life:
+            for name, hear in self.wire.listeners.items():
+                if name != self.name:
+                    self.wire.tell(self, name, lambda hear=hear: hear(self.name))  # type: ignore[misc]
+            self.wire.steps.later(BEAT_MS, lambda: self._beat(life))
+
+    # Appending
+
+    def insist(self, effect: Append, then: Callable[[Exception | None], None]) -> AnyEvent:
+        """Append an event, again with the same id until the log has accepted or refused it."""
+        event = self.write(effect)
+
+        def answered(error: Exception | None) -> None:
+            if error is not None and not isinstance(error, WrongExpectedPosition):
+                self.later(RETRY_MS, lambda: self.send(effect, event, answered))
+            else:
+                then(error)
+
+        self.send(effect, event, answered)
+        return event
+
+    def write(self, effect: Append) -> AnyEvent:
+        """Return the event that an effect asks for, with an id and this process's time."""
+        name = self.wire.new_id()
+        return effect.kind(
+            id=name,
+            source=f"/lota/{self.name}",
+            subject=effect.job,
+            time=rfc3339(self.clock_ms()),
+            causationid=effect.cause or name,
+            data=cast("Any", effect.data),
+        )
+
+    def send(self, effect: Append, event: AnyEvent, then: Answer) -> None:
+        """Send an event to the log; the answer comes in this life, or never."""
+        life = self.life
+        expect = None
+        if effect.fence is not None:
+            fence = requests if isinstance(event, JobSubmitted) else decisions
+            expect = Expect(fence(effect.job), effect.fence)
+        name = subject(effect.job, role_of(event), self.name, KINDS[type(event)])
+
+        def answered(error: Exception | None) -> None:
+            if self.life == life:
+                self.later(0, lambda: then(error))
+
+        self.wire.append(self, name, encode(event), event.id, expect, answered)

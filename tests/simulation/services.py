@@ -1,0 +1,34 @@
+"""The publishing services: a free one, and one that takes money and keeps a ledger."""
+
+from collections.abc import Callable
+
+FREE = "free"
+PAID = "paid"
+Key = tuple[str, int, str]
+"""(job, shard, driver): the upload key of a slot."""
+
+
+class Services:
+    """What was published where. `published` is called before anything is stored."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, int, str], set[str]] = {}
+        self.payments: dict[Key, list[str]] = {}
+        self.published: Callable[[str, int, str, str], None] = lambda *_: None
+
+    def publish(self, key: Key, node: str, cid: str) -> str:
+        """Store a result and return its URI; where it costs money, take it every time."""
+        job, shard, driver = key
+        self.published(job, shard, node, driver)
+        uri = f"{driver}://{job}/{shard}"
+        if driver == PAID:
+            self.payments.setdefault(key, []).append(node)
+        else:
+            uri += f"?at={node}"
+        self.stored.setdefault(key, set()).add(uri)
+        return uri
+
+    def lookup(self, key: Key) -> str | None:
+        """Return the URI that is stored under a key, None if there is none."""
+        found = self.stored.get(key)
+        return min(found) if found else None
