@@ -70,10 +70,10 @@ class PublisherSpec(_Section, frozen=True):
 
 
 class Resources(_Section, frozen=True):
-    """What one execution may use; cpu in cores, gpu in devices."""
+    """What one execution may use; cpu in cores, gpu in devices, memory 0 for no limit."""
 
     cpu: float = 1.0
-    memory: str = "512Mi"
+    memory: str = "0"
     disk: str = "1Gi"
     gpu: int = 0
 

@@ -43,9 +43,11 @@ class LocalPublisher:
     async def check(self) -> None:
         await asyncio.to_thread(self._root.check)
 
-    async def publish(self, result: Result, key: str, *, cid: str) -> Location:
+    async def publish(
+        self, result: Result, key: str, *, cid: str, replace: bool = False
+    ) -> Location:
         require_key(key)
-        request = Request(result, key, cid)
+        request = Request(result, key, cid, replace)
         if isinstance(result, Path):
             answer = (await asyncio.to_thread(self._root.publish, [request]))[0]
         else:

@@ -31,11 +31,12 @@ _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
 class Request(NamedTuple):
-    """One result to publish, and the CID that it must have."""
+    """One result to publish, the CID that it must have, and whether another one gives way."""
 
     result: Result
     key: str
     cid: str
+    replace: bool = False
 
 
 Answer = Location | PublishError
@@ -115,6 +116,8 @@ class LocalRoot:
             staging = self._open_staging()
             for index, request in enumerate(requests):
                 try:
+                    if request.replace:
+                        self._give_way(request, staging)
                     location = self._existing(request)
                     if location is None:
                         ready = self._stage(index, request, staging.new())
@@ -159,6 +162,16 @@ class LocalRoot:
                 hint="Move it away, or publish below another target",
             )
         return self._location(request, tree)
+
+    def _give_way(self, request: Request, staging: Staging) -> None:
+        """Move another result away from the key; a crash leaves it in staging, to be swept."""
+        target = self._root / request.key
+        try:
+            self._existing(request)
+        except PublishError:
+            aside = staging.new()
+            os.rename(target, aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
     def _stage(self, index: int, request: Request, folder: Path) -> _Staged:
         """Write the result where nobody looks, and hash what has come to lie on the disk."""

@@ -60,8 +60,13 @@ class Publisher(Protocol):
         """Raise `PublishError` when the place cannot be reached or does not let us write."""
         ...
 
-    async def publish(self, result: Result, key: str, *, cid: str) -> Location:
+    async def publish(
+        self, result: Result, key: str, *, cid: str, replace: bool = False
+    ) -> Location:
         """Put the result at `key` and return where it is, once it is durable there.
+
+        With `replace` another result at the key gives way: the caller has read in the log that it
+        was never accepted. Without, it is a `conflict`.
 
         Safe to repeat at any time, by any node, and after a crash at any point; nobody sees a
         part of a result. Raises `PublishError`: `permanent` when a repeat cannot help, as when

@@ -55,7 +55,7 @@ async def run(
     publisher: Texts = (),
     timeout: str = "30m",
     cpu: float = 1.0,
-    memory: str = "512Mi",
+    memory: str = "0",
     dev: Annotated[bool, Parameter(negative=())] = False,
     server: Server | None = None,
 ) -> int:
@@ -106,7 +106,7 @@ async def run(
     cpu
         Cores per execution.
     memory
-        Memory per execution.
+        Memory per execution, as in 512Mi; 0 for no limit.
     dev
         Start a throw-away local network for this one job.
     """

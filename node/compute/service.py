@@ -226,7 +226,15 @@ class Compute:
         else:
             spec = job.spec.publishers[effect.slot]
             key = f"{job.id}/{effect.shard}"
-            await self._uploads.publish(spec, upload, result, key, task.claim.cid)
+
+            async def still_owed() -> bool:
+                orders = await consult(self._log, job.id, self.name)
+                run = {(order.shard, order.attempt) for order in orders.run}
+                publish = {(order.shard, order.attempt) for order in orders.publish}
+                return (effect.shard, effect.attempt) in run | publish
+
+            cid = task.claim.cid
+            await self._uploads.publish(spec, upload, result, key, cid, still_owed)
         job.due[effect.shard, effect.attempt] = None
         self._touch(job.id)
 

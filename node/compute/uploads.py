@@ -1,7 +1,7 @@
 """Performs publications with credentials that never leave the node."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from events.errors import PublishError
@@ -27,12 +27,28 @@ class Uploads:
         self._open: dict[PublisherSpec, Publisher] = {}
 
     async def publish(
-        self, spec: PublisherSpec, upload: Upload, result: Result, key: str, cid: str
+        self,
+        spec: PublisherSpec,
+        upload: Upload,
+        result: Result,
+        key: str,
+        cid: str,
+        still_owed: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Publish one result and note in `upload` what came of it."""
+        """Publish one result and note in `upload` what came of it.
+
+        Another result at the key was published by a node that the log has given up on since, so it
+        gives way; but only when the log, read anew by `still_owed`, still asks this node.
+        """
         began = time.monotonic()
         try:
-            location = await self._publisher(spec).publish(result, key, cid=cid)
+            publisher = self._publisher(spec)
+            try:
+                location = await publisher.publish(result, key, cid=cid)
+            except PublishError as error:
+                if error.code != "conflict" or not await still_owed():
+                    raise
+                location = await publisher.publish(result, key, cid=cid, replace=True)
         except PublishError as error:
             _failed(upload, error.code, str(error), permanent=error.permanent)
         except OSError as error:

@@ -168,12 +168,22 @@ async def test_nodes_that_race_with_different_results_have_one_winner(
 
 
 async def test_another_result_at_the_key_is_a_conflict(publisher: Publisher, place: Place) -> None:
-    """What is published is never replaced by something else."""
+    """What is published is not replaced by something else unless that is asked for."""
     await publisher.publish(SMALL, KEY, cid=SMALL_CID)
     with pytest.raises(PublishError, match="already holds") as caught:
         await publisher.publish(OTHER, KEY, cid=OTHER_CID)
     assert caught.value.permanent
     assert place.seen_cid(KEY) == SMALL_CID
+
+
+async def test_another_result_gives_way_when_it_was_never_accepted(
+    publisher: Publisher, place: Place
+) -> None:
+    """With `replace` the key holds the new result, whole, and a repeat changes nothing."""
+    await publisher.publish(SMALL, KEY, cid=SMALL_CID)
+    for _ in range(2):
+        await publisher.publish(OTHER, KEY, cid=OTHER_CID, replace=True)
+        assert place.seen_cid(KEY) == OTHER_CID
 
 
 async def test_a_result_without_the_claimed_cid_is_not_published(
