@@ -112,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # Whoever reads our output has enough; what is still buffered must not fail once more.
+        # Whoever read our output has gone: silence, and what is buffered must not fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.OK
+        return exits.FAILED
     except CycloptsError as error:
         _say(str(error).strip(), "see lota --help, or --help behind the command")
         return exits.USAGE

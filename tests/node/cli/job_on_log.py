@@ -92,9 +92,9 @@ class JobOnLog:
         until = {"until_ms": 2**50, "publish_until_ms": 2**50 if publish else 0}
         await self.append(ShardsAwarded, "r1", awards=awards, publish=publish, **until)
 
-    async def finish(self, node: str, claim: Claim, *, shard: int = 0, attempt: int = 0) -> None:
+    async def finish(self, node: str, claim: Claim) -> None:
         """Let a node say what its execution came to, for a job of one replica."""
-        await self.append(ResultsProposed, node, proposals=(Proposal(shard, attempt, claim=claim),))
+        await self.append(ResultsProposed, node, proposals=(Proposal(0, 0, claim=claim),))
 
     async def agree(self, claims: dict[str, Claim], *, publish: bool = False) -> None:
         """Commit, reveal and judge shard 0 that these nodes run: the first claim is the right."""
