@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from node.cli.durations import shown
 from node.cli.main import main
 from node.cli.server import DEFAULT_SERVER, Server, find_server
 from tests.node.cli.conftest import Lota
+from tests.node.cli.job_on_log import join
 
 COMMANDS = [
     ("job", "submit"),
@@ -253,6 +255,22 @@ def test_a_closed_pipe_is_met_in_silence(words: list[str]) -> None:
             check=False,
         )
     assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+async def test_ctrl_c_is_exit_code_130(nats_url: str, log: JetStreamLog) -> None:
+    """Following the log ends at Ctrl-C, without a traceback."""
+    await join(log, "ctrl-c", "compute")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "node.cli.main", "events", "tail", "--follow"),
+        *("--server", nats_url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (130, b"")
 
 
 @pytest.mark.parametrize(
