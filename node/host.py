@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any, Self
@@ -21,6 +21,7 @@ from events.subjects import NET
 from node.bus import Bus
 from node.compute.memory import NodeMemory
 from node.compute.results import HeldResults
+from node.compute.retention import expire_results
 from node.compute.runs import Runs
 from node.compute.service import Compute
 from node.compute.uploads import Uploads
@@ -50,13 +51,21 @@ log = logging.getLogger(__name__)
 class Host:
     """One node of this process: its parts, from the lock on its folder to its last word.
 
-    `async with` gives a node that has joined; leaving it stops the node in good order.
+    `async with` gives a node that has joined; leaving it stops the node in good order. `engines`
+    are used in place of the drivers of the engines that the configuration names.
     """
 
-    def __init__(self, config: NodeConfig, *, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        *,
+        policy: Policy | None = None,
+        engines: Mapping[str, Executor] | None = None,
+    ) -> None:
         self.config = config
         self.failed: asyncio.Future[None]
         self._policy = policy or Policy()
+        self._drivers = engines or {}
         self._stack = AsyncExitStack()
         self._compute: Compute | None = None
 
@@ -148,6 +157,7 @@ class Host:
         stack.push_async_callback(memory.close)
         sources: dict[str, Source] = {"file": FileSource(allow=config.allow_paths)}
         runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
+        self._keep(stack, expire_results(memory, runs.folder))
         work = Work(runs, cpu=config.width)
         uploads = Uploads(config.publish_root, config.allow_paths)
         stack.push_async_callback(uploads.close)
@@ -187,7 +197,7 @@ class Host:
         """Make the engines that the operator allows; what cannot run here is left out, aloud."""
         made: dict[str, Executor] = {}
         for name in self.config.engines:
-            engine = self._engine(name, folder)
+            engine = self._drivers.get(name) or self._engine(name, folder)
             try:
                 await engine.check()
             except ExecutorError as error:
