@@ -261,7 +261,16 @@ async def test_ctrl_c_is_exit_code_130(nats_url: str, log: JetStreamLog) -> None
     """Following the log ends at Ctrl-C, without a traceback."""
     await join(log, "ctrl-c", "compute")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "node.cli.main", "events", "tail", "--follow"),
+        *(
+            sys.executable,
+            "-m",
+            "node.cli.main",
+            "events",
+            "tail",
+            "--follow",
+            "--type",
+            "node.joined",
+        ),
         *("--server", nats_url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
