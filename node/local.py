@@ -7,7 +7,9 @@ from typing import Self
 
 import msgspec
 
+from events.errors import ExecutorError
 from node.config import Address, NodeConfig, cores, memory_bytes
+from node.executors.docker import DockerExecutor
 from node.host import Host
 from node.server import EmbeddedServer
 
@@ -19,7 +21,6 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
     publish_root: Path
     nodes: int = 3
     port: int = 0
-    engines: tuple[str, ...] = ("noop", "process", "docker")
     allow_paths: tuple[str, ...] = ()
 
 
@@ -30,6 +31,7 @@ class LocalNetwork:
         self.config = config
         self.server = EmbeddedServer(config.folder / "nats", config.port)
         self.hosts: list[Host] = []
+        self._engines: tuple[str, ...] = ()
         self._stack = AsyncExitStack()
 
     @property
@@ -40,6 +42,7 @@ class LocalNetwork:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.server)
+            self._engines = await _engines()
             compute = [self._host(f"node-{number + 1}") for number in range(self.config.nodes)]
             self.hosts = [*compute, self._host("requester")]
             for host in self.hosts:
@@ -68,7 +71,7 @@ class LocalNetwork:
                 address=Address(self.server.url),
                 state=config.folder / name,
                 roles=("requester",) if requester else ("compute",),
-                engines=() if requester else config.engines,
+                engines=() if requester else self._engines,
                 allow_paths=config.allow_paths,
                 publish_root=config.publish_root,
                 cpu=float(cores()),
@@ -76,3 +79,15 @@ class LocalNetwork:
                 memory_bytes=memory_bytes(),
             )
         )
+
+
+async def _engines() -> tuple[str, ...]:
+    """Return the engines that this machine can run: docker only where its engine answers."""
+    docker = DockerExecutor("probe")
+    try:
+        await docker.check()
+    except ExecutorError:
+        return ("noop", "process")
+    finally:
+        await docker.close()
+    return ("noop", "process", "docker")
