@@ -12,7 +12,7 @@ from node.cli.server import CLIENT_NAME, Server, connected
 
 
 def submit(
-    spec: str,
+    spec: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     dry_run: Annotated[bool, Parameter(negative=())] = False,

@@ -289,3 +289,14 @@ async def test_ctrl_c_is_exit_code_130(nats_url: str, log: JetStreamLog) -> None
 def test_durations_are_short(ms: int, text: str) -> None:
     """A duration is shown in the two units that matter."""
     assert shown(ms) == text
+
+
+def test_a_spec_comes_from_stdin() -> None:
+    """A dash stands for stdin."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "node.cli.main", "job", "submit", "-", "--dry-run"],
+        input=b"engine: noop\nname: piped\n",
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, json.loads(ran.stdout)["name"]) == (0, "piped")
