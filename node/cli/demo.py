@@ -10,20 +10,24 @@ from rich.console import Console
 from events.errors import JobFailed
 from events.jetstream import open_blobs
 from events.spec import Deal, Input, JobSpec, PublisherSpec, Sharding
+from node.cli.describe import show_job
 from node.cli.following import follow_job
 from node.cli.progress import JobProgress
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
 from node.clock import now_ms
 from node.config import default_publish_root
 from node.demo import census
-from node.demo.report import show_shards, show_timeline, show_totals, sum_published
+from node.demo.report import show_totals, sum_published
 from node.demo.sources import gather
 from node.gateway import prepare, submit
 from node.ids import new_id, new_job_id
 from node.inputs.file_uri import to_uri
 from node.local import LocalConfig, LocalNetwork
 from projections.entry import Entry
+from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
+from projections.timeline import Timeline
+from projections.views import job_view
 from publishers import names
 
 NODES, SHARDS, REPLICAS = 3, 12, 2
@@ -55,10 +59,11 @@ async def demo() -> None:
             job, entries = await _run(connection, _spec(data, script))
     if job.state != "completed":
         raise JobFailed(f"the demo's job {job.state}: {job.reason}")
-    show_timeline(console, entries)
-    show_shards(console, job)
-    show_totals(console, job, sum_published(job), time.monotonic() - began)
-    console.print(f"published {default_publish_root() / job.id}")
+    timeline = Timeline()
+    for entry in entries:
+        timeline.note(entry)
+    show_job(job_view(job, Nodes(), timeline, now_ms=now_ms()), now_ms())
+    show_totals(console, sum_published(job), time.monotonic() - began)
 
 
 def _spec(data: Path, script: Path) -> JobSpec:

@@ -36,12 +36,13 @@ async def describe(
         found = await load_job(log, await find_job(log, job), with_nodes=True)
     view = job_view(found.job, found.nodes, found.timeline, now_ms=now_ms())
     if output == "table":
-        _show(view, now_ms())
+        show_job(view, now_ms())
     else:
         show_document(view, output)
 
 
-def _show(view: View, now_ms: int) -> None:
+def show_job(view: View, now_ms: int) -> None:
+    """Print a job's view for people: what it is, why it waits, its shards, results and times."""
     screen = console()
     screen.print(_head(view, now_ms))
     for title, part in (
