@@ -1,35 +1,69 @@
-"""A network of its own for a benchmark: `lota dev` in another process, on a free port."""
+"""A network of its own for a benchmark: a server, and its nodes in one process, as `lota dev`."""
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from node.policy import Policy
+from node.server import CONFIG, EmbeddedServer
+
 STOP_S = 20.0
+READY_S = 60.0
+RELAXED = "# sync_interval: always"
 
 
 @asynccontextmanager
-async def network(nodes: int) -> AsyncIterator[str]:
-    """Start a network of so many compute nodes and yield the address of its server."""
-    with tempfile.TemporaryDirectory(prefix="lota-bench-") as folder:
-        environ = {**os.environ, "XDG_CONFIG_HOME": folder, "LOTA_PUBLISH_ROOT": f"{folder}/out"}
-        command = ["-m", "node.cli.main", "dev", "--nodes", str(nodes), "--state", f"{folder}/net"]
+async def network(
+    nodes: int, *, over_ask: int = Policy().over_ask, synced: bool = False
+) -> AsyncIterator[EmbeddedServer]:
+    """Start a network of so many compute nodes and yield its server.
+
+    `synced` has the server sync every message to the disk before it acknowledges it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lota-bench-") as name:
+        folder = Path(name)
+        settings = _synced(folder) if synced else CONFIG
+        async with EmbeddedServer(folder / "nats", config=settings) as server:
+            async with _hosts(server.url, folder, nodes, over_ask):
+                yield server
+
+
+def _synced(folder: Path) -> Path:
+    text = CONFIG.read_text()
+    assert RELAXED in text, f"{CONFIG} no longer shows where sync_interval goes"
+    changed = folder / "synced.conf"
+    changed.write_text(text.replace(RELAXED, RELAXED.removeprefix("# ")))
+    return changed
+
+
+@asynccontextmanager
+async def _hosts(url: str, folder: Path, nodes: int, over_ask: int) -> AsyncIterator[None]:
+    log = folder / "nodes.log"
+    options = [url, str(folder / "nodes"), "--nodes", str(nodes), "--over-ask", str(over_ask)]
+    with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *command,
-            env=environ,
+            *("-m", "benchmarks.hosts", *options),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path.cwd(),
+            stderr=stderr,
         )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(READY_S):
+            ready = await process.stdout.readline()
+        if not ready:
+            raise RuntimeError(f"the nodes did not start:\n{log.read_text()[-4000:]}")
+        yield
+    finally:
+        process.stdin.close()
         try:
-            assert process.stdout is not None
-            line = (await process.stdout.readline()).decode()
-            yield line.strip().removeprefix("LOTA_SERVER=")
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,81 @@
+"""Runs the benchmarks one after the other: python -m benchmarks [NAME ...] [--markdown]."""
+
+import argparse
+import asyncio
+import gc
+import importlib
+import sys
+import time
+import traceback
+
+from rich.console import Console
+
+from benchmarks.figures import Figure, Unavailable, table
+from benchmarks.machine import describe
+
+NAMES = (
+    "jobs",
+    "synced",
+    "true",
+    "replay",
+    "messages",
+    "append",
+    "reader",
+    "packing",
+    "process_engine",
+    "docker_engine",
+)
+TIMEOUT_S = 240.0
+MARKDOWN_WIDTH = 400
+
+
+async def measure(name: str, figures: list[Figure]) -> None:
+    """Run one benchmark; each of its figures is printed and kept as soon as it is there."""
+    module = importlib.import_module(f"benchmarks.{name}")
+    async with asyncio.timeout(TIMEOUT_S):
+        async for figure in module.measure():
+            print(f"  {figure}", flush=True)
+            figures.append(figure)
+
+
+def run(name: str, figures: list[Figure]) -> str:
+    """Run one benchmark apart from the others; return why it failed, if it did."""
+    print(f"\n{name}", flush=True)
+    began = time.perf_counter()
+    try:
+        asyncio.run(measure(name, figures))
+    except Unavailable as missing:
+        print(f"  not measured: {missing}", flush=True)
+    except TimeoutError:
+        return f"{name} was not done within {TIMEOUT_S:.0f} s"
+    except Exception as error:
+        traceback.print_exc()
+        return f"{name} failed: {type(error).__name__}: {error}"
+    finally:
+        gc.collect()
+        print(f"  ({time.perf_counter() - began:.0f} s)", flush=True)
+    return ""
+
+
+def main() -> None:
+    """Measure what is named, or all; end with one table, and with code 1 if anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
+    parser.add_argument("--markdown", action="store_true", help="end with a table to paste")
+    chosen = parser.parse_args()
+    unknown = sorted(set(chosen.name) - {*NAMES})
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(NAMES)}")
+    machine = asyncio.run(describe())
+    print("\n".join(machine), flush=True)
+    figures: list[Figure] = []
+    failures = [why for name in chosen.name or NAMES if (why := run(name, figures))]
+    print()
+    width = MARKDOWN_WIDTH if chosen.markdown else None
+    Console(width=width).print(table(figures, markdown=chosen.markdown))
+    print("\n".join([*machine, *failures]), flush=True)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
