@@ -9,6 +9,8 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
 
     Prints the state that the job ended in; exits with 1 when that is not `cancelled`.
 
+    Example: lota job cancel 01kb2m --reason 'wrong input'
+
     Parameters
     ----------
     job

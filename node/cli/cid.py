@@ -18,6 +18,8 @@ def cid(
     The same bytes under the same names give the same CID everywhere: compare it with what
     `lota job describe` says of a shard, or with any IPFS tool that packs by unixfs-v1-2025.
 
+    Example: lota cid ./results
+
     Parameters
     ----------
     path

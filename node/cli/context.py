@@ -13,7 +13,10 @@ COLUMNS: Columns = {"name": "NAME", "server": "SERVER", "login": "LOGIN", "in_us
 
 
 def ls(*, output: OutputOption = "table") -> None:
-    """List the contexts."""
+    """List the contexts.
+
+    Example: lota context ls
+    """
     files = ContextFiles()
     chosen = files.chosen()
     rows = []
@@ -34,6 +37,8 @@ def ls(*, output: OutputOption = "table") -> None:
 def use(name: str, /) -> None:
     """Choose the context that every command uses unless it is told otherwise.
 
+    Example: lota context use lab
+
     Parameters
     ----------
     name
@@ -43,7 +48,10 @@ def use(name: str, /) -> None:
 
 
 def show(*, options: Server | None = None, output: OutputOption = "table") -> None:
-    """Show the server that a command with these options would use, and why that one."""
+    """Show the server that a command with these options would use, and why that one.
+
+    Example: lota context show
+    """
     context, how = find_server(options)
     document = {
         "server": context.server,
@@ -67,6 +75,8 @@ def save(
     creds: str = "",
 ) -> None:
     """Keep a server under a name, in place of what had that name, and print the file's path.
+
+    Example: lota context save lab --server nats://lab:4222 --creds ~/lab.creds
 
     Parameters
     ----------

@@ -22,6 +22,8 @@ async def describe(
 ) -> None:
     """Show one job: its state, shards, verdicts and copies, when what happened, why it waits.
 
+    Example: lota job describe 01kb2m -o json
+
     Parameters
     ----------
     job

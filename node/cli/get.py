@@ -39,6 +39,8 @@ async def get(
     Every shard is checked against the CID of its verdict. Shards that are there are not fetched
     again.
 
+    Example: lota job get 01kb2m --output ./results
+
     Parameters
     ----------
     job

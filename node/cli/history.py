@@ -26,6 +26,8 @@ async def history(
 
     Late means that it changed nothing any more, illegal that it was skipped and why.
 
+    Example: lota job history 01kb2m
+
     Parameters
     ----------
     job

@@ -25,6 +25,8 @@ async def logs(
 
     A shard that has a verdict is printed as accepted; one that runs, as far as it has come.
 
+    Example: lota job logs 01kb2m --follow
+
     Parameters
     ----------
     job

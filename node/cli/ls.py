@@ -38,6 +38,8 @@ async def ls(
 ) -> None:
     """List jobs, newest first.
 
+    Example: lota job ls --state running
+
     Parameters
     ----------
     state

@@ -38,7 +38,7 @@ app = App(
     name="lota",
     help=HELP,
     help_epilogue=EPILOGUE,
-    help_format="plaintext",
+    help_format="markdown",
     version=_version,
     result_action="return_value",
     exit_on_error=False,
@@ -53,59 +53,48 @@ def _group(name: str, help: str) -> App:
     return group
 
 
-def _command(group: App, where: str, help: str, example: str) -> None:
-    """Add the function at `where`, whose parameters alone are documented there."""
+def _command(group: App, where: str, help: str) -> None:
+    """Add the function at `where`; `help` is its line in a list, its docstring the whole page."""
     group.command(
         where,
         name=where.partition(":")[2],
-        help=f"{help}\n\nExample: lota {example}",
+        help=help,
         help_epilogue="",
     )
 
 
-_command(app, "node.cli.dev:dev", "Run a whole network on this machine.", "dev --nodes 3")
-_command(app, "node.cli.demo:demo", "See a real job go from end to end.", "demo")
-_command(
-    app, "node.cli.run:run", "Run a command as a job and wait for it.", "run --dev -- echo hello"
-)
+_command(app, "node.cli.dev:dev", "Run a whole network on this machine.")
+_command(app, "node.cli.demo:demo", "See a real job go from end to end.")
+_command(app, "node.cli.run:run", "Run a command as a job and wait for it.")
 job = _group("job", "Submit jobs, look at them, wait for them, fetch what they came to.")
 node = _group("node", "Run nodes and look at them.")
 events = _group("events", "Read the log.")
 context = _group("context", "Keep servers and credentials under names.")
-_command(app, "node.cli.cid:cid", "Print the content address of a folder.", "cid ./results")
-_command(app, "node.cli.main:version", "Print the version.", "version")
+_command(app, "node.cli.cid:cid", "Print the content address of a folder.")
+_command(app, "node.cli.main:version", "Print the version.")
 
-_command(job, "node.cli.submit:submit", "Submit a job from a file.", "job submit census.yaml")
-_command(job, "node.cli.ls:ls", "List jobs, newest first.", "job ls --state running")
-_command(
-    job,
-    "node.cli.describe:describe",
-    "Show a job, and why it waits.",
-    "job describe 01kb2m -o json",
-)
-_command(job, "node.cli.history:history", "Show every event of a job.", "job history 01kb2m")
-_command(
-    job, "node.cli.logs:logs", "Print what a job's commands print.", "job logs 01kb2m --follow"
-)
-_command(job, "node.cli.wait:wait", "Wait until a job has ended.", "job wait 01kb2m --timeout 10m")
-_command(job, "node.cli.cancel:cancel", "Cancel a job.", "job cancel 01kb2m --reason 'wrong input'")
-_command(job, "node.cli.get:get", "Fetch a job's results.", "job get 01kb2m --output ./results")
-_command(node, "node.cli.serve:serve", "Run a node against a server.", "node serve --role compute")
-_command(node, "node.cli.nodes:ls", "List the nodes of the network.", "node ls")
-_command(events, "node.cli.tail:tail", "Print events of the log.", "events tail --follow -o json")
-_command(context, "node.cli.context:ls", "List the contexts.", "context ls")
-_command(context, "node.cli.context:use", "Choose the context to use.", "context use lab")
-_command(context, "node.cli.context:show", "Show which server is used, and why.", "context show")
-_command(
-    context,
-    "node.cli.context:save",
-    "Keep a server under a name.",
-    "context save lab --server nats://lab:4222 --creds ~/lab.creds",
-)
+_command(job, "node.cli.submit:submit", "Submit a job from a file.")
+_command(job, "node.cli.ls:ls", "List jobs, newest first.")
+_command(job, "node.cli.describe:describe", "Show a job, and why it waits.")
+_command(job, "node.cli.history:history", "Show every event of a job.")
+_command(job, "node.cli.logs:logs", "Print what a job's commands print.")
+_command(job, "node.cli.wait:wait", "Wait until a job has ended.")
+_command(job, "node.cli.cancel:cancel", "Cancel a job.")
+_command(job, "node.cli.get:get", "Fetch a job's results.")
+_command(node, "node.cli.serve:serve", "Run a node against a server.")
+_command(node, "node.cli.nodes:ls", "List the nodes of the network.")
+_command(events, "node.cli.tail:tail", "Print events of the log.")
+_command(context, "node.cli.context:ls", "List the contexts.")
+_command(context, "node.cli.context:use", "Choose the context to use.")
+_command(context, "node.cli.context:show", "Show which server is used, and why.")
+_command(context, "node.cli.context:save", "Keep a server under a name.")
 
 
 def version() -> None:
-    """Print the version of this program."""
+    """Print the version of this program.
+
+    Example: lota version
+    """
     print(_version())
 
 
@@ -116,6 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     try:
+        _, path, _ = app.parse_commands(tokens)
+        for command in path:
+            if command.default_command is not None:
+                command.help = None  # its line in a list gives way to its docstring
         result = app(tokens)
         sys.stdout.flush()
     except KeyboardInterrupt:

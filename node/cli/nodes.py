@@ -36,6 +36,8 @@ async def ls(
 ) -> None:
     """List the nodes: what they can do, and how often their results agreed with the others'.
 
+    Example: lota node ls
+
     Parameters
     ----------
     quiet

@@ -20,6 +20,8 @@ def submit(
 ) -> None:
     """Submit a job and print its id, as soon as the log has it.
 
+    Example: lota job submit census.yaml
+
     Parameters
     ----------
     spec

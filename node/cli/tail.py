@@ -28,6 +28,8 @@ async def tail(
 ) -> None:
     """Print the events of the log in order, from the first one on.
 
+    Example: lota events tail --follow -o json
+
     Parameters
     ----------
     follow

@@ -21,6 +21,8 @@ async def wait(
     Exits with 0 when it completed, 1 when it failed or was cancelled, 5 when it still runs after
     the timeout. The job itself is left alone in any case.
 
+    Example: lota job wait 01kb2m --timeout 10m
+
     Parameters
     ----------
     job
