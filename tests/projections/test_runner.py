@@ -1,0 +1,247 @@
+"""The runner and its store: whatever interrupts them, the rows are those of the log."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from events.errors import DatabaseUnusable
+from events.log import Record
+from events.memory import MemoryLog
+from projections.entry import Entry
+from projections.runner import Runner, rebuild
+from projections.state import Job
+from projections.store import Store
+from tests.projections.story import extend, folded, log_of, story
+
+SEEDS = (3, 5, 1055)
+
+
+async def digest_of(path: Path) -> str:
+    store = await Store.open(path)
+    try:
+        return await store.digest()
+    finally:
+        await store.close()
+
+
+async def rebuilt(records: tuple[Record, ...], folder: Path) -> str:
+    await rebuild(log_of(records), folder / "rebuilt.db")
+    return await digest_of(folder / "rebuilt.db")
+
+
+class Live:
+    """A runner at work, with the signals that a test waits for."""
+
+    def __init__(self, log: MemoryLog, store: Store) -> None:
+        self.runner = Runner(log, store)
+        self.entries: list[Entry] = []
+        self._caught_up = asyncio.Event()
+        self._grown = asyncio.Event()
+        self._task = asyncio.ensure_future(self.runner.run(self._on_batch))
+
+    def _on_batch(self, entries: list[Entry], caught_up: bool) -> None:
+        self.entries += entries
+        self._grown.set()
+        if caught_up:
+            self._caught_up.set()
+
+    async def caught_up(self) -> None:
+        waiting = asyncio.ensure_future(self._caught_up.wait())
+        await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def reached(self, position: int) -> None:
+        while self.runner.network.position < position:
+            self._grown.clear()
+            await self._grown.wait()
+
+    async def kill(self) -> None:
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_live_rows_equal_rebuilt_ones(seed: int, tmp_path: Path) -> None:
+    """A store that followed the log holds, to the byte, the rows of one built from it."""
+    records = story(seed)
+    log = log_of(())
+    store = await Store.open(tmp_path / "live.db")
+    live = Live(log, store)
+    chance = Random(seed)
+    at = 0
+    while at < len(records):
+        step = chance.randint(1, 40)
+        extend(log, records[at : at + step])
+        at = min(at + step, len(records))
+        await live.reached(at)
+        if chance.random() < 0.3:
+            await live.runner.flush()
+    await live.runner.flush()
+    await live.kill()
+    digest = await store.digest()
+    await store.close()
+
+    assert digest == await rebuilt(records, tmp_path)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_rows_survive_being_killed(seed: int, tmp_path: Path) -> None:
+    """However often a runner dies, wherever it is in folding and writing, rows come out right."""
+    records = story(seed)
+    chance = Random(seed)
+    log = log_of(())
+    at = 0
+    while at < len(records):
+        store = await Store.open(tmp_path / "live.db")
+        live = Live(log, store)
+        await live.caught_up()
+        step = chance.randint(1, 120)
+        extend(log, records[at : at + step])
+        at = min(at + step, len(records))
+        if chance.random() < 0.5:
+            await live.reached(at)
+        flushing = asyncio.ensure_future(live.runner.flush())
+        for _ in range(chance.randint(0, 30)):
+            await asyncio.wait((flushing,), timeout=0)
+        flushing.cancel()
+        await asyncio.wait((flushing,))
+        await live.kill()
+        await store.close()
+    store = await Store.open(tmp_path / "live.db")
+    live = Live(log, store)
+    await live.caught_up()
+    await live.runner.flush()
+    await live.kill()
+    digest = await store.digest()
+    await store.close()
+
+    assert digest == await rebuilt(records, tmp_path)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_restart_folds_open_jobs_and_nodes(seed: int, tmp_path: Path) -> None:
+    """A runner that starts at a checkpoint knows every node and open job as one from the start."""
+    records = story(seed)
+    for cut in Random(seed).sample(range(1, len(records)), 6):
+        path = tmp_path / f"{cut}.db"
+        store = await Store.open(path)
+        first = Runner(log_of(records[:cut]), store)
+        first.fold(list(records[:cut]))
+        await first.flush()
+        await store.close()
+        store = await Store.open(path)
+        live = Live(log_of(records), store)
+        await live.reached(cut)
+        await live.kill()
+        until = live.runner.network.position
+        await store.close()
+
+        expected = folded(records[:until])
+        assert live.runner.network.nodes == expected.nodes
+        assert open_jobs(live.runner.network.jobs) == expected.jobs
+
+
+def open_jobs(jobs: dict[str, Job]) -> dict[str, Job]:
+    return {name: job for name, job in jobs.items() if not job.closed}
+
+
+async def test_restart_reads_from_the_oldest_open_job(tmp_path: Path) -> None:
+    """After a restart only what the oldest open job needs is read again."""
+    records = story(5)
+    cut = len(records) // 2
+    store = await Store.open(tmp_path / "live.db")
+    first = Runner(log_of(records[:cut]), store)
+    first.fold(list(records[:cut]))
+    await first.flush()
+    oldest = min(job.first for job in folded(records[:cut]).jobs.values())
+    live = Live(log_of(records[:cut]), store)
+    await live.caught_up()
+    await live.kill()
+    await store.close()
+
+    assert live.entries[0].position == oldest
+
+
+async def test_closed_jobs_leave_the_fold(tmp_path: Path) -> None:
+    """A closed job is in memory until its rows are written, and no longer."""
+    records = story(5)
+    store = await Store.open(tmp_path / "live.db")
+    runner = Runner(log_of(records), store)
+    runner.fold(list(records))
+    closed = [name for name, job in runner.network.jobs.items() if job.closed]
+    await runner.flush()
+    kept = [name for name in closed if await store.row("jobs", name) is not None]
+    await store.close()
+
+    assert closed == kept
+    assert not runner.network.jobs
+
+
+async def test_empty_log_is_caught_up_with(tmp_path: Path) -> None:
+    """Whoever follows an empty log is told at once that nothing is missing."""
+    store = await Store.open(tmp_path / "live.db")
+    live = Live(log_of(()), store)
+    await live.caught_up()
+    await live.kill()
+    await store.close()
+
+    assert live.entries == []
+
+
+@pytest.mark.parametrize("length", [40, 10_000])
+async def test_another_log_begins_anew(length: int, tmp_path: Path) -> None:
+    """Rows of another log, shorter or longer, are dropped and not mixed with those of this one."""
+    mine, other = story(5)[:length], story(3)[:100]
+    store = await Store.open(tmp_path / "live.db")
+    first = Runner(log_of(other), store)
+    first.fold(list(other))
+    await first.flush()
+    live = Live(log_of(mine), store)
+    await live.caught_up()
+    await live.runner.flush()
+    await live.kill()
+    digest = await store.digest()
+    await store.close()
+
+    assert digest == await rebuilt(mine, tmp_path)
+
+
+async def test_failure_to_write_ends_the_runner(tmp_path: Path) -> None:
+    """A store that cannot be written to is an error of `run`, not a silence."""
+    store = await Store.open(tmp_path / "live.db")
+    with closing(sqlite3.connect(tmp_path / "live.db")) as intruder:
+        intruder.execute("DROP TABLE rows")
+    live = Live(log_of(story(5)), store)
+
+    with pytest.raises(DatabaseUnusable, match="live"):
+        await live._task
+    await store.close()
+
+
+async def test_failing_callback_ends_the_runner(tmp_path: Path) -> None:
+    """What `on_batch` raises comes out of `run`."""
+    store = await Store.open(tmp_path / "live.db")
+
+    def fail(entries: list[Entry], caught_up: bool) -> None:
+        raise LookupError("broken")
+
+    with pytest.raises(LookupError):
+        await Runner(log_of(story(5)), store).run(fail)
+    await store.close()
+
+
+async def test_rebuild_replaces(tmp_path: Path) -> None:
+    """A store is rebuilt in place, whatever stood there and whatever an earlier try left behind."""
+    records = story(5)
+    for name in ("a.db", "a.db-wal", "a.db.new", "a.db.new-wal"):
+        (tmp_path / name).write_bytes(b"rubbish")
+    await rebuild(log_of(records), tmp_path / "a.db")
+
+    assert await digest_of(tmp_path / "a.db") == await rebuilt(records, tmp_path)
+    assert not list(tmp_path.glob("*.new*"))
