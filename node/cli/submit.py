@@ -36,6 +36,7 @@ def submit(
 async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | None) -> None:
     import msgspec
 
+    from events.errors import AppendTimeout
     from events.jetstream import open_blobs
     from node import gateway
     from node.clock import now_ms
@@ -49,15 +50,19 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
         return
     job = new_job_id()
     async with connected(server) as connection:
-        await gateway.submit(
-            connection.log,
-            await open_blobs(connection.client),
-            submission,
-            job=job,
-            author=CLIENT_NAME,
-            new_id=new_id,
-            now_ms=now_ms,
-        )
+        try:
+            await gateway.submit(
+                connection.log,
+                await open_blobs(connection.client),
+                submission,
+                job=job,
+                author=CLIENT_NAME,
+                new_id=new_id,
+                now_ms=now_ms,
+            )
+        except AppendTimeout as error:
+            hint = f"it may be there or not: see lota job describe {job} before you repeat it"
+            raise AppendTimeout(error.what, hint=hint) from error
     print(job)
 
 
