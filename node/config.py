@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -82,3 +83,8 @@ def disk_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def allowed_paths(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that jobs may read, as they really are: absolute, links resolved."""
+    return tuple(os.path.realpath(path) for path in paths)

@@ -1,7 +1,6 @@
 """`lota dev`: a whole network on this machine, in one command, until Ctrl-C."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import platformdirs
 from node.cli.context_file import Context, ContextFiles
 from node.cli.interrupts import interrupted
 from node.cli.texts import Texts
-from node.config import default_publish_root
+from node.config import allowed_paths, default_publish_root
 from node.local import LocalConfig, LocalNetwork
 from node.logs import log_to_stderr
 
@@ -49,7 +48,7 @@ async def dev(
             publish_root=default_publish_root(),
             nodes=nodes,
             port=DEFAULT_PORT,
-            allow_paths=tuple(os.path.realpath(path) for path in allow_path or (".",)),
+            allow_paths=allowed_paths(allow_path or (".",)),
         )
     )
     stopped = interrupted()

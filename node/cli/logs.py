@@ -1,15 +1,14 @@
 """`lota job logs`: what a job's commands print, from whoever holds it."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from node.cli.output import note, write_bytes
-from node.cli.server import Connection, Server, connected
+from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
-    from projections.state import Job
+    pass
 
 
 async def logs(
@@ -40,6 +39,7 @@ async def logs(
     """
     from node.cli.jobs import find_job, load_job, shard_indexes
     from node.cli.live_output import follow_output
+    from node.cli.outputs import print_stream
 
     stream = "stderr" if stderr else "stdout"
     async with connected(server) as connection:
@@ -51,33 +51,12 @@ async def logs(
         missing = [
             problem
             for index in shard_indexes(found, shard)
-            if (problem := await _print(connection, found, index, stream))
+            if (problem := await print_stream(connection.client, found, index, stream, write_bytes))
         ]
     for problem in missing:
         note(f"lota: {problem}")
     if missing:
         raise _unavailable(name, len(missing))
-
-
-async def _print(connection: Connection, job: "Job", index: int, stream: str) -> str:
-    """Print one shard's stream from the first who gives it; return why there is none."""
-    from events.errors import LotaError
-    from node.cli.holders import holders
-
-    said = []
-    for holder in holders(connection.client, job, index):
-        written = False
-        try:
-            async for chunk in holder.stream(stream):
-                written = True
-                await asyncio.to_thread(write_bytes, chunk)
-        except LotaError as error:
-            if written:
-                raise
-            said.append(f"{holder.name}: {error.what}")
-        else:
-            return ""
-    return f"no {stream} of shard {index}: {'; '.join(said) or 'it has not run yet'}"
 
 
 def _unavailable(job: str, shards: int) -> Exception:

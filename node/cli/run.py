@@ -1,32 +1,27 @@
 """`lota run`: a command as a job, followed to its end and answered with its exit code."""
 
 import asyncio
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from events.errors import LotaError
 from events.jetstream import open_blobs
-from events.spec import Engine
-from events.spec_reader import read_spec
 from node.cli import exits
 from node.cli.following import follow_job
 from node.cli.interrupts import interrupted
 from node.cli.outputs import print_outputs
 from node.cli.progress import JobProgress
+from node.cli.run_options import RunOptions
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
-from node.cli.texts import Texts
 from node.clock import now_ms
 from node.config import default_publish_root
 from node.gateway import Submission, prepare, request_cancel, submit
 from node.ids import new_id, new_job_id
 from node.inputs.file_uri import to_path
-from node.inputs.naming import parse_input
 from node.local import LocalConfig, LocalNetwork
 from projections.state import TERMINAL, Job
 from publishers import names
@@ -34,28 +29,12 @@ from publishers import names
 LOTA_FAILED = 125
 """The exit code when Lota itself, and not the command, has failed."""
 CANCEL_S = 10.0
+DEFAULTS = RunOptions()
 
 
 async def run(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    engine: Engine = "process",
-    image: str = "",
-    name: str = "",
-    label: Texts = (),
-    env: Texts = (),
-    input: Texts = (),
-    context_input: Texts = (),
-    shard_glob: str = "",
-    shard_size: int = 0,
-    shards: int = 0,
-    replicas: int = 1,
-    confidence: int = 0,
-    min_bids: int = 1,
-    verifier: str = "",
-    publisher: Texts = (),
-    timeout: str = "30m",
-    cpu: float = 1.0,
-    memory: str = "0",
+    options: RunOptions = DEFAULTS,
     dev: Annotated[bool, Parameter(negative=())] = False,
     server: Server | None = None,
 ) -> int:
@@ -71,64 +50,10 @@ async def run(
     ----------
     command
         What to run, behind `--`.
-    engine
-        process, docker or noop.
-    image
-        The image, for engine docker.
-    name
-        A name for people.
-    label
-        KEY=VALUE; `node.KEY=VALUE` asks for nodes that carry the label.
-    env
-        NAME=VALUE in the command's environment.
-    input
-        SOURCE[:DEST], a file or folder that is given to the shards below inputs/.
-    context_input
-        SOURCE[:DEST] that every shard gets whole.
-    shard_glob
-        Which files are sharded, relative to the source, as in `**/*.csv`.
-    shard_size
-        Files per shard.
-    shards
-        Number of shards.
-    replicas
-        Executions per shard, each on another node.
-    confidence
-        How many replicas must agree (default: all).
-    min_bids
-        Bids to wait for.
-    verifier
-        none or deterministic.
-    publisher
-        DRIVER[=TARGET], where accepted results go.
-    timeout
-        Time limit of one execution.
-    cpu
-        Cores per execution.
-    memory
-        Memory per execution, as in 512Mi; 0 for no limit.
     dev
         Start a throw-away local network for this one job.
     """
-    spec = read_spec(
-        {
-            "engine": engine,
-            "image": image,
-            "name": name,
-            "command": list(command),
-            "labels": _pairs(label, "--label"),
-            "env": _pairs(env, "--env"),
-            "sharding": {"glob": shard_glob, "size": shard_size, "count": shards},
-            "deal": {"replicas": replicas, "confidence": confidence, "min_bids": min_bids},
-            "verifier": verifier,
-            "publishers": [_publisher(text) for text in publisher],
-            "resources": {"cpu": cpu, "memory": memory},
-            "timeout": timeout,
-        }
-    )
-    inputs = [parse_input(text) for text in input]
-    inputs += [parse_input(text, context=True) for text in context_input]
-    spec = msgspec.structs.replace(spec, inputs=tuple(inputs))
+    spec = options.spec(command)
     submission = await prepare(spec, publishers=names())
     if not dev:
         return await _run(submission, server, cancel_on_interrupt=False)
@@ -137,7 +62,7 @@ async def run(
             LocalConfig(
                 folder=Path(folder),
                 publish_root=default_publish_root(),
-                nodes=max(replicas, min_bids),
+                nodes=max(options.replicas, options.min_bids),
                 allow_paths=_read_here(submission),
             )
         )
@@ -219,18 +144,3 @@ def _answer(job: Job, missing: list[str]) -> int:
     print(f"lota: job {job.id} {job.state}: {job.reason}", file=sys.stderr)
     print(f"      see lota job describe {job.id}", file=sys.stderr)
     return LOTA_FAILED
-
-
-def _pairs(texts: Texts, flag: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise exits.WrongUsage(f"{flag} {text}: not KEY=VALUE", hint=f"write {flag} KEY=VALUE")
-        pairs[key] = value
-    return pairs
-
-
-def _publisher(text: str) -> dict[str, str]:
-    driver, _, target = text.partition("=")
-    return {"driver": driver, "target": os.path.abspath(target) if target else ""}

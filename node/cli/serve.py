@@ -1,7 +1,6 @@
 """`lota node serve`: one node against a server that runs already."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from node.cli.texts import Texts
 from node.config import (
     Address,
     NodeConfig,
+    allowed_paths,
     checked_name,
     cores,
     default_name,
@@ -80,7 +80,7 @@ async def serve(
         state=state or default_folder(chosen),
         roles=ROLES[role],
         engines=_engines(allow),
-        allow_paths=tuple(os.path.realpath(path) for path in allow_path),
+        allow_paths=allowed_paths(allow_path),
         labels=_labels(label),
         publish_root=publish_root or default_publish_root(),
         cpu=float(cores()),
