@@ -124,11 +124,13 @@ class Machine:
 
     @asynccontextmanager
     async def start(
-        self, *words: str | Path, stdin: bytes = b"", **environment: str
+        self,
+        *words: str | Path,
+        stdin: bytes = b"",
+        **environment: str,
     ) -> AsyncIterator[Running]:
-        """Start `lota` with these words in the empty folder; it is killed if it still runs."""
+        """Start a command in the empty folder; it is killed if it still runs in the end."""
         process = await asyncio.create_subprocess_exec(
-            LOTA,
             *words,
             cwd=self.empty,
             env={**self.environment, **environment},
@@ -148,7 +150,7 @@ class Machine:
 
     async def run(self, *words: str | Path, stdin: bytes = b"", **environment: str) -> Ran:
         """Run `lota` with these words to its end."""
-        async with self.start(*words, stdin=stdin, **environment) as running:
+        async with self.start(LOTA, *words, stdin=stdin, **environment) as running:
             return await running.end()
 
     def left(self) -> list[str]:

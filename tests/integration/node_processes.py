@@ -1,10 +1,17 @@
 """Nodes as processes of their own, so that a test can kill them."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.lota_process import Machine, Running
+import msgspec
+
+from node.config import Address, NodeConfig
+from node.policy import Policy
+from tests.lota_process import LOTA, Machine, Running
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Nodes:
@@ -13,7 +20,7 @@ class Nodes:
     def __init__(self, folder: Path, url: str) -> None:
         self.machine = Machine(folder)
         self.published = folder / "published"
-        self._url = url
+        self.url = url
 
     def state(self, name: str) -> Path:
         """Return the state folder of a node."""
@@ -23,19 +30,33 @@ class Nodes:
     async def start(
         self, name: str, role: str = "compute", *options: str | Path
     ) -> AsyncIterator[Running]:
-        """Start a node and wait until it serves."""
-        words: list[str | Path] = [
-            "node",
-            "serve",
-            "--name",
-            name,
-            "--role",
-            role,
-            "--server",
-            self._url,
-        ]
-        words += ["--state", self.state(name), "--publish-root", self.published]
+        """Start `lota node serve` and wait until it serves."""
+        words: list[str | Path] = [LOTA, "node", "serve", "--name", name, "--role", role]
+        words += ["--server", self.url, "--state", self.state(name)]
+        words += ["--publish-root", self.published]
         words += ["--allow", "process"] if role == "compute" else []
         async with self.machine.start(*words, *options) as running:
+            await running.line("serves as")
+            yield running
+
+    @asynccontextmanager
+    async def start_by(
+        self, policy: Policy, name: str, role: str = "compute"
+    ) -> AsyncIterator[Running]:
+        """Start a node that goes by `policy` and wait until it serves."""
+        config = NodeConfig(
+            name=name,
+            address=Address(self.url),
+            state=self.state(name),
+            roles=(role,),
+            engines=("noop", "process"),
+            publish_root=self.published,
+            cpu=1,
+            width=1,
+            memory_bytes=2**30,
+        )
+        arguments = [msgspec.json.encode(it, enc_hook=str).decode() for it in (config, policy)]
+        words = [sys.executable, "-m", "tests.integration.run_host", *arguments]
+        async with self.machine.start(*words, PYTHONPATH=str(ROOT)) as running:
             await running.line("serves as")
             yield running

@@ -9,13 +9,17 @@ import pytest
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding
 from events.unixfs import job_root
 from node.inputs.file_uri import to_path
+from node.policy import Policy
 from node.server import EmbeddedServer
 from projections.state import Job
 from publishers.unixfs import tree_cid
+from tests.contracts.executor_drivers import Lifeline
 from tests.integration.node_processes import Nodes
 from tests.integration.watch import Watch, claim_of
 
 SHARDS = 200
+IMPATIENT = Policy(presence_ms=2_500, overdue_grace_ms=1_000)
+"""A node is missed after three heartbeats rather than ten."""
 
 
 @pytest.fixture
@@ -89,3 +93,97 @@ async def test_a_job_outlives_its_requester_a_node_and_the_server(
         for running in (second, requester):
             assert (await running.terminate()).code == 0
     assert watch.network.foreign == 0
+
+
+async def test_a_node_that_never_comes_back_is_given_up_on(watch: Watch, nodes: Nodes) -> None:
+    """What a killed node had in hand is lost at once it is missed, and run by the others."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(nodes.start_by(IMPATIENT, "r1", "requester"))
+        killed = await stack.enter_async_context(nodes.start("c1"))
+        await stack.enter_async_context(nodes.start("c2"))
+        job = await watch.submit(counting(60, replicas=1))
+        await watch.until_items(job, "results.published", 10)
+        await killed.kill()
+        check_results(await watch.closed(job))
+    assert watch.items["_", "node.lost"] == 1
+    lost = watch.items[job, "executions.lost"]
+    assert lost > 0
+    assert watch.items[job, "shards.awarded"] == 60 + lost
+
+
+async def test_a_long_command_outlives_its_node(watch: Watch, nodes: Nodes, tmp_path: Path) -> None:
+    """A command that may run for long is adopted by the node's next life, not run again."""
+    (tmp_path / "staged").mkdir()
+    lifeline = Lifeline(tmp_path / "staged")
+    path = tmp_path / "staged"
+    text = f"exec 9>{path}/alive; echo started >&9; read x <{path}/go; echo $x >&9; echo done"
+    spec = JobSpec(engine="process", command=("sh", "-c", text), timeout="5m")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(nodes.start("r1", "requester"))
+        killed = await stack.enter_async_context(nodes.start("c1"))
+        job = await watch.submit(spec)
+        assert await lifeline.line() == b"started\n"
+        await killed.kill()
+        await stack.enter_async_context(nodes.start("c1"))
+        await lifeline.go()
+        ended = await watch.closed(job)
+        assert await lifeline.rest() == b"go\n"
+    lifeline.close()
+    assert ended.state == "completed"
+    assert len(ended.shards[0].executions) == 1
+
+
+async def test_two_requesters_share_the_jobs(watch: Watch, nodes: Nodes) -> None:
+    """Two requesters decide at once, and one finishes what the other leaves when it is killed."""
+    async with AsyncExitStack() as stack:
+        requesters = [
+            await stack.enter_async_context(nodes.start_by(IMPATIENT, name, "requester"))
+            for name in ("r1", "r2")
+        ]
+        await stack.enter_async_context(nodes.start("c1"))
+        jobs = [await watch.submit(counting(10, replicas=1)) for _ in range(12)]
+        await watch.until(
+            lambda: (
+                {author for job in jobs for author in watch.authors(job, "job.planned")}
+                == {"r1", "r2"}
+            )
+        )
+        await requesters[0].kill()
+        for job in jobs:
+            check_results(await watch.closed(job))
+
+
+async def test_everything_stops_in_good_order(watch: Watch, nodes: Nodes) -> None:
+    """SIGTERM ends every node with exit code 0, a last word on the log, and no process left."""
+    async with AsyncExitStack() as stack:
+        running = [
+            await stack.enter_async_context(nodes.start(name, role))
+            for name, role in (("r1", "requester"), ("c1", "compute"), ("c2", "compute"))
+        ]
+        job = await watch.submit(counting(50))
+        await watch.until_items(job, "results.proposed", 20)
+        for one in running:
+            ended = await one.terminate()
+            assert (ended.code, ended.out) == (0, "")
+            assert "Traceback" not in ended.err
+        await watch.until_items("_", "node.left", 3)
+        assert watch.network.jobs[job].state == "running"
+        assert not [line for line in nodes.machine.left() if "nats-server" not in line]
+        for name, role in (("r1", "requester"), ("c1", "compute"), ("c2", "compute")):
+            await stack.enter_async_context(nodes.start(name, role))
+        check_results(await watch.closed(job))
+
+
+async def test_one_name_is_one_process(nodes: Nodes, watch: Watch) -> None:
+    """A second process under a node's name is refused, by its folder and by the network."""
+    async with nodes.start("c1"):
+        await watch.joined("c1")
+        words = ["node", "serve", "--name", "c1", "--role", "compute", "--server", nodes.url]
+        same = await nodes.machine.run(*words, "--state", nodes.state("c1"))
+        assert same.code == 1
+        assert "is in use by process" in same.err
+        other = await nodes.machine.run(*words, "--state", nodes.state("other"))
+        assert other.code == 1
+        assert "a node named c1 is on this network already" in other.err
+        assert "--name" in other.err
+    assert watch.items["_", "node.joined"] == 1
