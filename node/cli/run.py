@@ -67,8 +67,8 @@ async def run(
             )
         )
         async with network:
-            options = Server(server=network.url)
-            return await _run(submission, options, cancel_on_interrupt=True)
+            here = Server(server=network.url)
+            return await _run(submission, here, cancel_on_interrupt=True)
 
 
 def _read_here(submission: Submission) -> tuple[str, ...]:
