@@ -308,6 +308,9 @@ def _acknowledge_uploads(
 def _proposed(task: Task) -> None:
     if task.state == "finished":
         task.state = "told"
+    elif task.state == "failing" and task.claim is not None:
+        # The job ended on this very fact, and word of that was here before the fact's own ack.
+        task.state = "ended"
 
 
 def refused(job: DeskJob, event: Fact) -> None:
