@@ -92,21 +92,23 @@ class Store:
         stored = await self._all("SELECT name, version, position FROM projections")
         known = {name: position for name, version, position in stored if _is_ours(name, version)}
         self.positions = {name: known.get(name, 0) for name in VERSIONS}
-        await self._drop([name for name, *_ in stored if name not in known])
+        async with transaction(self._connection):
+            await self._drop([name for name, *_ in stored if name not in known])
         for (body,) in await self._all("SELECT body FROM checkpoint"):
             self.checkpoint = msgspec.json.decode(body, type=Checkpoint)
 
     async def reset(self) -> None:
         """Drop all rows and the checkpoint: they belong to another log."""
         with naming(self._path, KIND):
-            await self._drop(list(VERSIONS))
+            async with transaction(self._connection):
+                await self._drop(list(VERSIONS))
+                await self._connection.execute("DELETE FROM checkpoint")
         self.positions = dict.fromkeys(VERSIONS, 0)
         self.checkpoint = None
 
     async def _drop(self, projections: list[str]) -> None:
-        async with transaction(self._connection):
-            await delete(self._connection, "DELETE FROM rows WHERE projection", (), projections)
-            await delete(self._connection, "DELETE FROM projections WHERE name", (), projections)
+        await delete(self._connection, "DELETE FROM rows WHERE projection", (), projections)
+        await delete(self._connection, "DELETE FROM projections WHERE name", (), projections)
 
     async def commit(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         """Write rows as they are at the checkpoint, and the checkpoint, all or nothing.

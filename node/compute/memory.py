@@ -10,7 +10,6 @@ Each commit reaches the disk: a proposal must never be all that is left of a res
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from projections.database import (
 from publishers.port import SmallResult
 
 EXPIRED_MAX = 1_000
+"""Results that are looked at together when they expire."""
 
 KIND = Kind(
     name="a compute node's memory",
@@ -205,25 +205,33 @@ class NodeMemory:
     # Retention
 
     async def expire(self, older_than_ms: int, bytes_max: int) -> list[str]:
-        """Drop results of closed jobs from before `older_than_ms`, then the oldest ones until the
-        rest takes `bytes_max` or less; up to 1,000 a call.
+        """Drop results of closed jobs: those from before `older_than_ms`, then the oldest ones
+        until the rest takes `bytes_max` or less.
 
-        Returns the executions whose folder goes too: remove it, then call `removed`. Until that
-        was called they are returned again.
+        Returns some executions whose folder goes too: remove it, call `removed`, and come again
+        until there are none. One that was not removed is returned again.
         """
+        folders: list[str] = []
         with naming(self._path, KIND):
-            ((held,),) = await self._all(_HELD)
-            oldest = await self._all(_OLDEST, EXPIRED_MAX)
-            before = accumulate((size for *_, size in oldest), initial=0)
-            due = [
-                (execution, folder)
-                for (execution, folder, finished_ms, _), dropped in zip(
-                    oldest, before, strict=False
-                )
-                if finished_ms < older_than_ms or held - dropped > bytes_max
-            ]
-            await self._drop([execution for execution, folder in due if not folder])
-        return [execution for execution, folder in due if folder]
+            more = True
+            while more and not folders:
+                due = await self._due(older_than_ms, bytes_max)
+                folders = [execution for execution, folder in due if folder]
+                await self._drop([execution for execution, folder in due if not folder])
+                more = len(due) == EXPIRED_MAX
+        return folders
+
+    async def _due(self, older_than_ms: int, bytes_max: int) -> list[tuple[str, int]]:
+        """Return the oldest results that are to go, and whether each is a folder."""
+        ((held,),) = await self._all(_HELD)
+        oldest = await self._all(_OLDEST, EXPIRED_MAX)
+        due: list[tuple[str, int]] = []
+        for execution, folder, finished_ms, size_bytes in oldest:
+            if finished_ms >= older_than_ms and held <= bytes_max:
+                break
+            due.append((execution, folder))
+            held -= size_bytes
+        return due
 
     async def removed(self, executions: list[str]) -> None:
         """Note that the folders of expired executions are gone."""
