@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from events.codec import AnyEvent
 from events.facts import (
     ResultsProposed,
     ResultsProposedData,
@@ -19,7 +18,7 @@ from publishers.unixfs import result_cid
 
 ROOT = result_cid(b"", b"", 0)
 CLAIM = Claim(ROOT.cid, ROOT.dag_size_bytes, 0)
-LAST_WORDS: tuple[tuple[type[AnyEvent], Any], ...] = (
+LAST_WORDS: tuple[tuple[type[ResultsProposed | ResultsPublished], Any], ...] = (
     (ResultsProposed, ResultsProposedData(proposals=(Proposal(0, 0, claim=CLAIM),))),
     (
         ResultsPublished,
@@ -31,7 +30,9 @@ LAST_WORDS: tuple[tuple[type[AnyEvent], Any], ...] = (
 
 
 @pytest.mark.parametrize(("kind", "data"), LAST_WORDS)
-def test_a_job_may_end_on_a_fact_before_its_ack(kind: type[AnyEvent], data: Any) -> None:
+def test_a_job_may_end_on_a_fact_before_its_ack(
+    kind: type[ResultsProposed | ResultsPublished], data: Any
+) -> None:
     """A node whose result ended the job has nothing to add, though it hears of the end first."""
     desk = Desk(node="c1")
     spec = JobSpec(
