@@ -1,0 +1,114 @@
+"""A network in this process, under quick rules, whose engines a test may replace."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from events.errors import NotFound
+from node.config import Address, NodeConfig
+from node.executors.port import Executor, Outcome, Stream, Task
+from node.host import Host
+from node.policy import Policy
+from node.server import EmbeddedServer
+from tests.integration.watch import Watch
+
+QUICK = Policy(
+    bids_ms=400,
+    offer_backoff_ms=100,
+    offer_backoff_ms_max=200,
+    retries_max=2,
+    run_grace_ms=500,
+    reveal_ms=1_000,
+    publish_backoff_ms=100,
+    patience_ms=200,
+    close_grace_ms=1_000,
+    overdue_grace_ms=1_000,
+    presence_ms=3_000,
+)
+
+
+class FakeEngine:
+    """A driver of the executor's port that answers by a function and runs nothing."""
+
+    def __init__(self, name: str, answer: Callable[[Task], Awaitable[Outcome]]) -> None:
+        self.name = name
+        self._answer = answer
+
+    async def check(self) -> None:
+        """It can always run."""
+
+    async def run(self, task: Task, folder: Path) -> Outcome:
+        """Answer."""
+        return await self._answer(task)
+
+    async def stop(self, execution: str) -> None:
+        """There is nothing to stop."""
+
+    async def list_running(self) -> list[str]:
+        """Nothing outlives this object."""
+        return []
+
+    async def read_output(self, execution: str, stream: Stream, offset: int, limit: int) -> bytes:
+        """Nothing is written before the end."""
+        raise NotFound(execution)
+
+    def detach(self) -> None:
+        """There is nothing to leave running."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class SmallNetwork:
+    """A server, one requester, and the compute nodes that a test starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = EmbeddedServer(folder / "nats")
+        self._stack = AsyncExitStack()
+        self._stacks: dict[str, AsyncExitStack] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.server)
+        self.watch = await self._stack.enter_async_context(Watch(self.server.url))
+        await self.start("requester", "requester")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for name in list(self._stacks):
+            await self.stop(name)
+        await self._stack.aclose()
+
+    async def start(
+        self,
+        name: str,
+        role: str = "compute",
+        *,
+        drivers: Mapping[str, Executor] | None = None,
+        **config: Any,
+    ) -> None:
+        """Start a node; `drivers` stand in for its engines, and `config` is that of NodeConfig."""
+        settings: dict[str, Any] = {
+            "engines": ("noop", "process") if role == "compute" else (),
+            "allow_paths": (str(self.folder),),
+            "width": 2,
+            **config,
+        }
+        node = NodeConfig(
+            name=name,
+            address=Address(self.server.url),
+            state=self.folder / "nodes" / name,
+            roles=(role,),
+            publish_root=self.folder / "published",
+            cpu=2,
+            memory_bytes=2**31,
+            **settings,
+        )
+        stack = AsyncExitStack()
+        await stack.enter_async_context(Host(node, policy=QUICK, engines=drivers))
+        self._stacks[name] = stack
+
+    async def stop(self, name: str) -> None:
+        """Stop a node in good order."""
+        await self._stacks.pop(name).aclose()
