@@ -40,7 +40,10 @@ def fake_server(folder: Path, version: str) -> str:
 
 async def ended(pid: int) -> None:
     """Wait for the end of a process that is not our child."""
-    handle = os.pidfd_open(pid)
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     gone = asyncio.Event()
     asyncio.get_running_loop().add_reader(handle, gone.set)
     try:
