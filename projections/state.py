@@ -147,8 +147,8 @@ class Job(Mutable):
     """One job.
 
     `seen` and `seal` cover all its events so far; `fence` is the log position of the last decision
-    folded (a matter of this log, never part of an event), and `touched_ms` is when its author, or
-    before any decision the client, wrote it.
+    folded (a matter of this log, never part of an event), `decider` wrote it, and `touched_ms` is
+    when; before any decision it is when the client submitted.
     """
 
     id: str
@@ -164,6 +164,7 @@ class Job(Mutable):
     first: int = 0
     last_event: str = ""
     last_decision: str = ""
+    decider: str = ""
     touched_ms: int = 0
     shards: list[Shard] = []
     offers: list[OfferState] = []

@@ -61,12 +61,12 @@ ended      !       !       !         !      !      !          !          ended
 # back before anyone began to pay; `doubtful` after: whether it was paid is for the service to say.
 SLOT: Final = _table("""
           assigned  lookup  revoked   started published failed
-idle      assigned  !       !         !       !         !
+idle      assigned  !       !         !       !         -
 assigned  assigned  !       revoked   started published retry
 started   !         !       doubtful  -       published doubtful
 retry     assigned  !       revoked   !       published -
 revoked   assigned  !       !         !       published -
-doubtful  !         looking !         -       published -
+doubtful  !         looking -         -       published -
 looking   !         looking !         -       published doubtful
 published published !       published -       -         -
 """)

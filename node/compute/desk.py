@@ -77,7 +77,8 @@ class DeskJob(Mutable):
     """One job as this node knows it.
 
     `sending` holds while a fact of it is on its way; `due` names the tasks that owe something, so
-    that nobody has to look through all; `doubt` asks for the job to be read from the log.
+    that nobody has to look through all; `doubt` asks for the job to be read from the log; `unheard`
+    means that no orders came since the last `sweep`.
     """
 
     id: str
@@ -95,6 +96,7 @@ class DeskJob(Mutable):
     sending: bool = False
     closed: bool = False
     doubt: bool = False
+    unheard: bool = False
 
 
 class Desk(Mutable):
@@ -112,6 +114,9 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
         if orders.closed:
             return None
         job = desk.jobs[orders.job] = DeskJob(id=orders.job)
+        # Whoever is awarded something has bid before: an order that comes first may be an old one.
+        job.doubt = not orders.complete and bool(orders.run or orders.reveal or orders.publish)
+    job.unheard = False
     if orders.spec is not None and (job.spec is None or len(job.inputs) == 0):
         job.spec = orders.spec
     if orders.spec is not None:
@@ -165,6 +170,8 @@ def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
     fence = orders.fence
     task = _task(job, order.shard, order.attempt)
     upload = task.uploads.get(order.slot)
+    if upload is not None and _starting(job, upload):
+        return
     if upload is None or (upload.decision != order.decision and upload.state in ("told", "asked")):
         task.uploads[order.slot] = Upload(
             slot=order.slot,
@@ -180,14 +187,22 @@ def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
         upload.sure = upload.sure or orders.complete
 
 
+def _starting(job: DeskJob, upload: Upload) -> bool:
+    """Whether the word that a paid publication starts may be on its way to the log.
+
+    A log that already has it says to look the publication up: not who waits for the answer.
+    """
+    return job.sending and upload.sure and upload.state == "asked"
+
+
 def _drop_unasked(job: DeskJob, orders: Orders) -> None:
     """Forget the publications that the log, as far as it was read, does not ask for."""
     named = {(order.shard, order.attempt, order.slot) for order in orders.publish}
     for key in list(job.due):
         uploads = job.tasks[key].uploads
         for slot, upload in list(uploads.items()):
-            known = upload.state != "asked" or upload.fence > orders.fence
-            if not known and (*key, slot) not in named:
+            kept = upload.state != "asked" or upload.fence > orders.fence or _starting(job, upload)
+            if not kept and (*key, slot) not in named:
                 del uploads[slot]
 
 
@@ -350,6 +365,22 @@ def disposable(job: DeskJob) -> bool:
             for task in job.tasks.values()
         )
     )
+
+
+def sweep(desk: Desk) -> list[DeskJob]:
+    """Return the idle jobs of which nothing was heard since the last sweep, now in doubt.
+
+    A release is one message and may be lost, and an offer may come after the end of its job:
+    without this such a job would stay on the desk for as long as the node lives.
+    """
+    forgotten: list[DeskJob] = []
+    for job in desk.jobs.values():
+        idle = not any(task.state in ("queued", "running") for task in job.tasks.values())
+        if job.unheard and idle:
+            job.doubt = True
+            forgotten.append(job)
+        job.unheard = True
+    return forgotten
 
 
 def held(desk: Desk) -> list[str]:

@@ -26,14 +26,15 @@ def decide(
 
     `patrol` also looks for what did not happen: deadlines, lost nodes, and answers that nodes owe.
     Ownership of a partition only avoids needless conflicts; the append is the fence. What its
-    owner leaves lying for a grace is anybody's.
+    owner leaves lying for a grace is anybody's, and stays with who took it up until the owner
+    decides again.
     """
     if job.closed:
         return []
     view = View(job, nodes, now_ms, policy, patrol)
-    mine = owner(nodes, partition(job.id)) in (me, "")
+    mine = me == job.decider or owner(nodes, partition(job.id)) in (me, "")
     if not mine and not (patrol and _overdue(view)):
-        return [WakeAt(job.id, now_ms + policy.overdue_grace_ms)] if patrol else []
+        return [WakeAt(job.id, now_ms + policy.overdue_grace_ms)]
     effects: list[Effect] = []
     due = _due(view)
     if due is not None:

@@ -112,6 +112,7 @@ def evolve(job: Job, entry: Entry) -> Job:
     if isinstance(event, Decision):
         job.fence = entry.position
         job.last_decision = event.id
+        job.decider = step.author
         job.touched_ms = parse_ms(event.time)
     job.last_event = event.id
     remember(job, entry)

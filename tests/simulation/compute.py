@@ -23,6 +23,7 @@ from node.compute.desk import (
     held,
     refused,
     running,
+    sweep,
     take,
 )
 from node.effects import Append, Effect, ListInputs, Publish, Stop
@@ -39,6 +40,7 @@ RUN_MS = (5, 400)
 SLOW_MS = (20_000, 60_000)
 UPLOAD_MS = (5, 300)
 ANNOUNCE_MS = 200
+SWEEP_MS = 20_000
 
 
 class Memory(msgspec.Struct):
@@ -51,7 +53,10 @@ class Memory(msgspec.Struct):
 
 
 class Compute(Process):
-    """Runs and publishes what it is asked to; its character says how honestly."""
+    """Runs and publishes what it is asked to; its character says how honestly.
+
+    A script may set how long a run or an upload takes (0: let chance decide).
+    """
 
     def __init__(
         self, name: str, wire: Wire, policy: Policy, services: Services, character: Honest
@@ -61,6 +66,9 @@ class Compute(Process):
         self.services = services
         self.character = character
         self.memory = Memory(f"{name}-0".encode())
+        self.run_ms = 0
+        self.upload_ms = 0
+        self.pays_at_once = False
 
     # Lives
 
@@ -72,8 +80,13 @@ class Compute(Process):
         self.busy: set[tuple[str, Key]] = set()
         self._touched: set[str] = set()
         self._consulting: set[str] = set()
-        self._recalled = False
         self.soon(self._recall)
+        self.later(SWEEP_MS, self._sweep)
+
+    def _sweep(self) -> None:
+        for job in sweep(self.desk):
+            self._touch(job)
+        self.later(SWEEP_MS, self._sweep)
 
     def _recall(self) -> None:
         if self.cut_off:
@@ -89,7 +102,6 @@ class Compute(Process):
             self.take(self._read(name))
             if name not in self.desk.jobs:
                 self._forget(name)
-        self._recalled = True
         self.join(self.holds())
 
     def lose_database(self) -> None:
@@ -252,7 +264,7 @@ class Compute(Process):
         key = (job.id, (task.shard, task.attempt))
         self.busy.add(key)
         chance, faults = self.wire.chance, self.wire.faults
-        takes_ms = chance.randint(*RUN_MS)
+        takes_ms = self.run_ms or chance.randint(*RUN_MS)
         if self.wire.happens(faults.slow):
             takes_ms = chance.randint(*SLOW_MS)
         broken = self.wire.happens(faults.broken)
@@ -290,12 +302,12 @@ class Compute(Process):
 
     def _publish(self, job: DeskJob, effect: Publish) -> None:
         chance, faults = self.wire.chance, self.wire.faults
-        takes_ms = chance.randint(*UPLOAD_MS)
+        takes_ms = self.upload_ms or chance.randint(*UPLOAD_MS)
         if self.wire.happens(faults.slow):
             takes_ms = chance.randint(*SLOW_MS)
         broken = self.wire.happens(faults.broken)
-        if effect.paid and not broken and chance.random() < 0.5:
-            self.later(takes_ms // 2, lambda: self._pay(job, effect))
+        if effect.paid and not broken and (self.pays_at_once or chance.random() < 0.5):
+            self.later(0 if self.pays_at_once else takes_ms // 2, lambda: self._pay(job, effect))
         self.later(takes_ms, lambda: self._published(job, effect, broken=broken))
 
     def _pay(self, job: DeskJob, effect: Publish) -> None:

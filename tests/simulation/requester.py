@@ -156,7 +156,7 @@ class Requester(Process):
     def _command(self, node: str, orders: Orders) -> None:
         receiver = self.wire.processes.get(node)
         if receiver is not None:
-            self.wire.tell(self, node, lambda: receiver.take(orders))
+            self.wire.tell(self, node, lambda: receiver.take(orders), _kind(orders))
 
     # Nodes
 
@@ -180,3 +180,11 @@ class Requester(Process):
             ):
                 self._perform(effect)
         self.later(2_000, self._patrol_nodes)
+
+
+def _kind(orders: Orders) -> str:
+    """Return a word for what orders are about, the most telling first."""
+    for kind in ("stop", "publish", "reveal", "run", "offers"):
+        if getattr(orders, kind):
+            return kind
+    return "closed" if orders.closed else "list"

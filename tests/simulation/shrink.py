@@ -1,18 +1,21 @@
 """Find a small plan that breaks the same invariant, and tell its story."""
 
+import re
 import traceback
 from collections.abc import Iterator
 
 import msgspec
 
 from events.errors import EventError
+from events.subjects import NET
 from projections.entry import read_entry
 from tests.simulation.checker import Violation
 from tests.simulation.faults import KINDS, without
 from tests.simulation.world import Plan, World
 
-NEIGHBOURS = 4
-"""Seeds tried for each smaller plan: taking something away changes every draw behind it."""
+JOBS_TRIED = 200
+"""Jobs played for each smaller plan, under one seed after the other: taking something away changes
+every draw behind it."""
 ROUNDS_MAX = 12
 DATA_SHOWN_MAX = 300
 
@@ -32,10 +35,10 @@ def play(plan: Plan) -> tuple[World, Failure | None]:
     try:
         world.run()
     except Violation as violation:
-        return world, Failure(plan, violation.what, str(violation), story(world))
+        return world, Failure(plan, violation.what, str(violation), story(world, str(violation)))
     except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
         where = traceback.format_exc(limit=-4)
-        return world, Failure(plan, type(error).__name__, where, story(world))
+        return world, Failure(plan, type(error).__name__, where, story(world, where))
     return world, None
 
 
@@ -53,7 +56,7 @@ def shrink(failure: Failure) -> Failure:
 
 
 def _again(plan: Plan, failure: Failure) -> Failure | None:
-    for step in range(NEIGHBOURS):
+    for step in range(1 + JOBS_TRIED // plan.jobs):
         _, found = play(msgspec.structs.replace(plan, seed=plan.seed + step))
         if found is not None and found.what == failure.what and len(found.log) < len(failure.log):
             return found
@@ -78,10 +81,13 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
             yield replace(plan, faults=without(plan.faults, kind))
 
 
-def story(world: World) -> list[str]:
-    """Return the log as lines."""
+def story(world: World, where: str) -> list[str]:
+    """Return the log as lines; only of the jobs that the failure names, if it names any."""
     lines: list[str] = []
+    jobs = set(re.findall(r"\bjob[0-9]+", where))
     for record in world.wire.log._records:
+        if jobs and record.subject.split(".")[3] not in (*jobs, NET):
+            continue
         who = ".".join(record.subject.split(".")[3:])
         try:
             event = read_entry(record).event

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 Answer = Callable[[Exception | None], None]
+Fate = Callable[[str, str], list[int] | None]
+"""What befalls a message, by its sender or receiver and its kind: the delays at which it arrives,
+[] if it never does, None to let chance decide."""
 TIMEOUT_MS = 3_000
 DEDUPE_MS = 8_000
 
@@ -29,6 +32,7 @@ class Wire:
         self.replicated = chance.random() < 0.5
         self.processes: dict[str, Process] = {}
         self.stored: Callable[[Record], None] = lambda _: None
+        self.fate: Fate = lambda _, __: None
         self.listeners: dict[str, Callable[[str], None]] = {}
         self._ids = 0
         self._readers: list[Callable[[], None]] = []
@@ -71,7 +75,11 @@ class Wire:
             if not sender.cut_off and not self.happens(self.faults.lost):
                 self.steps.later(self.delay_ms(), lambda: answer(error))
 
-        if not sender.cut_off and not self.happens(self.faults.lost):
+        fate = self.fate(sender.name, ".".join(subject.split(".")[-2:]))
+        if fate is not None:
+            for delay_ms in fate:
+                self.steps.later(delay_ms, arrive)
+        elif not sender.cut_off and not self.happens(self.faults.lost):
             self.steps.later(self.delay_ms(), arrive)
             if self.happens(self.faults.repeated):
                 again_ms = self.chance.choice((5, 500, 2 * DEDUPE_MS))
@@ -102,12 +110,19 @@ class Wire:
         """Call `wake` whenever the log has grown."""
         self._readers.append(wake)
 
-    def tell(self, sender: "Process", to: str, take: Callable[[], None]) -> None:
+    def tell(
+        self, sender: "Process", to: str, take: Callable[[], None], kind: str = "beat"
+    ) -> None:
         """Send a message that nobody answers, to be taken if it arrives."""
         if sender.cut_off:
             return
         receiver = self.processes.get(to)
         if receiver is None:
+            return
+        fate = self.fate(to, kind)
+        if fate is not None:
+            for delay_ms in fate:
+                self.steps.later(delay_ms, lambda: self._arrive(receiver, take))
             return
         copies = 2 if self.happens(self.faults.repeated) else 1
         for _ in range(copies):

@@ -26,7 +26,7 @@ from tests.simulation.jobs import draw_spec
 from tests.simulation.process import Process
 from tests.simulation.requester import Requester
 from tests.simulation.services import FREE, PAID, Services
-from tests.simulation.steps import EPOCH_MS, Steps
+from tests.simulation.steps import Steps
 from tests.simulation.wire import Wire
 
 POLICY = Policy(
@@ -178,7 +178,7 @@ class World:
         """Wait for every job to be closed and for every requester to have read to the end."""
         limit_ms = self.steps.now_ms + QUIET_MS
         for job in self.checker.network.jobs.values():
-            limit_ms = max(limit_ms, job.deadline_ms - EPOCH_MS + QUIET_MS)
+            limit_ms = max(limit_ms, self.steps.now_ms + job.spec.deadline_ms + QUIET_MS)
         closed = self.checker.closed
         if not self.steps.run(lambda: len(closed) >= len(self.submitted), limit_ms=limit_ms):
             stuck = sorted(set(self.submitted) - set(closed))
@@ -190,6 +190,11 @@ class World:
             last = self.wire.log.last_now()
             return all(r.network.position == last for r in self.requesters)
 
+        def cleared() -> bool:
+            return not any(node.desk.jobs for node in self.nodes if node.up)
+
+        done = self.steps.run(cleared, limit_ms=self.steps.now_ms + QUIET_MS)
+        demand(done, "every node lets go", str({n.name: list(n.desk.jobs) for n in self.nodes}))
         done = self.steps.run(caught_up, limit_ms=self.steps.now_ms + QUIET_MS)
         demand(done, "every requester reads on", str([r.network.position for r in self.requesters]))
 
