@@ -28,6 +28,8 @@ from node.policy import Policy
 from node.writer import Written
 
 RETRY_S = 0.5
+GATHER_S = 0.02
+"""While executions wait for a core, what ends within this time is written and told together."""
 
 log = logging.getLogger(__name__)
 
@@ -122,14 +124,17 @@ class Compute:
     async def _turns(self) -> None:
         while True:
             await self._turn.wait()
+            self._work.start(self._desk)
+            if self._work.waiting:
+                await asyncio.sleep(GATHER_S)
+                self._work.start(self._desk)
             self._turn.clear()
             touched, self._touched = self._touched, {}
             jobs = [job for name in touched if (job := self._desk.jobs.get(name)) is not None]
-            self._work.start(self._desk)
             met = [job for job in jobs if job.offers and job.id not in self._known]
             self._known.update(job.id for job in met)
-            await self._work.settle(self._memory, met)
-            for job in jobs:
+            ended = await self._work.settle(self._memory, met)
+            for job in {job.id: job for job in (*jobs, *ended)}.values():
                 self._decide(job)
 
     def _decide(self, job: DeskJob) -> None:

@@ -59,6 +59,11 @@ class Work:
         """How many executions wait or run."""
         return len(self._queue) + len(self._running)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether executions wait for a core."""
+        return bool(self._queue)
+
     def recall(self, claims: Mapping[str, Claim]) -> None:
         """Take over what an earlier life of this node has finished."""
         self._claims.update(claims)
@@ -87,8 +92,8 @@ class Work:
             yield publication.shard, publication.attempt
 
     def start(self, desk: Desk) -> None:
-        """Start what there is room for."""
-        while self._queue:
+        """Start what there is room for, and go on so whenever an execution ends."""
+        while self._queue and not self._detached:
             name, key = self._queue[0]
             job = desk.jobs.get(name)
             task = job.tasks.get(key) if job is not None else None
@@ -107,12 +112,12 @@ class Work:
             if self._running and self._busy_cpu + cost > self._cpu:
                 return
             self._drop_first()
-            self._begin(job, task, cost)
+            self._begin(desk, job, task, cost)
 
     def _drop_first(self) -> None:
         self._queued.discard(self._queue.popleft())
 
-    def _begin(self, job: DeskJob, task: Task, cost: float) -> None:
+    def _begin(self, desk: Desk, job: DeskJob, task: Task, cost: float) -> None:
         running(task)
         self._busy_cpu += cost
         key = (task.shard, task.attempt)
@@ -127,6 +132,8 @@ class Work:
             self._busy_cpu -= cost
             self._running.pop((job.id, key), None)
             self.touch(job.id)
+            # Now, not in the next turn: that waits for the disk, and a core would wait with it.
+            self.start(desk)
 
         runner.add_done_callback(ended)
 
@@ -144,11 +151,14 @@ class Work:
             log.exception("running %s failed", execution_id(job.id, task.shard, task.attempt))
             failed(job, task, "internal", f"{type(error).__name__}: {error}")
 
-    async def settle(self, memory: NodeMemory, met: list[DeskJob]) -> None:
-        """Make durable which jobs were met and what has ended; only then does the desk know it."""
+    async def settle(self, memory: NodeMemory, met: list[DeskJob]) -> list[DeskJob]:
+        """Make durable which jobs were met and what has ended; only then does the desk know it.
+
+        Returns the jobs of what has ended.
+        """
         ended, self._ended = self._ended, []
         if not ended and not met:
-            return
+            return []
         stamp = now_ms()
         rows: list[ExecutionRow] = []
         for job, task, came in ended:
@@ -158,6 +168,7 @@ class Work:
         await memory.save(Batch(jobs=[JobRow(job.id, stamp) for job in met], executions=rows))
         for job, task, came in ended:
             finished(job, task, came.claim)
+        return [job for job, _, _ in ended]
 
     def _keep_warm(self, name: str, result: Result) -> None:
         """Keep small results at hand while they may be published; the database has them too."""
@@ -221,7 +232,8 @@ class Work:
                     await engine.stop(execution)
 
     def detach(self) -> None:
-        """Begin a clean stop."""
+        """Begin a clean stop: nothing is started any more."""
+        self._detached = True
         self._runs.detach()
 
     async def close(self) -> None:
