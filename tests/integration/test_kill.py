@@ -15,6 +15,7 @@ from projections.state import Job
 from publishers.unixfs import tree_cid
 from tests.contracts.executor_drivers import Lifeline
 from tests.integration.node_processes import Nodes
+from tests.integration.read_models import digest_at_the_end
 from tests.integration.watch import Watch, claim_of
 
 SHARDS = 200
@@ -72,12 +73,14 @@ def check_results(job: Job) -> None:
 
 
 async def test_a_job_outlives_its_requester_a_node_and_the_server(
-    server: EmbeddedServer, watch: Watch, nodes: Nodes
+    server: EmbeddedServer, watch: Watch, nodes: Nodes, tmp_path: Path
 ) -> None:
-    """Each is killed in the middle and started again, and each slot has one URI and one CID."""
+    """Each is killed in the middle and started again, each slot has one URI and one CID, and the
+    requester's read models are those that the log gives.
+    """
     async with AsyncExitStack() as stack:
         requester = await stack.enter_async_context(nodes.start("r1", "requester"))
-        await stack.enter_async_context(nodes.start("c1"))
+        first = await stack.enter_async_context(nodes.start("c1"))
         second = await stack.enter_async_context(nodes.start("c2"))
         job = await watch.submit(counting(SHARDS))
         await watch.until_items(job, "results.proposed", 40)
@@ -90,9 +93,11 @@ async def test_a_job_outlives_its_requester_a_node_and_the_server(
         await server.kill()
         await server.start()
         check_results(await watch.closed(job))
-        for running in (second, requester):
+        for running in (first, second, requester):
             assert (await running.terminate()).code == 0
     assert watch.network.foreign == 0
+    live = await digest_at_the_end(nodes.state("r1") / "projections.db", watch.log)
+    assert live == await digest_at_the_end(tmp_path / "rebuilt.db", watch.log)
 
 
 async def test_a_node_that_never_comes_back_is_given_up_on(watch: Watch, nodes: Nodes) -> None:
