@@ -34,6 +34,7 @@ SlotState = Literal[
 OPEN: frozenset[ExecutionState] = frozenset({"awarded", "running", "proposed", "revealed"})
 COMMITTED: frozenset[ExecutionState] = frozenset({"proposed", "revealed"})
 BUSY: frozenset[ExecutionState] = frozenset({"awarded", "running"})
+IN_HAND: frozenset[SlotState] = frozenset({"assigned", "started", "looking", "published"})
 TERMINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled"})
 STORIES_MAX = 20
 RECENT_MAX = 5
@@ -149,6 +150,10 @@ class Job(Mutable):
     `seen` and `seal` cover all its events so far; `fence` is the log position of the last decision
     folded (a matter of this log, never part of an event), `decider` wrote it, and `touched_ms` is
     when; before any decision it is when the client submitted.
+
+    `placing`, `judging` and `publishing` hold the shards in each stage. Of the last two,
+    `verdict_due` and `publish_due` name those that something can be decided about now; the others
+    wait for a fact or a deadline, and a job may have 100,000 of them.
     """
 
     id: str
@@ -189,6 +194,8 @@ class Job(Mutable):
     placing: set[int] = set()
     judging: set[int] = set()
     publishing: set[int] = set()
+    verdict_due: set[int] = set()
+    publish_due: set[int] = set()
 
     @property
     def listed(self) -> bool:

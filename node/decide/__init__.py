@@ -61,11 +61,11 @@ def _due(view: View) -> Append | Command | WakeAt | None:
         lost = verdict.lose(view)
         if lost is not None:
             return lost
-    if job.judging:
+    if job.judging if view.patrol else job.verdict_due:
         due = verdict.judge_shards(view) or verdict.reveal(view)
         if due is not None:
             return due
-    if job.placing:
+    if job.placing and (view.patrol or placement.has_room(job)):
         waiting = cohorts(job)
         placed = verdict.give_up(view, waiting) or placement.place(view, waiting)
     else:

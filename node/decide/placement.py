@@ -124,6 +124,18 @@ def _awards(view: View, waiting: list[Cohort]) -> tuple[list[Award], int]:
     return awards, view.now_ms + policy.run_grace_ms + job.spec.timeout_ms * turns
 
 
+def has_room(job: Job) -> bool:
+    """Whether a node has room for a good part of what it bid for, or no bid stands at all.
+
+    A decision for each place that falls free would cost a job messages by shards, not by rounds.
+    Nodes bid for more than they run at one time, so a quarter is asked for before they are idle;
+    a patrol fills up the rest.
+    """
+    load = job.load
+    bids = [(node, bid) for offer in job.offers for node, bid in offer.bids.items()]
+    return not bids or any(4 * load.get(node, 0) <= 3 * bid.free for node, bid in bids)
+
+
 def _room(job: Job, load: dict[str, int]) -> dict[str, int]:
     """Return the nodes that still take executions of this job, with how many at one time."""
     room: dict[str, int] = {}

@@ -34,13 +34,14 @@ def first_assignments(
 def publish(view: View) -> Append | WakeAt | None:
     """Assign, take over, revoke or give up, whatever the slots ask for."""
     job = view.job
-    if not job.publishing:
+    queue = job.publishing if view.patrol else job.publish_due
+    if not queue:
         return None
     assignments: list[Assignment] = []
     revoked: list[Revocation] = []
     failures: list[ShardFailure] = []
     wake_ms = 0
-    for index in sorted(job.publishing):
+    for index in sorted(queue):
         shard = job.shards[index]
         dead = 0
         active = 0

@@ -61,7 +61,7 @@ def reveal(view: View) -> Append | None:
     """Ask for reveals, once a shard, when enough have committed and nobody else is under way."""
     job = view.job
     asked: list[ExecutionRef] = []
-    for index in sorted(job.judging):
+    for index in sorted(_queue(view)):
         shard = job.shards[index]
         if job.spec.deal.replicas == 1 or shard.revealing or not _committed_enough(view, shard):
             continue
@@ -83,6 +83,11 @@ def reveal(view: View) -> Append | None:
     )
 
 
+def _queue(view: View) -> set[int]:
+    """Return the shards to look at; a deadline that passed is found by a patrol."""
+    return view.job.judging if view.patrol else view.job.verdict_due
+
+
 def _committed_enough(view: View, shard: Shard) -> bool:
     committed = 0
     for execution in shard.executions:
@@ -97,7 +102,7 @@ def judge_shards(view: View) -> Append | None:
     """Judge the shards whose claims are all on the table, or had the time to be."""
     job = view.job
     judgements: list[Judgement] = []
-    for index in sorted(job.judging):
+    for index in sorted(_queue(view)):
         shard = job.shards[index]
         if not _ready(view, shard):
             continue

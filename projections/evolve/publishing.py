@@ -5,7 +5,7 @@ from events.facts import PublishFailed, PublishStarted, ResultsPublished
 from events.items import Publication
 from events.times import parse_ms
 from projections.evolve.running import conclude
-from projections.evolve.step import Step, finish
+from projections.evolve.step import Step, finish, queue_publishing
 from projections.state import Copy, Shard, Slot
 from projections.transitions import ILLEGAL, LATE, SLOT
 
@@ -71,7 +71,7 @@ def assign(
         slot.tries += 1
     if attempt not in slot.assignees:
         slot.assignees.append(attempt)
-    step.job.publishing.add(index)
+    queue_publishing(step.job, index, shard)
 
 
 def publications_revoked(step: Step, event: PublicationsRevoked) -> None:
@@ -87,7 +87,7 @@ def publications_revoked(step: Step, event: PublicationsRevoked) -> None:
             )
         elif move_slot(step, item.shard, item.slot, slot, "revoked"):
             slot.reason = item.reason
-            step.job.publishing.add(item.shard)
+            queue_publishing(step.job, item.shard, shard)
 
 
 def publish_started(step: Step, event: PublishStarted) -> None:
@@ -152,8 +152,12 @@ def _fill(step: Step, item: Publication, shard: Shard, slot: Slot) -> None:
         return
     slot.copies.append(copy)
     published = sum(1 for other in shard.slots.values() if other.state == "published")
-    if shard.state == "publishing" and published >= step.job.spec.slots_needed:
+    if shard.state != "publishing":
+        return
+    if published >= step.job.spec.slots_needed:
         finish(step.job, item.shard, shard, "completed")
+    else:
+        queue_publishing(step.job, item.shard, shard)
 
 
 def publish_failed(step: Step, event: PublishFailed) -> None:
@@ -171,7 +175,7 @@ def publish_failed(step: Step, event: PublishFailed) -> None:
             if item.permanent and item.attempt not in slot.given_up:
                 slot.given_up.append(item.attempt)
             if shard.state == "publishing":
-                step.job.publishing.add(item.shard)
+                queue_publishing(step.job, item.shard, shard)
 
 
 def _claimed(

@@ -7,6 +7,7 @@ from projections.entry import Entry
 from projections.state import (
     BUSY,
     COMMITTED,
+    IN_HAND,
     OPEN,
     RECENT_MAX,
     STORIES_MAX,
@@ -116,33 +117,46 @@ def settle(job: Job, index: int, shard: Shard) -> None:
     if shard.state in ("completed", "failed", "cancelled"):
         return
     if shard.state == "publishing":
-        job.publishing.add(index)
+        queue_publishing(job, index, shard)
         return
-    busy = committed = settled = 0
+    busy = committed = settled = closed = 0
     for execution in shard.executions:
         state = execution.state
         if state in BUSY:
             busy += 1
         elif state in COMMITTED:
             committed += 1
+            closed += execution.asked and state == "proposed"
         elif state == "accepted":
             settled += 1
     if settled:
         shard.state = "publishing"
-        job.publishing.add(index)
+        queue_publishing(job, index, shard)
         return
-    if committed or shard.revealing:
-        job.judging.add(index)
-    else:
-        job.judging.discard(index)
+    _put(job.judging, index, belongs=committed > 0 or shard.revealing)
+    enough = committed >= job.spec.deal.confidence and not busy
+    due = not closed if shard.revealing else enough
+    _put(job.verdict_due, index, belongs=due)
     if busy + committed:
         shard.state = "running" if busy else "verifying"
     else:
         shard.state = "offered" if shard.offers else "waiting"
-    if not shard.revealing and busy + committed < job.spec.deal.replicas:
-        job.placing.add(index)
+    lacking = busy + committed < job.spec.deal.replicas
+    _put(job.placing, index, belongs=lacking and not shard.revealing)
+
+
+def queue_publishing(job: Job, index: int, shard: Shard) -> None:
+    """Queue a shard to be published; it is due while fewer slots are in hand than it needs."""
+    job.publishing.add(index)
+    in_hand = sum(1 for slot in shard.slots.values() if slot.state in IN_HAND)
+    _put(job.publish_due, index, belongs=in_hand < job.spec.slots_needed)
+
+
+def _put(queue: set[int], index: int, *, belongs: bool) -> None:
+    if belongs:
+        queue.add(index)
     else:
-        job.placing.discard(index)
+        queue.discard(index)
 
 
 def finish(job: Job, index: int, shard: Shard, state: str) -> None:
@@ -153,6 +167,8 @@ def finish(job: Job, index: int, shard: Shard, state: str) -> None:
     job.placing.discard(index)
     job.judging.discard(index)
     job.publishing.discard(index)
+    job.verdict_due.discard(index)
+    job.publish_due.discard(index)
     for execution in shard.executions:
         if execution.state in OPEN:
             execution.state = EXECUTION[execution.state, "cancelled"]  # type: ignore[assignment]

@@ -95,6 +95,7 @@ def _judge(step: Step, item: Judgement, shard: Shard, event: ResultsJudged) -> N
         finish(job, item.shard, shard, "completed")
     else:
         job.judging.discard(item.shard)
+        job.verdict_due.discard(item.shard)
         settle(job, item.shard, shard)
         for assignment in item.publish:
             assign(
