@@ -17,6 +17,8 @@ from projections.rows import VERSIONS, Change
 
 FETCHED = 1_000
 """Rows that are in memory at one time while all are read."""
+WRITTEN = 1_500
+"""Changes that are sorted into rows and removals before others get a turn of the loop."""
 
 KIND = Kind(
     name="a store of read models",
@@ -116,16 +118,11 @@ class Store:
         A projection that has come further already keeps its rows. Raises DatabaseUnusable.
         """
         behind = {name for name, at in self.positions.items() if at < checkpoint.position}
-        here = [(name, key, body) for name, key, body in changes if body and name in behind]
-        gone: dict[str, list[str]] = {}
-        for name, key, body in changes:
-            if body is None and name in behind:
-                gone.setdefault(name, []).append(key)
         with naming(self._path, KIND):
             async with transaction(self._connection):
-                await insert(self._connection, _ROW, here)
-                for name, keys in gone.items():
-                    await delete(self._connection, _GONE, (name,), keys)
+                for start in range(0, len(changes), WRITTEN):
+                    part = changes[start : start + WRITTEN]
+                    await self._write([change for change in part if change[0] in behind])
                 await insert(
                     self._connection,
                     _PROJECTION,
@@ -134,6 +131,15 @@ class Store:
                 await insert(self._connection, _CHECKPOINT, [(1, msgspec.json.encode(checkpoint))])
         self.positions |= dict.fromkeys(behind, checkpoint.position)
         self.checkpoint = checkpoint
+
+    async def _write(self, changes: list[Change]) -> None:
+        await insert(self._connection, _ROW, [change for change in changes if change[2]])
+        gone: dict[str, list[str]] = {}
+        for name, key, body in changes:
+            if body is None:
+                gone.setdefault(name, []).append(key)
+        for name, keys in gone.items():
+            await delete(self._connection, _GONE, (name,), keys)
 
     async def row(self, projection: str, key: str) -> bytes | None:
         """Return the body of a row, None when there is none."""
