@@ -30,7 +30,8 @@ class Client(NamedTuple):
     async def run(self, submission: Submission) -> str:
         """Submit a job and return how it ended."""
         job = new_job_id()
-        end = self.ends[job] = asyncio.get_running_loop().create_future()
+        end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.ends[job] = end
         await submit(
             self.log,
             self.blobs,

@@ -14,11 +14,11 @@ async def describe() -> list[str]:
     """Return lines that name cores, CPU, memory, kernel, Python and nats-server."""
     binary = await find_server_binary()
     version = ".".join(map(str, binary.version))
+    python = f"{platform.python_implementation()} {platform.python_version()}"
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     return [
         f"{cores()} cores, {_cpu_model()}, {memory_gib:.0f} GiB, {platform.machine()}",
-        f"{platform.system()} {platform.release()}, {platform.python_implementation()} "
-        f"{platform.python_version()}, nats-server {version}",
+        f"{platform.system()} {platform.release()}, {python}, nats-server {version}",
         f"load before the start {os.getloadavg()[0]:.2f}",
     ]
 

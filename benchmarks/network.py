@@ -26,9 +26,11 @@ async def network(
     with tempfile.TemporaryDirectory(prefix="lota-bench-") as name:
         folder = Path(name)
         settings = _synced(folder) if synced else CONFIG
-        async with EmbeddedServer(folder / "nats", config=settings) as server:
-            async with _hosts(server.url, folder, nodes, over_ask):
-                yield server
+        async with (
+            EmbeddedServer(folder / "nats", config=settings) as server,
+            _hosts(server, folder, nodes, over_ask),
+        ):
+            yield server
 
 
 def _synced(folder: Path) -> Path:
@@ -40,9 +42,12 @@ def _synced(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def _hosts(url: str, folder: Path, nodes: int, over_ask: int) -> AsyncIterator[None]:
+async def _hosts(
+    server: EmbeddedServer, folder: Path, nodes: int, over_ask: int
+) -> AsyncIterator[None]:
     log = folder / "nodes.log"
-    options = [url, str(folder / "nodes"), "--nodes", str(nodes), "--over-ask", str(over_ask)]
+    options = [server.url, str(folder / "nodes")]
+    options += ["--nodes", str(nodes), "--over-ask", str(over_ask)]
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

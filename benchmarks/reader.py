@@ -37,8 +37,8 @@ async def fill(log: JetStreamLog) -> None:
         )
 
 
-async def bare_s(client: Client) -> float:
-    """Return the seconds that a loop takes which pulls everything and counts it."""
+async def bare_s(client: Client, events: int = EVENTS) -> float:
+    """Return the seconds that a loop takes which pulls all events of a log and counts them."""
     name, inbox = f"bare{time.time_ns()}", client.new_inbox()
     config = {"name": name, "ack_policy": "none", "mem_storage": True, "num_replicas": 1}
     create = {"stream_name": "LOTA", "action": "create", "config": config}
@@ -53,7 +53,7 @@ async def bare_s(client: Client) -> float:
     async def count(_: Msg) -> None:
         nonlocal came
         came += 1
-        if came == EVENTS:
+        if came == events:
             done.set()
         elif came % PULL_MESSAGES == 0:
             await client.publish(subject, pull, inbox)

@@ -1,7 +1,7 @@
 """/bin/true as jobs, beside xargs and beside Dask distributed, which run the same command.
 
-The peers keep no history. Rounds go in turn, so that a machine that drifts moves all; a ratio is the
-median of the rounds' own ratios.
+The peers keep no history. Rounds go in turn, so that a machine that drifts moves all; a ratio is
+the median of the rounds' own ratios.
 """
 
 import asyncio
