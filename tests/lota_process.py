@@ -109,9 +109,9 @@ class Machine:
         self.folder = folder
         self.empty = folder / "empty"
         self.published = folder / "data" / "lota" / "published"
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self.environment = {
-            **kept,
+            "PATH": f"{LOTA.parent}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
             "HOME": str(folder / "home"),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "XDG_DATA_HOME": str(folder / "data"),
