@@ -26,7 +26,8 @@ NAMES = (
     "docker_engine",
 )
 TIMEOUT_S = 240.0
-MARKDOWN_WIDTH = 400
+WIDTH = 400
+"""Of a table that is pasted or kept; in a terminal its columns fold."""
 
 
 async def measure(name: str, figures: list[Figure]) -> None:
@@ -71,7 +72,7 @@ def main() -> None:
     figures: list[Figure] = []
     failures = [why for name in chosen.name or NAMES if (why := run(name, figures))]
     print()
-    width = MARKDOWN_WIDTH if chosen.markdown else None
+    width = None if sys.stdout.isatty() and not chosen.markdown else WIDTH
     Console(width=width).print(table(figures, markdown=chosen.markdown))
     print("\n".join([*machine, *failures]), flush=True)
     sys.exit(1 if failures else 0)

@@ -9,12 +9,13 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from benchmarks.figures import Figure, Peer
 from events.connection import connect
 from events.jetstream import JetStreamLog, open_log
 from events.log import Expect
@@ -95,26 +96,29 @@ async def append_s(log: JetStreamLog, *, fenced: bool) -> float:
     return time.perf_counter() - started
 
 
-async def main() -> None:
-    """Measure in turn and print medians."""
+async def measure() -> AsyncIterator[Figure]:
+    """Yield the rates of both kinds of append beside the bare loop, which went in turn."""
+    bare: list[float] = []
+    plain: list[float] = []
+    fenced: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         async with EmbeddedServer(Path(folder)) as server:
             client = await connect(server.url, name="bench")
             log = await open_log(client)
-            bare, plain, fenced = [], [], []
             for _ in range(ROUNDS):
                 bare.append(await bare_s(client))
                 plain.append(await append_s(log, fenced=False))
                 fenced.append(await append_s(log, fenced=True))
             await log.close()
             await client.close()
-    ratio = statistics.median(b / p for b, p in zip(bare, plain, strict=True))
-    print(
-        f"append: {APPENDS / statistics.median(plain):.0f} events/s with {IN_FLIGHT} in flight, "
-        f"fenced {APPENDS / statistics.median(fenced):.0f} events/s, bare publish with acks "
-        f"{APPENDS / statistics.median(bare):.0f} events/s, ratio {ratio:.2f}"
-    )
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    for what, came in (("append", plain), ("append under a fence", fenced)):
+        yield Figure(
+            what=f"{what}, {IN_FLIGHT} in flight",
+            value=APPENDS / statistics.median(came),
+            unit="events/s",
+            peer=Peer(
+                name="bare publish with acks",
+                value=APPENDS / statistics.median(bare),
+                ratio=statistics.median(b / c for b, c in zip(bare, came, strict=True)),
+            ),
+        )

@@ -4,19 +4,22 @@ Limit: 0.9 of the plain loop at the same width. Needs an engine and the image th
 `.ci/docker-engine` makes. Rounds alternate, so that a drifting machine moves both.
 """
 
-import argparse
 import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+from benchmarks.figures import Figure, Limit, Peer, Unavailable
+from events.errors import ExecutorError
 from node.executors.docker import DockerExecutor
 from node.executors.port import Limits, Task
 
 IMAGE = "lota-test/busybox:1"
-LIMIT = 0.9
+RUNS = 20
+ROUNDS = 3
+WIDTH = 2
 
 
 async def per_s(runs: int, width: int, once: Callable[[int], Awaitable[None]]) -> float:
@@ -39,16 +42,11 @@ async def plain(_number: int) -> None:
     assert await process.wait() == 0
 
 
-async def main() -> None:
-    """Print one line per round, then the medians and their ratio beside the limit."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--runs", type=int, default=20)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--width", type=int, default=2)
-    chosen = options.parse_args()
+async def measure() -> AsyncIterator[Figure]:
+    """Yield the engine's rate beside the plain loop, which went in turn."""
     pairs: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as root:
-        executor = DockerExecutor("bench", width=chosen.width)
+        executor = DockerExecutor("bench", width=WIDTH)
 
         async def engine(number: int) -> None:
             execution = f"bench-{number}-{len(pairs)}"
@@ -56,16 +54,24 @@ async def main() -> None:
             task = Task(execution, "bench", image=IMAGE, command=("true",), limits=limits)
             assert (await executor.run(task, Path(root, execution))).exit_code == 0
 
-        for number in range(chosen.rounds):
-            peer = await per_s(chosen.runs, chosen.width, plain)
-            own = await per_s(chosen.runs, chosen.width, engine)
-            pairs.append((own, peer))
-            print(f"round {number + 1}: engine {own:.2f}/s, docker run {peer:.2f}/s")
-        await executor.close()
+        try:
+            await executor.check()
+            for _ in range(ROUNDS):
+                peer = await per_s(RUNS, WIDTH, plain)
+                pairs.append((await per_s(RUNS, WIDTH, engine), peer))
+        except ExecutorError as error:
+            raise Unavailable(str(error)) from error
+        finally:
+            await executor.close()
     own, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(own / peer for own, peer in pairs)
-    print(f"engine {own:.2f}/s, docker run {peer:.2f}/s, ratio {ratio:.2f} (limit {LIMIT} or more)")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    yield Figure(
+        what="a container that does nothing",
+        value=own,
+        unit="runs/s",
+        peer=Peer(
+            name="docker run",
+            value=peer,
+            ratio=statistics.median(own / peer for own, peer in pairs),
+            limit=Limit(0.9),
+        ),
+    )

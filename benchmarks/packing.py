@@ -8,9 +8,11 @@ that opens, reads and hashes each file.
 import os
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
+from benchmarks.figures import Figure, Limit, Peer
 from publishers.unixfs import result_cid, tree_cid
 
 BIG_FILE_BYTES = 256 << 20
@@ -18,8 +20,6 @@ SMALL_FILES = 5_000
 SMALL_FILE_BYTES = 2_000
 RESULTS = 20_000
 READ_BYTES = 1 << 20
-LIMIT_RATIO = 0.35
-LIMIT_RESULT_US = 15.0
 ROUNDS = 3
 
 
@@ -48,28 +48,37 @@ def fastest_s(folder: Path) -> tuple[float, float]:
     return tree_s, plain_s
 
 
-def compare(label: str, folder: Path, size_bytes: int) -> None:
-    """Print one line of MB/s, its peer and the ratio."""
+def compare(label: str, folder: Path, size_bytes: int) -> Figure:
+    """Return the rate over a folder beside plain sha256."""
     tree_s, plain_s = fastest_s(folder)
-    print(
-        f"packing {label}: {size_bytes / tree_s / 1e6:.0f} MB/s, plain sha256 "
-        f"{size_bytes / plain_s / 1e6:.0f} MB/s, ratio {plain_s / tree_s:.2f} "
-        f"(limit {LIMIT_RATIO} or more)"
+    return Figure(
+        what=f"packing {label}",
+        value=size_bytes / tree_s / 1e6,
+        unit="MB/s",
+        peer=Peer(
+            name="plain sha256",
+            value=size_bytes / plain_s / 1e6,
+            ratio=plain_s / tree_s,
+            limit=Limit(0.35),
+        ),
     )
 
 
-def small_results() -> None:
-    """Print the time that the CID of a result in memory takes."""
-    for label, stdout in (("empty", b""), ("with 1 kB of stdout", os.urandom(1000))):
-        started = time.perf_counter()
-        for _ in range(RESULTS):
-            result_cid(stdout, b"", 0)
-        taken_us = (time.perf_counter() - started) / RESULTS * 1e6
-        print(f"result in memory, {label}: {taken_us:.1f} us (limit {LIMIT_RESULT_US:.0f} or less)")
+def in_memory(label: str, stdout: bytes) -> Figure:
+    """Return the time that the CID of a result in memory takes."""
+    started = time.perf_counter()
+    for _ in range(RESULTS):
+        result_cid(stdout, b"", 0)
+    return Figure(
+        what=f"CID of a result in memory, {label}",
+        value=(time.perf_counter() - started) / RESULTS * 1e6,
+        unit="us",
+        limit=Limit(15, at_most=True),
+    )
 
 
-def main() -> None:
-    """Make the trees in a throw-away folder and print all lines."""
+async def measure() -> AsyncIterator[Figure]:
+    """Make the trees in a throw-away folder and yield the rates."""
     with tempfile.TemporaryDirectory() as scratch:
         big = Path(scratch) / "big"
         big.mkdir()
@@ -77,14 +86,11 @@ def main() -> None:
         with (big / "file").open("wb") as target:
             for _ in range(BIG_FILE_BYTES >> 20):
                 target.write(block)
-        compare("one big file", big, BIG_FILE_BYTES)
+        yield compare("one big file", big, BIG_FILE_BYTES)
         small = Path(scratch) / "small"
         small.mkdir()
         for index in range(SMALL_FILES):
             (small / str(index)).write_bytes(block[index : index + SMALL_FILE_BYTES])
-        compare("many small files", small, SMALL_FILES * SMALL_FILE_BYTES)
-    small_results()
-
-
-if __name__ == "__main__":
-    main()
+        yield compare("many small files", small, SMALL_FILES * SMALL_FILE_BYTES)
+    yield in_memory("empty", b"")
+    yield in_memory("1 kB of stdout", os.urandom(1000))

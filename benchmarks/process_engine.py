@@ -3,18 +3,21 @@
 Limit: 0.85 of xargs at width 2. Rounds alternate, so that a drifting machine moves both.
 """
 
-import argparse
 import asyncio
 import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+from benchmarks.figures import Figure, Limit, Peer
 from node.executors.port import Limits, Task
 from node.executors.process import ProcessExecutor
 
-LIMIT = 0.85
+RUNS = 1_000
+ROUNDS = 5
+WIDTH = 2
 LIMITS = Limits(memory_bytes=512 * 1024 * 1024, disk_bytes=1024**3)
 
 
@@ -50,26 +53,25 @@ async def engine_per_s(executor: ProcessExecutor, folder: Path, runs: int, width
     return runs / (time.perf_counter() - start)
 
 
-async def main() -> None:
-    """Print one line per round, then the medians and their ratio beside the limit."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--runs", type=int, default=1000)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--width", type=int, default=2)
-    chosen = options.parse_args()
+async def measure() -> AsyncIterator[Figure]:
+    """Yield the engine's rate beside xargs, which went in turn."""
     pairs: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         executor = ProcessExecutor(Path(folder, "process"))
-        for number in range(chosen.rounds):
-            peer = await asyncio.to_thread(xargs_per_s, chosen.runs, chosen.width)
-            own = await engine_per_s(executor, Path(folder), chosen.runs, chosen.width)
+        for _ in range(ROUNDS):
+            peer = await asyncio.to_thread(xargs_per_s, RUNS, WIDTH)
+            own = await engine_per_s(executor, Path(folder), RUNS, WIDTH)
             pairs.append((own, peer))
-            print(f"round {number + 1}: engine {own:,.0f}/s, xargs {peer:,.0f}/s")
         await executor.close()
     own, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(own / peer for own, peer in pairs)
-    print(f"engine {own:,.0f}/s, xargs {peer:,.0f}/s, ratio {ratio:.2f} (limit {LIMIT} or more)")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    yield Figure(
+        what="/bin/true by the process engine alone",
+        value=own,
+        unit="runs/s",
+        peer=Peer(
+            name=f"xargs -P{WIDTH}",
+            value=peer,
+            ratio=statistics.median(own / peer for own, peer in pairs),
+            limit=Limit(0.85),
+        ),
+    )

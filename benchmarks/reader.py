@@ -8,12 +8,14 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from benchmarks.figures import Figure, Limit, Peer
 from events.connection import connect
 from events.jetstream import JetStreamLog, open_log
 from events.jetstream.consumer import PULL_MESSAGES, PULLS_OUT
@@ -23,7 +25,6 @@ EVENTS = 100_000
 BODY = b'{"id":"01J00000000000000000000000","source":"n1","subject":"j1",' + b"x" * 306
 IN_FLIGHT = 1_000
 ROUNDS = 7
-LIMIT_RATIO = 0.9
 
 
 async def fill(log: JetStreamLog) -> None:
@@ -81,26 +82,28 @@ async def read_s(log: JetStreamLog) -> float:
     return time.perf_counter() - started
 
 
-async def main() -> None:
-    """Measure in turn and print medians."""
+async def measure() -> AsyncIterator[Figure]:
+    """Yield the rate of reading beside the bare loop, which went in turn."""
+    bare: list[float] = []
+    read: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         async with EmbeddedServer(Path(folder)) as server:
             client = await connect(server.url, name="bench")
             log = await open_log(client)
             await fill(log)
-            bare, read = [], []
             for _ in range(ROUNDS):
                 bare.append(await bare_s(client))
                 read.append(await read_s(log))
             await log.close()
             await client.close()
-    ratio = statistics.median(b / r for b, r in zip(bare, read, strict=True))
-    print(
-        f"reader: {EVENTS / statistics.median(read):.0f} events/s, bare pull loop "
-        f"{EVENTS / statistics.median(bare):.0f} events/s, ratio {ratio:.2f} "
-        f"(limit {LIMIT_RATIO} or more)"
+    yield Figure(
+        what=f"reading {EVENTS:,} events",
+        value=EVENTS / statistics.median(read),
+        unit="events/s",
+        peer=Peer(
+            name="bare pull loop",
+            value=EVENTS / statistics.median(bare),
+            ratio=statistics.median(b / r for b, r in zip(bare, read, strict=True)),
+            limit=Limit(0.9),
+        ),
     )
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
