@@ -10,6 +10,7 @@ from node.effects import Append, Command, Effect, WakeAt
 from node.orders import Orders, fresh
 from node.policy import Policy
 from projections.network import Network
+from projections.state import Job
 from tests.simulation.process import RETRY_MS, Process
 from tests.simulation.wire import Wire
 
@@ -33,6 +34,7 @@ class Requester(Process):
         """Begin again with an empty fold: the log is all there is to know."""
         super().start()
         self.network = Network()
+        self.closed: dict[str, Job] = {}
         self._under_way: dict[str, str] = {}
         self._wake_of: dict[str, int] = {}
         self._nudged: dict[tuple[str, str], tuple[int, int]] = {}
@@ -88,6 +90,7 @@ class Requester(Process):
             for node, orders in fresh(job, entry).items():
                 self._command(node, orders)
         if job.closed:
+            self.closed[name] = job
             self.network.retire(name)
 
     # DECIDE
