@@ -33,7 +33,7 @@ DEFAULTS = RunOptions()
 
 
 async def run(
-    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *command: str,
     options: RunOptions = DEFAULTS,
     dev: Annotated[bool, Parameter(negative=())] = False,
     server: Server | None = None,
@@ -56,7 +56,7 @@ async def run(
     spec = options.spec(command)
     submission = await prepare(spec, publishers=names())
     if not dev:
-        return await _run(submission, server, cancel_on_interrupt=False)
+        return await _run(submission, server, throw_away=False)
     with tempfile.TemporaryDirectory(prefix="lota-run-") as folder:
         network = LocalNetwork(
             LocalConfig(
@@ -68,7 +68,7 @@ async def run(
         )
         async with network:
             here = Server(server=network.url)
-            return await _run(submission, here, cancel_on_interrupt=True)
+            return await _run(submission, here, throw_away=True)
 
 
 def _read_here(submission: Submission) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _read_here(submission: Submission) -> tuple[str, ...]:
     return (*sources, *(target for target in targets if target))
 
 
-async def _run(submission: Submission, server: Server | None, *, cancel_on_interrupt: bool) -> int:
+async def _run(submission: Submission, server: Server | None, *, throw_away: bool) -> int:
     job = new_job_id()
     async with connected(server) as connection:
         blobs = await open_blobs(connection.client)
@@ -96,10 +96,10 @@ async def _run(submission: Submission, server: Server | None, *, cancel_on_inter
         following = asyncio.ensure_future(_follow(connection, job))
         await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
-            return await _let_go(connection, job, following, cancel=cancel_on_interrupt)
+            return await _let_go(connection, job, following, cancel=throw_away)
         ended = await following
         missing = await print_outputs(connection.client, ended)
-        return _answer(ended, missing)
+        return _answer(ended, missing, throw_away=throw_away)
 
 
 async def _follow(connection: Connection, job: str) -> Job:
@@ -125,7 +125,8 @@ async def _let_go(
             now_ms=now_ms,
         )
         await asyncio.wait((following,), timeout=CANCEL_S)
-        print(f"lota: job {job} was cancelled", file=sys.stderr)
+        end = following.result().state if following.done() else "does not end and is killed"
+        print(f"lota: job {job} {end}", file=sys.stderr)
     else:
         print(f"lota: job {job} goes on; see lota job wait {job}", file=sys.stderr)
     following.cancel()
@@ -133,7 +134,7 @@ async def _let_go(
     return exits.INTERRUPTED
 
 
-def _answer(job: Job, missing: list[str]) -> int:
+def _answer(job: Job, missing: list[str], *, throw_away: bool) -> int:
     """Say on stderr what went wrong, and return the exit code that the job comes to."""
     for line in missing:
         print(f"lota: {line}", file=sys.stderr)
@@ -142,5 +143,6 @@ def _answer(job: Job, missing: list[str]) -> int:
     if job.code == "user" and job.exit_code is not None:
         return job.exit_code
     print(f"lota: job {job.id} {job.state}: {job.reason}", file=sys.stderr)
-    print(f"      see lota job describe {job.id}", file=sys.stderr)
+    if not throw_away:
+        print(f"      see lota job describe {job.id}", file=sys.stderr)
     return LOTA_FAILED
