@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from tests.acceptance.conftest import Lota
-from tests.lota_process import Machine
+from tests.contracts.executor_drivers import Lifeline
+from tests.lota_process import LOTA, Machine
 
 SPEC = """
 name: letters
@@ -101,3 +102,21 @@ async def test_a_job_that_is_not_there(lota: Lota) -> None:
     ran = await lota("job", "describe", "01nothing")
     assert (ran.code, ran.out) == (3, "")
     assert "lota job ls" in ran.err
+
+
+async def test_ctrl_c_detaches_and_the_job_goes_on(machine: Machine, lota: Lota) -> None:
+    """Ctrl-C during `lota run` exits with 130 and names the job, which completes all the same."""
+    (machine.folder / "line").mkdir()
+    lifeline = Lifeline(machine.folder / "line")
+    path = machine.folder / "line"
+    text = f"exec 9>{path}/alive; echo started >&9; read x <{path}/go; echo done"
+    async with machine.start(LOTA, "run", "--timeout", "50s", "--", "sh", "-c", text) as run:
+        assert await lifeline.line() == b"started\n"
+        ran = await run.interrupt()
+    assert ran.code == 130
+    (job,) = (await lota("job", "ls", "-q")).out.split()
+    assert f"lota job wait {job}" in ran.err
+    await lifeline.go()
+    assert (await lota("job", "wait", job)).out == "completed\n"
+    assert (await lota("job", "logs", job)).out == "done\n"
+    lifeline.close()
