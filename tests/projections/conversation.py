@@ -211,10 +211,12 @@ class Conversation:
         )
 
 
-def agreed(replicas: int = 2, publishers: tuple[str, ...] = ()) -> Conversation:
+def agreed(
+    replicas: int = 2, publishers: tuple[str, ...] = (), publish: str | int = "all"
+) -> Conversation:
     """Return a conversation in which all replicas of the one shard have revealed the same."""
     talk = Conversation(nodes=[f"n{number}" for number in range(replicas + 1)])
-    talk.submit(replicas=replicas, publishers=publishers)
+    talk.submit(replicas=replicas, publishers=publishers, publish=publish)
     talk.plan(nodes=tuple(f"n{number}" for number in range(replicas + 1)))
     talk.award(*((0, number, f"n{number}") for number in range(replicas)))
     for number in range(replicas):
