@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from events.items import Claim, ListedFile
 from events.spec import JobSpec
 from events.units import size_bytes
 from node.compute.desk import DeskJob, Task
+from node.compute.patience import answered
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Limits, Outcome
 from node.executors.port import Task as EngineTask
@@ -116,7 +118,7 @@ class Runs:
         for listing in job.inputs:
             if listing is None:
                 raise InvalidInput("an input of this job was never listed")
-            files.append(await load_files(listing, self._blobs))
+            files.append(await answered(partial(load_files, listing, self._blobs)))
         return files
 
     async def stop(self, engine: str, execution: str) -> None:

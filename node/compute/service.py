@@ -7,6 +7,7 @@ node's own facts are folded at their ack; all else it knows from orders, and in 
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from events.commitment import execution_id
@@ -19,6 +20,7 @@ from node.compute.decide import Place, decide_desk
 from node.compute.desk import Desk, DeskJob, acknowledge, disposable, failed, held, take
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, JobRow
+from node.compute.patience import answered
 from node.compute.uploads import Uploads
 from node.compute.work import Work
 from node.effects import Append, Effect, ListInputs, Publish, Stop
@@ -233,7 +235,7 @@ class Compute:
             key = f"{job.id}/{effect.shard}"
 
             async def still_owed() -> bool:
-                orders = await consult(self._log, job.id, self.name)
+                orders = await answered(partial(consult, self._log, job.id, self.name))
                 run = {(order.shard, order.attempt) for order in orders.run}
                 publish = {(order.shard, order.attempt) for order in orders.publish}
                 return (effect.shard, effect.attempt) in run | publish
@@ -244,7 +246,9 @@ class Compute:
         self._touch(job.id)
 
     async def _list(self, job: DeskJob) -> None:
-        job.listed, job.listing_error = await self._relisting.list(job.spec, job.inputs)
+        job.listed, job.listing_error = await answered(
+            partial(self._relisting.list, job.spec, job.inputs)
+        )
         job.listing = "done"
         self._touch(job.id)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from events.blobs import Blobs
-from events.errors import LotaError
+from events.errors import LogError, LotaError
 from events.items import Listing
 from events.sharding import pattern
 from events.spec import JobSpec
@@ -21,7 +21,10 @@ class Relisting:
     async def list(
         self, spec: JobSpec | None, known: tuple[Listing | None, ...]
     ) -> tuple[tuple[Listing | None, ...], str]:
-        """Return listings for the inputs that have none yet, or why there can be none."""
+        """Return listings for the inputs that have none yet, or why there can be none.
+
+        Raises LogError when a blob could not be stored.
+        """
         if spec is None:
             return (), "the node was asked to list a job that it does not know"
         listings: list[Listing | None] = []
@@ -38,6 +41,8 @@ class Relisting:
                 made, blob = make_listing(entry.source, found.files)
                 if blob is not None:
                     await self._blobs.put(blob)
+            except LogError:
+                raise
             except LotaError as error:
                 return (), str(error)
             if not made.count:
