@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from events.codec import AnyEvent
+from events.commitment import commit
 from events.decisions import Decision
 from events.log import Record
 from events.seal import EMPTY, extend
@@ -151,6 +152,11 @@ def check_shard(job: Job, index: int) -> None:
             "no wrong result is accepted",
             f"{where}: {verdict.claim}",
         )
+    for attempt, execution in enumerate(shard.executions):
+        if execution.nonce and execution.claim is not None:
+            names = (job.id, index, attempt, execution.node)
+            opened = commit(*names, execution.claim, execution.nonce)
+            demand(opened == execution.commitment, "a reveal opens its commitment", where)
     published = any(slot.state == "published" for slot in shard.slots.values())
     demand(accepted or not published, "a published result has its verdict", where)
 

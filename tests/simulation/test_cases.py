@@ -299,6 +299,8 @@ def test_old_order_after_payment() -> None:
     stage.submit(replicas=2, shards=2, publishers=(PAID, FREE))
     stage.play(lambda: bool(stage.payments))
     payer = stage.node(stage.payments[0])
+    for node in stage.nodes:
+        node.upload_ms = 20_000
     stage.play_for(1_000)
     payer.crash()
     payer.start()
