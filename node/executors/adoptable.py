@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -18,12 +19,11 @@ from typing import Any
 
 from events.errors import ExecutorError
 from node.executors.cancellation import uncancelled
-from node.executors.child import address_space_bytes
 from node.executors.environment import OUTPUTS, process_environment
 from node.executors.exec_errors import answers
 from node.executors.failures import not_running, timed_out, too_much_output
 from node.executors.orphans import kill_inside
-from node.executors.port import Outcome, Stream, Task
+from node.executors.port import Limits, Outcome, Stream, Task
 from node.executors.result import RESULT, assemble, check_outputs, remove_tree
 from node.executors.runner import start_ticks
 
@@ -104,11 +104,19 @@ class AdoptableRuns:
             "env": process_environment(task),
             "inputs": str(task.inputs.absolute()) if task.inputs else "",
             "timeout_s": task.timeout_s,
-            "memory_bytes": address_space_bytes(task.limits),
+            "memory_bytes": _address_space_bytes(task.limits),
             "output_limit_bytes": self._output_limit_bytes,
             "exec_errors": answers(task.command[0]),
         }
         return json.dumps(plan).encode()
+
+
+def _address_space_bytes(limits: Limits) -> int:
+    """Return the memory limit as far as this process may grant it, 0 for none."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if not limits.memory_bytes or hard == resource.RLIM_INFINITY:
+        return limits.memory_bytes
+    return min(limits.memory_bytes, hard)
 
 
 def _start_runner(state: Path, plan: bytes) -> int:

@@ -12,7 +12,6 @@ the number cannot belong to anyone else.
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from events.errors import ExecutorError
 from node.executors.failures import timed_out, too_much_output
-from node.executors.port import Limits, Stream
+from node.executors.port import Stream
 
 WATCH_AFTER_S = 0.01
 KILL_AFTER_S = 1.0
@@ -28,14 +27,6 @@ KILL_AFTER_S = 1.0
 
 _CHUNK_BYTES = 64 * 1024
 _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
-
-
-def address_space_bytes(limits: Limits) -> int:
-    """Return the memory limit as far as this process may grant it, 0 for none."""
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if not limits.memory_bytes or hard == resource.RLIM_INFINITY:
-        return limits.memory_bytes
-    return min(limits.memory_bytes, hard)
 
 
 class Child:
@@ -51,7 +42,6 @@ class Child:
         env: dict[str, str],
         cwd: Path,
         stdin: int,
-        limits: Limits,
         timeout_s: float,
         output_limit_bytes: int,
     ) -> None:
@@ -65,7 +55,6 @@ class Child:
         self._watching = False
         self._pipes: dict[Stream, int] = {}
         self._process = self._spawn(command, env, cwd, stdin)
-        self._limit(limits)
         self._handle = os.pidfd_open(self._process.pid)
         self._waiter = self._loop.create_future()
         self._loop.add_reader(self._handle, self._exit)
@@ -123,15 +112,6 @@ class Child:
         finally:
             for end in write_ends:
                 os.close(end)
-
-    def _limit(self, limits: Limits) -> None:
-        # From outside, right behind exec: a hook in the child would cost the cheap way of
-        # spawning. A process that ended this fast needs no limit.
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
-            bound = address_space_bytes(limits)
-            if bound:
-                resource.prlimit(self._process.pid, resource.RLIMIT_AS, (bound, bound))
 
     def _watch(self) -> None:
         """Begin to empty the pipes as they fill, and to count the time."""

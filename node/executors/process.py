@@ -8,6 +8,7 @@ network, a process that leaves its session) is not.
 
 import asyncio
 import os
+import resource
 from pathlib import Path
 
 from events.errors import ExecutorError
@@ -31,7 +32,8 @@ from node.executors.scratch import ScratchPool
 class ProcessExecutor:
     """Runs commands below `root`, a folder of its own on the file system of the results.
 
-    Commands with a time limit of `adopt_from_s` or more can be adopted after a restart. stdout
+    Commands with a time limit of `adopt_from_s` or more can be adopted after a restart; they, and
+    those with a memory limit, which must be there before exec, have a small parent. stdout
     and stderr of one command are at most `output_limit_bytes` together.
     """
 
@@ -79,7 +81,7 @@ class ProcessExecutor:
             raise busy(task.execution)
         self._running[task.execution] = None
         try:
-            if task.timeout_s >= self._adopt_from_s:
+            if task.timeout_s >= self._adopt_from_s or task.limits.memory_bytes:
                 return await self._long.run(task, folder)
             return await self._run_short(task, folder)
         finally:
@@ -112,8 +114,12 @@ class ProcessExecutor:
             self._null = None
 
     async def _open(self) -> int:
+        """Open what all runs share; cores are off for this process, and so for its children."""
         await self._scratch.open()
         if self._null is None:
+            resource.setrlimit(
+                resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
+            )
             self._null = os.open(os.devnull, os.O_RDONLY)
         return self._null
 
@@ -150,7 +156,6 @@ class ProcessExecutor:
                 env=process_environment(task),
                 cwd=cwd,
                 stdin=null,
-                limits=task.limits,
                 timeout_s=task.timeout_s,
                 output_limit_bytes=self._output_limit_bytes,
             )
