@@ -3,28 +3,44 @@
 import argparse
 import asyncio
 import gc
-import importlib
 import sys
 import time
 import traceback
+from collections.abc import AsyncIterator, Callable
 
 from rich.console import Console
 
+from benchmarks import (
+    append,
+    docker_engine,
+    jobs,
+    messages,
+    node_memory,
+    packing,
+    process_engine,
+    read_models,
+    reader,
+    replay,
+    synced,
+    true,
+)
 from benchmarks.figures import Figure, Unavailable, table
 from benchmarks.machine import describe
 
-NAMES = (
-    "jobs",
-    "synced",
-    "true",
-    "replay",
-    "messages",
-    "append",
-    "reader",
-    "packing",
-    "process_engine",
-    "docker_engine",
-)
+BENCHMARKS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
+    "jobs": jobs.measure,
+    "synced": synced.measure,
+    "true": true.measure,
+    "replay": replay.measure,
+    "messages": messages.measure,
+    "append": append.measure,
+    "reader": reader.measure,
+    "read_models": read_models.measure,
+    "node_memory": node_memory.measure,
+    "packing": packing.measure,
+    "process_engine": process_engine.measure,
+    "docker_engine": docker_engine.measure,
+}
 TIMEOUT_S = 240.0
 WIDTH = 400
 """Of a table that is pasted or kept; in a terminal its columns fold."""
@@ -32,9 +48,8 @@ WIDTH = 400
 
 async def measure(name: str, figures: list[Figure]) -> None:
     """Run one benchmark; each of its figures is printed and kept as soon as it is there."""
-    module = importlib.import_module(f"benchmarks.{name}")
     async with asyncio.timeout(TIMEOUT_S):
-        async for figure in module.measure():
+        async for figure in BENCHMARKS[name]():
             print(f"  {figure}", flush=True)
             figures.append(figure)
 
@@ -61,16 +76,16 @@ def run(name: str, figures: list[Figure]) -> str:
 def main() -> None:
     """Measure what is named, or all; end with one table, and with code 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
     parser.add_argument("--markdown", action="store_true", help="end with a table to paste")
     chosen = parser.parse_args()
-    unknown = sorted(set(chosen.name) - {*NAMES})
+    unknown = sorted(set(chosen.name) - {*BENCHMARKS})
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(NAMES)}")
+        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
     machine = asyncio.run(describe())
     print("\n".join(machine), flush=True)
     figures: list[Figure] = []
-    failures = [why for name in chosen.name or NAMES if (why := run(name, figures))]
+    failures = [why for name in chosen.name or BENCHMARKS if (why := run(name, figures))]
     print()
     width = None if sys.stdout.isatty() and not chosen.markdown else WIDTH
     Console(width=width).print(table(figures, markdown=chosen.markdown))

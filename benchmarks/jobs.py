@@ -8,6 +8,7 @@ from benchmarks.figures import Figure, Limit
 from benchmarks.network import network
 
 JOBS = 10_000
+PUBLISHED_JOBS = 3_000
 LATENCIES = 1_000
 WARM_UP = 500
 SHARDS = 1_000
@@ -39,14 +40,14 @@ async def measure() -> AsyncIterator[Figure]:
             limit=Limit(10, at_most=True),
         )
         yield Figure(what="the same, p99", value=taken[int(len(taken) * 0.99)], unit="ms")
-        for what, document in (
-            ("9 events, published to a folder", PUBLISHED),
-            ("8 events, judged, no publisher", JUDGED),
-            ("7 events, no verifier either", FUSED),
+        for what, document, jobs in (
+            ("9 events, published to a folder", PUBLISHED, PUBLISHED_JOBS),
+            ("8 events, judged, no publisher", JUDGED, JOBS),
+            ("7 events, no verifier either", FUSED, JOBS),
         ):
             yield Figure(
-                what=f"noop jobs, {what}, {JOBS:,} submitted",
-                value=await per_s(made, document, JOBS),
+                what=f"noop jobs, {what}, {jobs:,} submitted",
+                value=await per_s(made, document, jobs),
                 unit="jobs/s",
                 limit=Limit(800),
             )

@@ -1,0 +1,92 @@
+"""Executions of a node while its disk is slow."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from events.memory import MemoryBlobs
+from events.spec import JobSpec
+from node.compute.desk import Desk, DeskJob, take
+from node.compute.memory import NodeMemory
+from node.compute.runs import Runs
+from node.compute.work import Work
+from node.executors.noop import NoopExecutor
+from node.executors.port import Executor, Outcome, Task
+from node.orders import Orders, RunOrder
+
+
+class Gated(NoopExecutor):
+    """An engine whose executions begin in order and end when they are told to."""
+
+    name = "process"
+
+    def __init__(self) -> None:
+        self.begun: asyncio.Queue[str] = asyncio.Queue()
+        self.ends: dict[str, asyncio.Event] = {}
+
+    async def run(self, task: Task, folder: Path) -> Outcome:
+        end = self.ends[task.execution] = asyncio.Event()
+        self.begun.put_nowait(task.execution)
+        await end.wait()
+        return Outcome(0)
+
+
+@pytest.fixture
+def engine() -> Gated:
+    return Gated()
+
+
+@pytest.fixture
+def work(engine: Gated, tmp_path: Path) -> Work:
+    engines: dict[str, Executor] = {"process": engine, "noop": NoopExecutor()}
+    folders = {"results": tmp_path / "results", "inputs": tmp_path / "inputs"}
+    return Work(Runs(engines, {}, MemoryBlobs(), **folders), cpu=1)
+
+
+def award(desk: Desk, work: Work, name: str, spec: JobSpec, shards: int) -> DeskJob:
+    run = tuple(RunOrder(shard, 0, ()) for shard in range(shards))
+    orders = Orders(job=name, fence=1, decision="d", spec=spec, run=run, complete=True)
+    job = take(desk, orders)
+    assert job is not None
+    work.awarded(job, orders)
+    return job
+
+
+async def test_a_core_does_not_wait_for_the_disk(engine: Gated, work: Work) -> None:
+    """When an execution ends, the next in line starts before anything is written."""
+    desk = Desk(node="c1")
+    award(desk, work, "j", JobSpec(engine="process", command=("true",), verifier="none"), 2)
+    work.start(desk)
+    first = await engine.begun.get()
+    engine.ends[first].set()
+    second = await engine.begun.get()
+    assert (first, second) == ("j-0-0", "j-1-0")
+    await work.close()
+
+
+async def test_nothing_starts_behind_a_clean_stop(engine: Gated, work: Work) -> None:
+    """What is cancelled because the node stops makes no room for others."""
+    desk = Desk(node="c1")
+    award(desk, work, "j", JobSpec(engine="process", command=("true",), verifier="none"), 2)
+    work.start(desk)
+    await engine.begun.get()
+    work.detach()
+    await work.close()
+    assert engine.begun.empty()
+    assert work.waiting
+
+
+async def test_who_stood_in_line_is_told_of(engine: Gated, work: Work, tmp_path: Path) -> None:
+    """A job that ran behind another's execution is decided about, though nothing touched it."""
+    memory = await NodeMemory.open(tmp_path / "memory.sqlite")
+    desk = Desk(node="c1")
+    award(desk, work, "j", JobSpec(engine="process", command=("true",), verifier="none"), 2)
+    behind = award(desk, work, "n", JobSpec(engine="noop", verifier="none"), 1)
+    work.start(desk)
+    engine.ends[await engine.begun.get()].set()
+    await engine.begun.get()
+    assert behind in await work.settle(memory, [])
+    assert behind.tasks[0, 0].state == "finished"
+    await work.close()
+    await memory.close()
