@@ -5,6 +5,7 @@ from events.log import Expect
 from events.subjects import decisions, partition, subject
 from projections.nodes import owner
 from tests.simulation.character import Copier, Liar, Withholder
+from tests.simulation.compute import capable
 from tests.simulation.stage import FREE, JOB, PAID, POLICY, Stage
 from tests.simulation.wire import Fate
 
@@ -292,21 +293,20 @@ def test_takeover_in_doubt() -> None:
 
 def test_old_order_after_payment() -> None:
     """An order older than what an earlier life of the node has paid for does not make it pay."""
-    stage = Stage(nodes=2)
+    stage = Stage(nodes=1)
+    (node,) = stage.nodes
+    node.capabilities = capable(publishers=(PAID,), width=1)
     stage.open(first("publish", [1, 4_000]))
-    for node in stage.nodes:
-        node.upload_ms, node.pays_at_once = 500, True
-    stage.submit(replicas=2, shards=2, publishers=(PAID, FREE))
-    stage.play(lambda: bool(stage.payments))
-    payer = stage.node(stage.payments[0])
-    for node in stage.nodes:
-        node.upload_ms = 20_000
-    stage.play_for(1_000)
-    payer.crash()
-    payer.start()
+    node.run_ms, node.upload_ms = 100, 500
+    stage.submit(shards=2, publishers=(PAID,))
+    stage.play(lambda: bool(node.busy))
+    node.run_ms = 12_000
+    stage.play(lambda: stage.told("results.published"))
+    node.crash()
+    node.start()
     stage.play()
-    stage.play_for(10_000)
 
+    assert stage.job.state == "completed"
     assert len(stage.payments) == 1
 
 
