@@ -14,7 +14,8 @@ from node.executors.port import Executor, Limits, Task
 from node.executors.process import ProcessExecutor
 
 IMAGE = "lota-test/busybox:1"
-NODE = "contract"
+NODE = f"contract-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+"""The engine is shared: each test process is a node of its own."""
 OUTPUT_LIMIT_BYTES = 200_000
 PATIENCE_S = 30
 

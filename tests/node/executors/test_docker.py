@@ -23,7 +23,7 @@ async def executor() -> AsyncIterator[DockerExecutor]:
         if os.environ.get("LOTA_REQUIRE_DOCKER") == "1":
             pytest.fail(problem)
         pytest.skip(problem)
-    made = DockerExecutor("isolated")
+    made = DockerExecutor(f"isolated-{os.getpid()}")
     yield made
     await made.stop(EXECUTION)
     await made.close()
@@ -75,7 +75,7 @@ async def test_another_nodes_container_is_left_alone(
     executor: DockerExecutor, tmp_path: Path
 ) -> None:
     """A name that another node has taken is a conflict, and its container stays."""
-    other = DockerExecutor("other")
+    other = DockerExecutor(f"other-{os.getpid()}")
     other._containers._create(script("true"), tmp_path / "b", 1000)
     try:
         with pytest.raises(ExecutorError) as caught:
