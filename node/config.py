@@ -30,7 +30,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One node: its name and roles, where its state is, and what its operator allows.
 
     `cpu` and `memory_bytes` are the most that one execution may ask for; `width` is how many cores'
-    worth of executions the node runs at one time.
+    worth of executions the node runs at one time. A node to throw away has no next life: what still
+    runs when it stops is killed and not left to be taken up.
     """
 
     name: str
@@ -44,6 +45,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float
     width: int
     memory_bytes: int
+    throw_away: bool = False
 
 
 def default_name() -> str:

@@ -172,6 +172,7 @@ class Host:
             uploads=uploads,
             relisting=Relisting(sources, blobs),
             policy=self._policy,
+            throw_away=config.throw_away,
         )
 
     async def _make_requester(

@@ -15,12 +15,16 @@ from node.server import EmbeddedServer
 
 
 class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a local network is made of; `folder` keeps the server's store and the nodes' state."""
+    """What a local network is made of; `folder` keeps the server's store and the nodes' state.
+
+    Unless it is one to throw away, what runs when it stops is taken up when it starts again.
+    """
 
     folder: Path
     publish_root: Path
     nodes: int = 3
     port: int = 0
+    throw_away: bool = True
     allow_paths: tuple[str, ...] = ()
 
 
@@ -77,6 +81,7 @@ class LocalNetwork:
                 cpu=float(cores()),
                 width=max(1, cores() // config.nodes),
                 memory_bytes=memory_bytes(),
+                throw_away=config.throw_away,
             )
         )
 

@@ -48,6 +48,7 @@ async def dev(
             publish_root=default_publish_root(),
             nodes=nodes,
             port=DEFAULT_PORT,
+            throw_away=False,
             allow_paths=allowed_paths(allow_path or (".",)),
         )
     )

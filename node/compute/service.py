@@ -50,6 +50,7 @@ class Compute:
         uploads: Uploads,
         relisting: Relisting,
         policy: Policy,
+        throw_away: bool,
     ) -> None:
         self.name = name
         self.draining = False
@@ -60,6 +61,7 @@ class Compute:
         self._uploads = uploads
         self._relisting = relisting
         self._policy = policy
+        self._throw_away = throw_away
         self._desk = Desk(node=name)
         self._touched: dict[str, None] = {}
         self._turn = asyncio.Event()
@@ -75,10 +77,9 @@ class Compute:
         try:
             await self._turns()
         finally:
-            self._work.detach()
             for task in self._tasks:
                 task.cancel()
-            await self._work.close()
+            await self._work.close(leave_running=not self._throw_away)
 
     def holds(self) -> list[str]:
         """Return the executions that this node has in hand."""

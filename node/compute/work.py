@@ -52,7 +52,7 @@ class Work:
         self._claims: dict[str, Claim] = {}
         self._warm: dict[str, Result] = {}
         self._warm_bytes = 0
-        self._detached = False
+        self._closing = False
 
     @property
     def taken(self) -> int:
@@ -93,7 +93,7 @@ class Work:
 
     def start(self, desk: Desk) -> None:
         """Start what there is room for, and go on so whenever an execution ends."""
-        while self._queue and not self._detached:
+        while self._queue and not self._closing:
             name, key = self._queue[0]
             job = desk.jobs.get(name)
             task = job.tasks.get(key) if job is not None else None
@@ -231,13 +231,14 @@ class Work:
                     log.info("stopping %s on engine %s: it is no longer awarded", execution, name)
                     await engine.stop(execution)
 
-    def detach(self) -> None:
-        """Begin a clean stop: nothing is started any more."""
-        self._detached = True
-        self._runs.detach()
+    async def close(self, *, leave_running: bool) -> None:
+        """Start nothing more, cancel what runs, wait for its end, and let go of the engines.
 
-    async def close(self) -> None:
-        """Cancel what runs, wait for its end, and let go of the engines."""
+        With `leave_running`, what the node can take up in its next life is left alone.
+        """
+        self._closing = True
+        if leave_running:
+            self._runs.detach()
         for runner in self._running.values():
             runner.cancel()
         if self._running:
