@@ -62,7 +62,7 @@ async def test_a_core_does_not_wait_for_the_disk(engine: Gated, work: Work) -> N
     engine.ends[first].set()
     second = await engine.begun.get()
     assert (first, second) == ("j-0-0", "j-1-0")
-    await work.close()
+    await work.close(leave_running=False)
 
 
 async def test_nothing_starts_behind_a_clean_stop(engine: Gated, work: Work) -> None:
@@ -71,8 +71,7 @@ async def test_nothing_starts_behind_a_clean_stop(engine: Gated, work: Work) -> 
     award(desk, work, "j", JobSpec(engine="process", command=("true",), verifier="none"), 2)
     work.start(desk)
     await engine.begun.get()
-    work.detach()
-    await work.close()
+    await work.close(leave_running=True)
     assert engine.begun.empty()
     assert work.waiting
 
@@ -88,5 +87,5 @@ async def test_who_stood_in_line_is_told_of(engine: Gated, work: Work, tmp_path:
     await engine.begun.get()
     assert behind in await work.settle(memory, [])
     assert behind.tasks[0, 0].state == "finished"
-    await work.close()
+    await work.close(leave_running=False)
     await memory.close()
