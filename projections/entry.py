@@ -1,6 +1,6 @@
 """One message of the log, understood: where it stands, whose it is, and the event in it."""
 
-from typing import Literal
+from collections.abc import Mapping
 
 import msgspec
 
@@ -9,7 +9,8 @@ from events.decisions import Decision
 from events.errors import UnknownEvent
 from events.facts import Fact
 from events.log import Record
-from events.subjects import Address, parse
+from events.requests import Request
+from events.subjects import Address, Role, parse
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -40,8 +41,13 @@ def read_entry(record: Record) -> Entry:
     return Entry(record.position, address, event, record)
 
 
-def role_of(event: AnyEvent) -> Literal["r", "c", "g"]:
+def role_of(event: AnyEvent) -> Role:
     """Return the role that may write such an event."""
-    if isinstance(event, Decision):
-        return "r"
-    return "c" if isinstance(event, Fact) else "g"
+    return _ROLES[type(event)]
+
+
+_ROLES: Mapping[type[AnyEvent], Role] = {
+    **dict.fromkeys(Decision.__args__, "r"),
+    **dict.fromkeys(Fact.__args__, "c"),
+    **dict.fromkeys(Request.__args__, "g"),
+}

@@ -9,7 +9,6 @@ from typing import Any
 
 from events.codec import AnyEvent
 from events.decisions import (
-    Decision,
     ExecutionsLost,
     JobCancelled,
     JobClosed,
@@ -109,7 +108,7 @@ def evolve(job: Job, entry: Entry) -> Job:
         step.illegal(entry.address.kind, job.state, "not in this state of the job")
     else:
         handler(step, event)
-    if isinstance(event, Decision):
+    if entry.address.role == "r":
         job.fence = entry.position
         job.last_decision = event.id
         job.decider = step.author
