@@ -6,11 +6,12 @@ import msgspec
 
 from events.codec import AnyEvent, decode, kind
 from events.decisions import Decision
-from events.errors import UnknownEvent
+from events.errors import CorruptEvent, UnknownEvent
 from events.facts import Fact
 from events.log import Record
 from events.requests import Request
 from events.subjects import Address, Role, parse
+from events.times import parse_ms
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +35,10 @@ def read_entry(record: Record) -> Entry:
     """
     address = parse(record.subject)
     event = decode(record.body)
+    try:
+        parse_ms(event.time)
+    except (ValueError, OverflowError) as error:
+        raise CorruptEvent(f"{record.subject} has no time: {error}") from None
     if kind(event) != address.kind or event.subject != address.job:
         raise UnknownEvent(f"the body of {record.subject} is a {kind(event)} of {event.subject}")
     if role_of(event) != address.role:

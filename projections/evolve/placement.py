@@ -49,10 +49,13 @@ def _offer(step: Step, offers: tuple[Offer, ...], made_ms: int, until_ms: int) -
     job = step.job
     for offer in offers:
         number = len(job.offers)
+        ranges = tuple(r for r in offer.shards if 0 <= r[0] < r[1] <= len(job.shards))
+        if len(ranges) < len(offer.shards):
+            step.illegal(f"offer {number}", job.state, "it is of shards that there are not")
         job.offers.append(
-            OfferState(shards=offer.shards, nodes=offer.nodes, made_ms=made_ms, until_ms=until_ms)
+            OfferState(shards=ranges, nodes=offer.nodes, made_ms=made_ms, until_ms=until_ms)
         )
-        for start, stop in offer.shards:
+        for start, stop in ranges:
             for index in range(start, stop):
                 shard = step.shard(index, "offered")
                 if shard is not None:

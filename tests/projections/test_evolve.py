@@ -438,6 +438,31 @@ def test_foreign_decision_moves_the_fence() -> None:
     assert talk.network.foreign == 1
 
 
+@pytest.mark.parametrize("time", ["", "noon", "2026-01-01T00:00:00", "9" * 400])
+def test_no_time(time: str) -> None:
+    """A decision whose time is none is foreign: nothing is raised, and nothing follows from it."""
+    talk = running()
+    assert talk.last is not None
+    before = essence(talk.job)
+    document = msgspec.json.decode(talk.last.body)
+    document["time"] = time
+    talk.fold(talk.last.subject, msgspec.json.encode(document))
+
+    assert talk.network.foreign == 1
+    assert essence(talk.job) == before
+
+
+@pytest.mark.parametrize("shards", [(0, 10**15), (-5, 1), (1, 1), (3, 2)])
+def test_offer_of_no_shards(shards: tuple[int, int]) -> None:
+    """An offer of shards that there are not is illegal, and costs no time however many it names."""
+    talk = running()
+    talk.offer("n2", shards=(shards,))
+
+    assert talk.job.illegal == 1
+    assert talk.job.offers[1].shards == ()
+    assert talk.job.shards[0].offers == [0]
+
+
 def test_foreign_partition() -> None:
     """A message under another partition than the job's is not part of the job."""
     talk = running()
