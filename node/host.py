@@ -215,7 +215,9 @@ class Host:
             case "process":
                 return ProcessExecutor(folder.path / "processes")
             case "docker":
-                return DockerExecutor(self.config.name, width=self.config.width)
+                # Networks of one machine share its engine, and their nodes may share names.
+                owner = f"{self.config.name}-{folder.owner}"
+                return DockerExecutor(owner, width=self.config.width)
             case _:
                 raise LotaError(
                     f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"

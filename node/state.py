@@ -4,6 +4,7 @@ The lock is the kernel's: it ends with the process that holds it, however that e
 """
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,11 @@ class StateFolder:
         self.results = path / "results"
         self.inputs = path / "inputs"
         self._lock = -1
+
+    @property
+    def owner(self) -> str:
+        """What tells this folder from any other on this machine, from one life to the next."""
+        return hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
 
     def lock(self) -> None:
         """Make the folder and take it for this process.

@@ -1,7 +1,6 @@
 """What a whole network does with jobs: the real log, nodes and engines, in one process."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from node.rpc import list_result, stream_result
 from projections.state import Job
 from projections.waiting import why_waiting
 from publishers.unixfs import tree_cid
-from tests.contracts.executor_drivers import IMAGE, Lifeline, engine_problem
+from tests.contracts.executor_drivers import Lifeline
 from tests.integration.node_processes import Nodes
 from tests.integration.small_network import QUICK, FakeEngine, SmallNetwork
 from tests.integration.watch import claim_of
@@ -334,24 +333,3 @@ async def test_a_job_that_fits_nowhere_waits_and_says_so(network: SmallNetwork) 
     assert any(why["node"] == "c1" and "core" in why["message"] for why in reasons), reasons
     await watch.cancel(name)
     assert (await watch.closed(name)).state == "cancelled"
-
-
-@pytest.mark.docker
-async def test_containers_agree(network: SmallNetwork) -> None:
-    """Two nodes run the same image, and their results are equal bit by bit."""
-    if problem := engine_problem():
-        if os.environ.get("LOTA_REQUIRE_DOCKER") == "1":
-            pytest.fail(problem)
-        pytest.skip(problem)
-    for name in ("c1", "c2"):
-        await network.start(name, engines=("docker",))
-    spec = JobSpec(
-        engine="docker",
-        image=IMAGE,
-        command=("sh", "-c", "echo $LOTA_SHARD; echo x >/outputs/f"),
-        sharding=Sharding(count=2),
-        deal=Deal(replicas=2),
-        timeout="1m",
-    )
-    job = await network.watch.closed(await network.watch.submit(spec))
-    assert job.state == "completed"
