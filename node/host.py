@@ -8,8 +8,6 @@ from importlib.metadata import version
 from typing import Any, Self
 
 from nats.aio.client import Client
-from projections.runner import Runner
-from projections.store import Store
 
 from events.blobs import Blobs
 from events.connection import connect
@@ -41,6 +39,8 @@ from node.policy import Policy
 from node.requester import Requester
 from node.rpc import serve_rpc
 from node.state import StateFolder
+from projections.runner import Runner
+from projections.store import Store
 from publishers import names
 
 VERSION = version("lota")
