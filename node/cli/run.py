@@ -83,16 +83,25 @@ async def _run(submission: Submission, server: Server | None, *, throw_away: boo
     job = new_job_id()
     async with connected(server) as connection:
         blobs = await open_blobs(connection.client)
-        await submit(
-            connection.log,
-            blobs,
-            submission,
-            job=job,
-            author=CLIENT_NAME,
-            new_id=new_id,
-            now_ms=now_ms,
-        )
         stop = interrupted()
+        submitting = asyncio.ensure_future(
+            submit(
+                connection.log,
+                blobs,
+                submission,
+                job=job,
+                author=CLIENT_NAME,
+                new_id=new_id,
+                now_ms=now_ms,
+            )
+        )
+        await asyncio.wait((submitting, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not submitting.done():
+            submitting.cancel()
+            await asyncio.wait((submitting,))
+            print(f"lota: job {job} may be there or not; see lota job ls", file=sys.stderr)
+            return exits.INTERRUPTED
+        submitting.result()
         following = asyncio.ensure_future(_follow(connection, job))
         await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
