@@ -13,7 +13,7 @@ from contextlib import suppress
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from events.errors import LogUnavailable
+from events.errors import LogUnavailable, NotAdmitted
 
 CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
@@ -111,7 +111,7 @@ def _unavailable(url: str, error: Exception) -> LogUnavailable:
     reason = _reason(error)
     address = re.sub(r"//[^@/]*@", "//", url)
     if "uthorization" in reason:
-        return LogUnavailable(
+        return NotAdmitted(
             f"the server at {address} refused the credentials", hint="check user, token or .creds"
         )
     return LogUnavailable(

@@ -7,18 +7,21 @@ LotaError
 ├── NotFound             a job, node, shard or path that does not exist
 ├── EventError           a message on the log that is not an event of ours
 │   ├── CorruptEvent     it does not decode
-│   ├── UnknownEvent     it decodes, but its type or subject is not one of ours
-│   └── IllegalItem      it is an event, but an item of it is not legal in this state
+│   └── UnknownEvent     it decodes, but its type or subject is not one of ours
 ├── LogError             the log refused or could not be reached
 │   ├── WrongExpectedPosition   another writer appended first: read on and decide again
 │   ├── AppendTimeout           no answer: maybe stored, maybe not; repeat it with the same id
 │   ├── LogUnavailable          no connection to the server
+│   │   └── NotAdmitted         the server is there and refuses our credentials
 │   └── StreamMismatch          a stream of this name exists and is configured otherwise
 ├── DatabaseUnusable     a SQLite file of a node is damaged, foreign or out of reach
 ├── ServerError          the embedded nats-server did not start or stop
 ├── ExecutorError        the infrastructure of one execution failed; not the user's command
 ├── PublishError         a publication failed
 ├── NodeBusy             another live process holds this node's name or state folder
+├── NodeSilent          the node that holds something does not answer
+├── WaitTimedOut        what was waited for did not happen in the time given
+├── WrongUsage          arguments that parse and cannot be meant
 └── JobFailed            the job that was waited for did not complete
 """
 
@@ -67,10 +70,6 @@ class UnknownEvent(EventError):
     """The subject or type is not one of ours."""
 
 
-class IllegalItem(EventError):
-    """An item that the transition table does not admit in the present state."""
-
-
 class LogError(LotaError):
     """The log refused, or could not be reached."""
 
@@ -85,6 +84,10 @@ class AppendTimeout(LogError):
 
 class LogUnavailable(LogError):
     """There is no connection to the server."""
+
+
+class NotAdmitted(LogUnavailable):
+    """The server is there and refuses our credentials."""
 
 
 class StreamMismatch(LogError):
@@ -122,3 +125,15 @@ class NodeBusy(LotaError):
 
 class JobFailed(LotaError):
     """The job that was waited for ended in another state than completed."""
+
+
+class NodeSilent(LotaError):
+    """The node that holds something does not answer; ask another that has it, or later."""
+
+
+class WaitTimedOut(LotaError):
+    """What was waited for did not happen in the time that was given."""
+
+
+class WrongUsage(LotaError):
+    """Arguments that parse and cannot be meant."""

@@ -21,7 +21,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from events.errors import LogUnavailable, LotaError, NotFound
+from events.errors import LogUnavailable, LotaError, NodeSilent, NotFound
 from events.subjects import rpc
 
 CHUNK_BYTES_MAX = 512 * 1024
@@ -35,10 +35,6 @@ TRIES = 3
 
 SIZE, ENDED, CODE, MESSAGE = "Lota-Size", "Lota-Ended", "Lota-Error", "Lota-Message"
 NOT_FOUND = "not_found"
-
-
-class NodeSilent(LotaError):
-    """The node that holds something does not answer; ask another that has it, or later."""
 
 
 class Chunk(msgspec.Struct, frozen=True):

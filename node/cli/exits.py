@@ -4,7 +4,15 @@
 since it exits as the job's command did.
 """
 
-from events.errors import InvalidInput, InvalidSpec, LogUnavailable, LotaError, NotFound
+from events.errors import (
+    InvalidInput,
+    InvalidSpec,
+    LotaError,
+    NotAdmitted,
+    NotFound,
+    WaitTimedOut,
+    WrongUsage,
+)
 
 OK = 0
 FAILED = 1
@@ -15,14 +23,6 @@ TIMED_OUT = 5
 INTERRUPTED = 130
 
 
-class WaitTimedOut(LotaError):
-    """What was waited for did not happen in the time that was given."""
-
-
-class WrongUsage(LotaError):
-    """Arguments that parse and cannot be meant."""
-
-
 def code_of(error: LotaError) -> int:
     """Return the exit code that an error ends a command with."""
     if isinstance(error, NotFound):
@@ -31,6 +31,6 @@ def code_of(error: LotaError) -> int:
         return TIMED_OUT
     if isinstance(error, InvalidSpec | InvalidInput | WrongUsage):
         return USAGE
-    if isinstance(error, LogUnavailable) and "refused the credentials" in error.what:
+    if isinstance(error, NotAdmitted):
         return NOT_ADMITTED
     return FAILED

@@ -5,10 +5,9 @@ The command line has no database: a job's own stream is short, and it is the tru
 
 from typing import NamedTuple
 
-from events.errors import NotFound
+from events.errors import NotFound, WrongUsage
 from events.log import Log
 from events.subjects import JOB_ID, NODES, job_events, requests
-from node.cli.exits import WrongUsage
 from projections.network import Network
 from projections.nodes import Nodes
 from projections.state import Job

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from nats.aio.client import Client
 
 from events.commitment import execution_id
-from events.errors import LotaError, NotFound
+from events.errors import LotaError, NodeSilent, NotFound
 from events.log import Log
 from node.cli.following import follow_job
 from node.cli.holders import holders
 from node.cli.jobs import shard_indexes
 from node.cli.output import note
-from node.rpc import NodeSilent, read_result
+from node.rpc import read_result
 from projections.state import OPEN, TERMINAL, Job, Shard
 
 POLL_S = 0.25

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from events.errors import WrongUsage
 from events.spec import Engine, JobSpec
 from events.spec_reader import read_spec
-from node.cli.exits import WrongUsage
 from node.cli.texts import Texts
 from node.inputs.naming import parse_input
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from events.errors import WrongUsage
 from events.spec import ENGINES_READY
-from node.cli.exits import WrongUsage
 from node.cli.interrupts import interrupted
 from node.cli.server import Server, find_server
 from node.cli.texts import Texts

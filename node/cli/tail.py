@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from node.cli.exits import WrongUsage
+from events.errors import WrongUsage
 from node.cli.output import console, note
 from node.cli.server import Server, connected
 

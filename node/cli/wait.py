@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from node.cli.exits import WaitTimedOut, WrongUsage
+from events.errors import WaitTimedOut, WrongUsage
 from node.cli.server import Server, connected
 
 

@@ -8,11 +8,10 @@ import pytest
 from nats.aio.client import Client
 
 from events.connection import connect
-from events.errors import LotaError, NotFound
+from events.errors import LotaError, NodeSilent, NotFound
 from node.rpc import (
     CHUNK_BYTES_MAX,
     Chunk,
-    NodeSilent,
     is_safe,
     list_result,
     read_result,
