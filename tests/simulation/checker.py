@@ -83,6 +83,10 @@ class Checker:
             self.closed[name] = job
             network.retire(name)
 
+    def folded(self, job: str) -> Job | None:
+        """Return a job as the log stands, also when it is closed."""
+        return self.network.jobs.get(job) or self.closed.get(job)
+
     def _check_decision(self, entry: Entry, seals: list[bytes]) -> None:
         event = entry.event
         if not isinstance(event, Decision) or entry.address.author in self._suspects:
@@ -109,7 +113,7 @@ class Checker:
                 )
 
     def _published(self, job: str, shard: int, node: str, driver: str) -> None:
-        folded = self.network.jobs.get(job) or self.closed.get(job)
+        folded = self.folded(job)
         where = f"{job}-{shard} by {node} on {driver}"
         demand(folded is not None and shard < len(folded.shards), "what is published exists", where)
         assert folded is not None

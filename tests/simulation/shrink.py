@@ -1,6 +1,7 @@
 """Find a small plan that breaks the same invariant, and tell its story."""
 
 import re
+import time
 import traceback
 from collections.abc import Iterator
 
@@ -13,10 +14,11 @@ from tests.simulation.checker import Violation
 from tests.simulation.faults import KINDS, without
 from tests.simulation.world import Plan, World
 
-JOBS_TRIED = 200
+JOBS_TRIED = 100
 """Jobs played for each smaller plan, under one seed after the other: taking something away changes
 every draw behind it."""
-ROUNDS_MAX = 12
+SHRINK_S = 45.0
+"""How long to look for a shorter story."""
 DATA_SHOWN_MAX = 300
 
 
@@ -44,14 +46,12 @@ def play(plan: Plan) -> tuple[World, Failure | None]:
 
 def shrink(failure: Failure) -> Failure:
     """Take away processes, jobs and kinds of faults as long as the same invariant breaks."""
-    for _ in range(ROUNDS_MAX):
-        for plan in _smaller(failure.plan):
-            found = _again(plan, failure)
-            if found is not None:
-                failure = found
-                break
-        else:
-            return failure
+    until_s = time.monotonic() + SHRINK_S
+    smaller = _smaller(failure.plan)
+    while time.monotonic() < until_s and (plan := next(smaller, None)) is not None:
+        found = _again(plan, failure)
+        if found is not None:
+            failure, smaller = found, _smaller(found.plan)
     return failure
 
 

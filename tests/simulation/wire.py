@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from events.errors import AppendTimeout, WrongExpectedPosition
 from events.log import Expect, Record
 from events.memory import MemoryLog
+from projections.state import Job
 from tests.simulation.faults import Faults
 from tests.simulation.steps import Steps
 
@@ -32,6 +33,7 @@ class Wire:
         self.replicated = chance.random() < 0.5
         self.processes: dict[str, Process] = {}
         self.stored: Callable[[Record], None] = lambda _: None
+        self.folded: Callable[[str], Job | None] = lambda _: None
         self.fate: Fate = lambda _, __: None
         self.listeners: dict[str, Callable[[str], None]] = {}
         self._ids = 0

@@ -68,6 +68,7 @@ class World:
         self.suspects = {MALLORY}
         self.checker = Checker(self.services, self.suspects)
         self.wire.stored = self.checker.stored
+        self.wire.folded = self.checker.folded
         self.client = Process("client", self.wire)
         self.client.start()
         requesters = plan.requesters or chance.randint(1, 3)
