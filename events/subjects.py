@@ -19,7 +19,8 @@ ROLES = frozenset(("r", "c", "g"))
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 NET = "_"
-TOKENS = 8
+TOKENS = 7
+"""The parts of a subject; the last, the kind, is two tokens."""
 EVERYTHING = "lota.ev.>"
 NODES = "lota.ev.net._.>"
 NODES_FENCE = "lota.ev.net._.r.>"
@@ -48,15 +49,27 @@ def subject(job: str, role: Role, author: str, kind: str) -> str:
 
 def parse(text: str) -> Address:
     """Return the parts of an event's subject. Raises UnknownEvent if it is none of ours."""
-    tokens = text.split(".")
+    tokens = text.split(".", TOKENS - 1)
     if len(tokens) != TOKENS or tokens[0] != "lota" or tokens[1] != "ev" or tokens[4] not in ROLES:
         raise UnknownEvent(f"subject {text!r} does not follow the grammar")
-    _, _, part, job, role, author, noun, verb = tokens
-    if not NAME.fullmatch(author) or not (job == NET or JOB_ID.fullmatch(job)):
+    _, _, part, job, role, author, kind = tokens
+    if kind.count(".") != 1:
+        raise UnknownEvent(f"subject {text!r} does not follow the grammar")
+    if not _is_name(author) or not _is_job(job):
         raise UnknownEvent(f"subject {text!r} has a job id or author that is no name")
     if part != partition(job):
         raise UnknownEvent(f"subject {text!r} has the partition of another job")
-    return Address(part, job, cast("Role", role), author, f"{noun}.{verb}")
+    return Address(part, job, cast("Role", role), author, kind)
+
+
+@lru_cache(maxsize=4096)
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=65536)
+def _is_job(text: str) -> bool:
+    return text == NET or JOB_ID.fullmatch(text) is not None
 
 
 def job_events(job: str) -> str:

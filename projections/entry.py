@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     address: Address
     event: AnyEvent
     record: Record
+    time_ms: int
 
 
 def read_entry(record: Record) -> Entry:
@@ -36,14 +37,15 @@ def read_entry(record: Record) -> Entry:
     address = parse(record.subject)
     event = decode(record.body)
     try:
-        parse_ms(event.time)
+        time_ms = parse_ms(event.time)
     except (ValueError, OverflowError) as error:
         raise CorruptEvent(f"{record.subject} has no time: {error}") from None
-    if kind(event) != address.kind or event.subject != address.job:
-        raise UnknownEvent(f"the body of {record.subject} is a {kind(event)} of {event.subject}")
+    said = kind(event)
+    if said != address.kind or event.subject != address.job:
+        raise UnknownEvent(f"the body of {record.subject} is a {said} of {event.subject}")
     if role_of(event) != address.role:
         raise UnknownEvent(f"{address.kind} is not for role {address.role!r}")
-    return Entry(record.position, address, event, record)
+    return Entry(record.position, address, event, record, time_ms)
 
 
 def role_of(event: AnyEvent) -> Role:

@@ -38,7 +38,6 @@ from events.facts import (
 from events.log import Record
 from events.requests import CancelRequested, JobSubmitted
 from events.seal import extend
-from events.times import parse_ms
 from projections.entry import Entry
 from projections.evolve import ending, placement, publishing, running, verdict
 from projections.evolve.step import Step, remember
@@ -85,7 +84,7 @@ def begin(entry: Entry, event: JobSubmitted) -> Job:
         submitted_at=event.time,
         gateway=entry.address.author,
         first=entry.position,
-        touched_ms=parse_ms(event.time),
+        touched_ms=entry.time_ms,
     )
     count(job, entry.record)
     job.last_event = event.id
@@ -112,7 +111,7 @@ def evolve(job: Job, entry: Entry) -> Job:
         job.fence = entry.position
         job.last_decision = event.id
         job.decider = step.author
-        job.touched_ms = parse_ms(event.time)
+        job.touched_ms = entry.time_ms
     job.last_event = event.id
     remember(job, entry)
     return job

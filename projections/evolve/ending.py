@@ -2,7 +2,6 @@
 
 from events.decisions import JobCancelled, JobClosed, JobCompleted, JobFailed
 from events.requests import CancelRequested
-from events.times import parse_ms
 from projections.evolve.step import Step, finish
 
 
@@ -51,7 +50,7 @@ def job_closed(step: Step, _: JobClosed) -> None:
 
 def _end(step: Step, *, closed: bool) -> None:
     job = step.job
-    job.ended_ms = parse_ms(step.entry.event.time)
+    job.ended_ms = step.entry.time_ms
     job.ended_at = step.entry.event.time
     job.closed = closed
     for index, shard in enumerate(job.shards):

@@ -4,7 +4,6 @@ from events.decisions import JobPlanned, ShardsAwarded, ShardsOffered
 from events.facts import BidsDeclined, BidsPlaced, InputsListed
 from events.items import Offer
 from events.spec import SHARDS_MAX
-from events.times import parse_ms
 from projections.evolve.step import Step, settle
 from projections.state import OPEN, Execution, OfferState, Shard, Slot
 
@@ -37,12 +36,12 @@ def job_planned(step: Step, event: JobPlanned) -> None:
     job.deadline_ms = data.deadline_ms
     job.shards = [Shard() for _ in range(data.shards)]
     job.placing.update(range(data.shards))
-    _offer(step, data.offers, parse_ms(event.time), data.bids_until_ms)
+    _offer(step, data.offers, step.entry.time_ms, data.bids_until_ms)
 
 
 def shards_offered(step: Step, event: ShardsOffered) -> None:
     """Add offers to those that the job has made."""
-    _offer(step, event.data.offers, parse_ms(event.time), event.data.bids_until_ms)
+    _offer(step, event.data.offers, step.entry.time_ms, event.data.bids_until_ms)
 
 
 def _offer(step: Step, offers: tuple[Offer, ...], made_ms: int, until_ms: int) -> None:
@@ -97,7 +96,7 @@ def _answered(step: Step, number: int, item: str) -> OfferState | None:
 def shards_awarded(step: Step, event: ShardsAwarded) -> None:
     """Make executions. Accepted plus open never exceed the replicas, each on a node of its own."""
     job, data = step.job, event.data
-    awarded_ms = parse_ms(event.time)
+    awarded_ms = step.entry.time_ms
     for award in data.awards:
         shard = step.shard(award.shard, "awarded")
         if shard is None:

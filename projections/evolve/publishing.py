@@ -3,7 +3,6 @@
 from events.decisions import PublicationsAssigned, PublicationsRevoked
 from events.facts import PublishFailed, PublishStarted, ResultsPublished
 from events.items import Publication
-from events.times import parse_ms
 from projections.evolve.running import conclude
 from projections.evolve.step import Step, finish, queue_publishing
 from projections.state import Copy, Shard, Slot
@@ -62,7 +61,7 @@ def assign(
     if not move_slot(step, index, slot_number, slot, "lookup" if lookup else "assigned"):
         return
     slot.attempt = attempt
-    slot.assigned_ms = parse_ms(step.entry.event.time)
+    slot.assigned_ms = step.entry.time_ms
     slot.until_ms = until_ms
     slot.decision = step.entry.event.id
     if lookup:
