@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 
 from events.log import Log
 from events.subjects import job_events, own_bids, parse
-from node.orders import Orders, owed
+from node.orders import Orders, all_owed
 from projections.network import Network
-from projections.state import TERMINAL
 
 
 async def consult(log: Log, job: str, node: str) -> Orders:
@@ -21,11 +20,7 @@ async def consult(log: Log, job: str, node: str) -> Orders:
     state = network.jobs.get(job)
     if state is None:
         return Orders(job=job, fence=0, decision="", closed=True)
-    orders = owed(state).get(node)
-    if orders is None:
-        ended = state.state in TERMINAL
-        orders = Orders(job=job, fence=state.fence, decision=state.last_decision, closed=ended)
-    return orders if orders.closed else orders.with_job(state)
+    return all_owed(state, node)
 
 
 async def jobs_bid_for(log: Log, node: str) -> AsyncIterator[str]:

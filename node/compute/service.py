@@ -17,7 +17,17 @@ from events.log import Log
 from node.clock import now_ms
 from node.compute.consult import consult, jobs_bid_for
 from node.compute.decide import Place, decide_desk
-from node.compute.desk import Desk, DeskJob, acknowledge, disposable, failed, held, take
+from node.compute.desk import (
+    Desk,
+    DeskJob,
+    acknowledge,
+    disposable,
+    failed,
+    held,
+    refused,
+    sweep,
+    take,
+)
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, JobRow
 from node.compute.patience import answered
@@ -30,6 +40,7 @@ from node.policy import Policy
 from node.writer import Written
 
 RETRY_S = 0.5
+SWEEP_S = 600.0
 GATHER_S = 0.02
 """While executions wait for a core, what ends within this time is written and told together."""
 
@@ -62,7 +73,7 @@ class Compute:
         self._relisting = relisting
         self._policy = policy
         self._throw_away = throw_away
-        self._desk = Desk(node=name)
+        self._desk = Desk(node=name, paid=policy.paid)
         self._touched: dict[str, None] = {}
         self._turn = asyncio.Event()
         self._known: set[str] = set()
@@ -74,6 +85,7 @@ class Compute:
 
     async def run(self) -> None:
         """Work until cancelled; `recall` comes first."""
+        self._spawn(self._sweep())
         try:
             await self._turns()
         finally:
@@ -90,6 +102,13 @@ class Compute:
         for job in self._desk.jobs.values():
             job.doubt = True
             self._touch(job.id)
+
+    async def _sweep(self) -> None:
+        """Ask the log about jobs of which nothing is heard any more: a release may be lost."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for job in sweep(self._desk):
+                self._touch(job.id)
 
     async def recall(self) -> None:
         """Rebuild the desk from the node's own memory and the log."""
@@ -204,7 +223,7 @@ class Compute:
             if error is None:
                 acknowledge(job, written.event)  # type: ignore[arg-type]
             elif isinstance(error, WrongExpectedPosition):
-                job.doubt = True
+                refused(job, written.event)  # type: ignore[arg-type]
             else:
                 if not isinstance(error, AppendTimeout):
                     log.warning("an append to job %s failed: %s", job.id, error)
