@@ -7,6 +7,7 @@ reader, the same decoding and checks, the same fold.
 import gc
 import statistics
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from benchmarks.client import client, per_s
@@ -23,17 +24,22 @@ ROUNDS = 3
 
 
 async def fold_s(log: JetStreamLog) -> float:
-    """Return the seconds that a whole replay takes; every job of it must have ended well."""
+    """Return the seconds that a whole replay takes; every job of it must have ended well.
+
+    A closed job is let go of when its batch is folded, as the runner does.
+    """
     gc.collect()
     network = Network()
+    ended: Counter[str] = Counter()
     began = time.perf_counter()
     async for batch in log.read():
         for record in batch:
             network.fold(record)
+        for job in [job for job in network.jobs.values() if job.closed]:
+            ended[job.state] += 1
+            network.retire(job.id)
     seconds = time.perf_counter() - began
-    states = {job.state for job in network.jobs.values()}
-    assert len(network.jobs) == JOBS, f"{len(network.jobs)} jobs on the log"
-    assert states == {"completed"}, states
+    assert ended == {"completed": JOBS}, ended
     assert not network.foreign
     return seconds
 

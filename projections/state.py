@@ -40,8 +40,8 @@ STORIES_MAX = 20
 RECENT_MAX = 5
 
 
-class Mutable(msgspec.Struct, kw_only=True):
-    """The base of the fold's state."""
+class Mutable(msgspec.Struct, kw_only=True, gc=False):
+    """The base of the fold's state: a tree without cycles, so the collector need not walk it."""
 
 
 class Execution(Mutable):

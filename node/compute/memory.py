@@ -8,6 +8,7 @@ Each commit reaches the disk: a proposal must never be all that is left of a res
 """
 
 import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,6 +30,9 @@ from projections.database import (
 from publishers.port import SmallResult
 
 EXPIRED_MAX = 1_000
+FORGET_S = 1.0
+
+log = logging.getLogger(__name__)
 """Results that are looked at together when they expire."""
 
 KIND = Kind(
@@ -96,6 +100,8 @@ class NodeMemory:
         self._connection = connection
         self._group: _Group | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._forgotten: list[str] = []
+        self._forgetting: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, path: Path) -> "NodeMemory":
@@ -115,6 +121,7 @@ class NodeMemory:
 
     async def close(self) -> None:
         """Write what was saved, and close the file; safe to repeat."""
+        self._forget_now()
         if self._writing is not None:
             await asyncio.wait((self._writing,))
         await self._connection.close()
@@ -132,15 +139,28 @@ class NodeMemory:
         group.executions += batch.executions
         await asyncio.shield(group.stored)
 
-    async def forget(self, job: str) -> None:
-        """Let go of a closed job; results of its executions stay until they expire."""
-        group = self._next()
-        group.forgotten.append(job)
-        await asyncio.shield(group.stored)
+    def forget(self, job: str) -> None:
+        """Let go of a closed job, with the next commit or within a second; a crash costs a look-up.
+
+        Results of its executions stay until they expire.
+        """
+        self._forgotten.append(job)
+        if self._forgetting is None:
+            loop = asyncio.get_running_loop()
+            self._forgetting = loop.call_later(FORGET_S, self._forget_now)
+
+    def _forget_now(self) -> None:
+        if self._forgotten:
+            self._next().stored.add_done_callback(_report)
 
     def _next(self) -> _Group:
         if self._group is None:
             self._group = _Group()
+        self._group.forgotten += self._forgotten
+        self._forgotten.clear()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            self._forgetting = None
         if self._writing is None:
             self._writing = asyncio.ensure_future(self._write_all())
         return self._group
@@ -244,6 +264,12 @@ class NodeMemory:
     async def _all(self, query: str, *values: Any) -> list[Any]:
         async with self._connection.execute(query, values) as cursor:
             return list(await cursor.fetchall())
+
+
+def _report(stored: "asyncio.Future[None]") -> None:
+    """Log a failed commit that nobody may be waiting for."""
+    if not stored.cancelled() and stored.exception() is not None:
+        log.warning("the node's memory could not be written: %s", stored.exception())
 
 
 def _values(row: ExecutionRow) -> tuple[Any, ...]:

@@ -120,7 +120,7 @@ class Compute:
         for name in dict.fromkeys(names):
             self.take(await consult(self._log, name, self.name))
             if name not in self._desk.jobs:
-                await self._memory.forget(name)
+                self._memory.forget(name)
         if recalled.created:
             stamp = now_ms()
             await self._memory.save(Batch(jobs=[JobRow(name, stamp) for name in self._desk.jobs]))
@@ -177,7 +177,7 @@ class Compute:
             del self._desk.jobs[job.id]
             self._known.discard(job.id)
             self._work.forget(job)
-            self._spawn(self._memory.forget(job.id))
+            self._memory.forget(job.id)
 
     async def _consult(self, job: DeskJob) -> None:
         try:

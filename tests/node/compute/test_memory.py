@@ -169,7 +169,8 @@ async def test_failed_commit_is_told_to_all(memory: NodeMemory, path: Path) -> N
 async def test_closed_job_leaves_its_results(memory: NodeMemory) -> None:
     """A job that is forgotten is not recalled, and its results can still be fetched."""
     await memory.save(batch(small(1), small(2, "k"), jobs=("j", "k")))
-    await memory.forget("j")
+    memory.forget("j")
+    await memory.save(batch())
     recalled = await memory.load()
 
     assert recalled.jobs == ["k"]
@@ -179,9 +180,22 @@ async def test_closed_job_leaves_its_results(memory: NodeMemory) -> None:
 
 async def test_forgetting_comes_after_what_was_saved(memory: NodeMemory) -> None:
     """A job that is met and forgotten in one turn is forgotten."""
-    await asyncio.gather(memory.save(batch(jobs=("j",))), memory.forget("j"))
+    memory.forget("j")
+    await memory.save(batch(jobs=("j",)))
 
     assert (await memory.load()).jobs == []
+
+
+async def test_what_is_forgotten_last_is_forgotten(tmp_path: Path) -> None:
+    """Closing the file writes what no commit came for."""
+    memory = await NodeMemory.open(tmp_path / "m.db")
+    await memory.save(batch(jobs=("j",)))
+    memory.forget("j")
+    await memory.close()
+
+    again = await NodeMemory.open(tmp_path / "m.db")
+    assert (await again.load()).jobs == []
+    await again.close()
 
 
 async def test_old_results_expire(memory: NodeMemory) -> None:
