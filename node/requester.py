@@ -9,8 +9,6 @@ import asyncio
 import heapq
 import logging
 
-from projections.runner import Runner
-
 from events.blobs import Blobs
 from events.errors import AppendTimeout, LogError, WrongExpectedPosition
 from events.log import Log
@@ -24,6 +22,7 @@ from node.orders import Orders, fresh
 from node.policy import Policy
 from node.writer import Written
 from projections.entry import Entry
+from projections.runner import Runner
 from projections.state import Job, Story
 
 TICK_S = 0.1
