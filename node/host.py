@@ -202,6 +202,8 @@ class Host:
             try:
                 await engine.check()
             except ExecutorError as error:
+                if self.config.throw_away:
+                    raise
                 log.warning("%s does not offer engine %s: %s", self.config.name, name, error)
                 await engine.close()
             else:

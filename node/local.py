@@ -17,7 +17,8 @@ from node.server import EmbeddedServer
 class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a local network is made of; `folder` keeps the server's store and the nodes' state.
 
-    Unless it is one to throw away, what runs when it stops is taken up when it starts again.
+    Without `engines` it offers all that this machine can run. Unless it is one to throw away, what
+    runs when it stops is taken up when it starts again.
     """
 
     folder: Path
@@ -25,6 +26,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int = 3
     port: int = 0
     throw_away: bool = True
+    engines: tuple[str, ...] = ()
     allow_paths: tuple[str, ...] = ()
 
 
@@ -46,7 +48,7 @@ class LocalNetwork:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.server)
-            self._engines = await _engines()
+            self._engines = self.config.engines or await _engines()
             compute = [self._host(f"node-{number + 1}") for number in range(self.config.nodes)]
             self.hosts = [*compute, self._host("requester")]
             for host in self.hosts:

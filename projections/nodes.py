@@ -19,7 +19,10 @@ LOCALITY_WEIGHT = 4.0
 
 
 class Node(Mutable):
-    """One node: its present life, what it can do, and how its claims were judged."""
+    """One node: its present life, what it can do, and how its claims were judged.
+
+    `left_ms` is when it last said, by its own clock, that it drains or leaves.
+    """
 
     name: str
     incarnation: str
@@ -32,6 +35,7 @@ class Node(Mutable):
     agreed: int = 0
     differed: int = 0
     reason: str = ""
+    left_ms: int = 0
 
 
 class Nodes(Mutable):
@@ -73,6 +77,7 @@ def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
             nodes.late += 1
         elif member.state in ("live", "draining"):
             member.state = "draining" if isinstance(event, NodeDrained) else "left"
+            member.left_ms = entry.time_ms
         else:
             nodes.late += 1
     elif isinstance(event, NodeLost):

@@ -52,6 +52,7 @@ async def demo() -> None:
             folder=Path(folder, "network"),
             publish_root=default_publish_root(),
             nodes=NODES,
+            engines=("process",),
             allow_paths=(str(data), str(script)),
         )
         async with LocalNetwork(config) as network, connected(Server(network.url)) as connection:

@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.FAILED
     except CycloptsError as error:
-        _say(str(error).strip(), "see lota --help, or --help behind the command")
+        _say(str(error).strip(), _remedy(tokens))
         return exits.USAGE
     except LotaError as error:
         if debug:
@@ -139,6 +139,12 @@ def _debug(tokens: list[str]) -> tuple[list[str], bool]:
     own = [token for token in tokens[:end] if token != "--debug"]  # noqa: S105 - it is a flag
     wanted = len(own) < end or os.environ.get("LOTA_DEBUG", "") not in ("", "0")
     return own + tokens[end:], wanted
+
+
+def _remedy(tokens: list[str]) -> str:
+    if tokens[:1] == ["run"] and "--" not in tokens:
+        return "put the command behind --, as in lota run -- echo hello; see lota run --help"
+    return "see lota --help, or --help behind the command"
 
 
 def _say(what: str, hint: str) -> None:

@@ -64,6 +64,7 @@ async def run(
                 publish_root=default_publish_root(),
                 nodes=max(options.replicas, options.min_bids),
                 allow_paths=_read_here(submission),
+                engines=(spec.engine,),
             )
         )
         async with network:

@@ -87,12 +87,22 @@ async def serve(
         width=width or cores(),
         memory_bytes=memory_bytes(),
     )
+    serving = asyncio.ensure_future(_serve(config, role))
     stop = interrupted()
+    stop.add_done_callback(lambda _: serving.cancel())
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not stop.done():
+            raise
+
+
+async def _serve(config: NodeConfig, role: str) -> None:
+    """Run the node until it fails or this is cancelled, also while it starts."""
     async with Host(config) as host:
-        print(f"node {chosen} serves as {role} at {found.server}", file=sys.stderr, flush=True)
-        await asyncio.wait((host.failed, stop), return_when=asyncio.FIRST_COMPLETED)
-        if host.failed.done():
-            host.failed.result()
+        server = config.address.url
+        print(f"node {config.name} serves as {role} at {server}", file=sys.stderr, flush=True)
+        await host.failed
 
 
 def _engines(allow: Texts) -> tuple[str, ...]:

@@ -48,8 +48,12 @@ def _gone(view: View, index: int, attempt: int, execution: Execution) -> str:
     node = view.nodes.members.get(execution.node)
     if node is None:
         return "its node is unknown"
-    if node.state in ("left", "lost"):
-        return f"its node {node.state}"
+    if node.state == "lost":
+        return "its node is lost"
+    if node.state == "left":
+        # One that is only restarted comes back within the grace, and takes up what still runs.
+        away = view.now_ms >= node.left_ms + view.policy.presence_ms
+        return "its node left" if away else ""
     if node.position > execution.position:
         name = execution_id(view.job.id, index, attempt)
         if name not in node.holds:

@@ -90,12 +90,15 @@ def test_overdue_is_lost() -> None:
 
 
 def test_node_gone() -> None:
-    """What was awarded to a node that left is lost at once."""
+    """What was awarded to a node that left is lost when it stays away, not while it restarts."""
     talk = awarded()
     leave(talk, "n0")
+    assert data_of(talk, patrol=True) is None
+    talk.now_ms += POLICY.presence_ms
 
     lost = data_of(talk, patrol=True)
     assert isinstance(lost, ExecutionsLostData)
+    assert lost.lost[0].reason == "its node left"
 
 
 @pytest.mark.parametrize(("holds", "is_lost"), [(("job-0-0",), False), ((), True)])
