@@ -87,11 +87,6 @@ def requests(job: str) -> str:
     return f"lota.ev.{partition(job)}.{job}.g.>"
 
 
-def own_facts(job: str, node: str) -> str:
-    """Return the filter for one node's facts about a job."""
-    return f"lota.ev.{partition(job)}.{job}.c.{node}.>"
-
-
 def own_bids(node: str) -> str:
     """Return the filter for every bid a node ever placed: it names the jobs it took part in."""
     return f"lota.ev.*.*.c.{node}.bids.placed"

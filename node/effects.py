@@ -39,27 +39,12 @@ class ListInputs(msgspec.Struct, frozen=True):
     job: str
 
 
-class Run(msgspec.Struct, frozen=True):
-    """Run an execution, or adopt it if it runs or has finished already."""
-
-    job: str
-    shard: int
-    attempt: int
-
-
 class Stop(msgspec.Struct, frozen=True):
     """Stop an execution and forget what it came to."""
 
     job: str
     shard: int
     attempt: int
-
-
-class Reveal(msgspec.Struct, frozen=True):
-    """Open commitments on the log."""
-
-    job: str
-    executions: tuple[tuple[int, int], ...]
 
 
 class Publish(msgspec.Struct, frozen=True):
@@ -83,4 +68,4 @@ class WakeAt(msgspec.Struct, frozen=True):
     ms: int
 
 
-Effect = Append | Command | ListInputs | Run | Stop | Reveal | Publish | WakeAt
+Effect = Append | Command | ListInputs | Stop | Publish | WakeAt

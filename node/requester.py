@@ -19,6 +19,7 @@ from node.decide import decide
 from node.decide.nodes import decide_nodes
 from node.effects import Append, Command, Effect, WakeAt
 from node.orders import Orders, fresh
+from node.pacing import Nudges
 from node.policy import Policy
 from node.writer import Written
 from projections.entry import Entry
@@ -26,7 +27,6 @@ from projections.runner import Runner
 from projections.state import Job, Story
 
 TICK_S = 0.1
-NUDGE_MS_MAX = 60_000
 NODES_EVERY_MS = 1_000
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Requester:
         self._stories: dict[str, int] = {}
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
-        self._nudged: dict[tuple[str, str], tuple[int, int]] = {}
+        self._nudges = Nudges(policy.patience_ms)
         self._presence: dict[str, int] = {}
         self._nodes_due_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,7 +149,8 @@ class Requester:
             case Append():
                 self._append(effect)
             case Command():
-                if not effect.nudge or self._may_nudge(effect.node, effect.orders.job):
+                due = not effect.nudge or self._nudges.may(effect.node, effect.orders.job, now_ms())
+                if due:
                     self._bus.command(effect.node, effect.orders)
             case WakeAt():
                 self._wake(effect.job, effect.ms)
@@ -222,15 +223,6 @@ class Requester:
         self._under_way.pop(job, None)
         self._wake(job, now_ms() + 500)
 
-    def _may_nudge(self, node: str, job: str) -> bool:
-        """Pace repeats to a node: after the patience, then twice as long each time."""
-        now = now_ms()
-        due_ms, pause_ms = self._nudged.get((node, job), (0, self._policy.patience_ms))
-        if now < due_ms:
-            return False
-        self._nudged[node, job] = (now + pause_ms, min(pause_ms * 2, NUDGE_MS_MAX))
-        return True
-
     # Time
 
     def _wake(self, job: str, ms: int) -> None:
@@ -267,9 +259,7 @@ class Requester:
     def _forget(self, job: str) -> None:
         self._wake_of.pop(job, None)
         self._stories.pop(job, None)
-        if self._nudged:
-            for key in [key for key in self._nudged if key[1] == job]:
-                del self._nudged[key]
+        self._nudges.forget(job)
 
     def _spawn(self, work: "asyncio.Future[None] | object") -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]

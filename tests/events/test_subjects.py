@@ -61,9 +61,6 @@ def test_filters(job: str, other: str, role: str, author: str, node: str, kind: 
     assert matches(subjects.job_events(other), text) == (job == other)
     assert matches(subjects.decisions(other), text) == (job == other and role == "r")
     assert matches(subjects.requests(other), text) == (job == other and role == "g")
-    assert matches(subjects.own_facts(other, node), text) == (
-        (job, role, author) == (other, "c", node)
-    )
     assert matches(subjects.own_bids(node), text) == (
         (role, author, kind) == ("c", node, "bids.placed")
     )

@@ -8,13 +8,12 @@ from node.decide import decide
 from node.decide.nodes import decide_nodes
 from node.effects import Append, Command, Effect, WakeAt
 from node.orders import Orders, fresh
+from node.pacing import Nudges
 from node.policy import Policy
 from projections.network import Network
 from projections.state import Job
 from tests.simulation.process import RETRY_MS, Process
 from tests.simulation.wire import Wire
-
-NUDGE_MS_MAX = 60_000
 
 
 class Requester(Process):
@@ -37,7 +36,7 @@ class Requester(Process):
         self.closed: dict[str, Job] = {}
         self._under_way: dict[str, str] = {}
         self._wake_of: dict[str, int] = {}
-        self._nudged: dict[tuple[str, str], tuple[int, int]] = {}
+        self._nudges = Nudges(self.policy.patience_ms)
         self._presence: dict[str, int] = {}
         self._reading = False
         self._ready = False
@@ -111,20 +110,15 @@ class Requester(Process):
             case Append():
                 self._append(effect)
             case Command():
-                if not effect.nudge or self._may_nudge(effect.node, effect.orders.job):
+                due = not effect.nudge or self._nudges.may(
+                    effect.node, effect.orders.job, self.clock_ms()
+                )
+                if due:
                     self._command(effect.node, effect.orders)
             case WakeAt():
                 self._wake(effect.job, effect.ms)
             case _:
                 raise AssertionError(f"no effect of a requester: {effect}")
-
-    def _may_nudge(self, node: str, job: str) -> bool:
-        now_ms = self.clock_ms()
-        due_ms, pause_ms = self._nudged.get((node, job), (0, self.policy.patience_ms))
-        if now_ms < due_ms:
-            return False
-        self._nudged[node, job] = (now_ms + pause_ms, min(pause_ms * 2, NUDGE_MS_MAX))
-        return True
 
     def _wake(self, job: str, ms: int) -> None:
         known = self._wake_of.get(job)
