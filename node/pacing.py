@@ -4,7 +4,7 @@ NUDGE_MS_MAX = 60_000
 
 
 class Nudges:
-    """The pace of repeats, per job and node. It is volatile: a requester that starts begins anew."""
+    """The pace of repeats, per job and node; a requester that starts begins anew."""
 
     def __init__(self, patience_ms: int) -> None:
         self._patience_ms = patience_ms

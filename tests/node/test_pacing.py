@@ -1,5 +1,7 @@
 """How often a node is told again what it owes."""
 
+import itertools
+
 from node.pacing import NUDGE_MS_MAX, Nudges
 
 
@@ -7,7 +9,7 @@ def test_repeats_grow_apart() -> None:
     """The first repeat is free; each next waits twice as long, up to a bound."""
     nudges = Nudges(2_000)
     made = [ms for ms in range(0, 400_000, 1_000) if nudges.may("n", "j", ms)]
-    gaps = [later - earlier for earlier, later in zip(made, made[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(made)]
     assert gaps[:5] == [2_000, 4_000, 8_000, 16_000, 32_000]
     assert set(gaps[5:]) == {NUDGE_MS_MAX}
 
