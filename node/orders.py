@@ -133,10 +133,10 @@ def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
     draft = _Draft(job)
     match event:
         case JobPlanned() | ShardsOffered():
-            first = len(job.offers) - len(event.data.offers)
-            for number in range(first, len(job.offers)):
-                for node in job.offers[number].nodes:
-                    draft.add(node, "offers", _offer(job, number))
+            for number, offer in enumerate(job.offers):
+                if offer.decision == event.id:
+                    for node in offer.nodes:
+                        draft.add(node, "offers", _offer(job, number))
         case ShardsAwarded():
             for award in event.data.awards:
                 execution = _execution(job, award.shard, award.attempt)

@@ -46,7 +46,7 @@ class Requester:
         self._runner = runner
         self._policy = policy
         self._under_way: dict[str, str] = {}
-        self._stories: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
         self._nudges = Nudges(policy.patience_ms)
@@ -97,7 +97,7 @@ class Requester:
             ):
                 for node, orders in fresh(job, entry).items():
                     self._bus.command(node, orders)
-            if len(job.stories) != self._stories.get(name, 0):
+            if job.illegal != self._reported.get(name, 0):
                 self._report(job)
         if caught_up and not self.ready.is_set():
             self.ready.set()
@@ -119,9 +119,9 @@ class Requester:
                 touched[name] = True
 
     def _report(self, job: Job) -> None:
-        known = self._stories.get(job.id, 0)
-        self._stories[job.id] = len(job.stories)
-        for story in job.stories[known:] or job.stories[-1:]:
+        more = job.illegal - self._reported.get(job.id, 0)
+        self._reported[job.id] = job.illegal
+        for story in job.stories[-more:]:
             log.warning("skipped: %s", _told(story))
 
     # What goes out
@@ -258,7 +258,7 @@ class Requester:
 
     def _forget(self, job: str) -> None:
         self._wake_of.pop(job, None)
-        self._stories.pop(job, None)
+        self._reported.pop(job, None)
         self._nudges.forget(job)
 
     def _spawn(self, work: "asyncio.Future[None] | object") -> None:

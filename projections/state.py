@@ -115,8 +115,9 @@ class Shard(Mutable):
 
 
 class OfferState(Mutable):
-    """One invitation and its answers so far."""
+    """One invitation and its answers so far; `decision` is the event that made it."""
 
+    decision: str
     shards: tuple[Range, ...]
     nodes: tuple[str, ...]
     made_ms: int

@@ -52,7 +52,13 @@ def _offer(step: Step, offers: tuple[Offer, ...], made_ms: int, until_ms: int) -
         if len(ranges) < len(offer.shards):
             step.illegal(f"offer {number}", job.state, "it is of shards that there are not")
         job.offers.append(
-            OfferState(shards=ranges, nodes=offer.nodes, made_ms=made_ms, until_ms=until_ms)
+            OfferState(
+                decision=step.entry.event.id,
+                shards=ranges,
+                nodes=offer.nodes,
+                made_ms=made_ms,
+                until_ms=until_ms,
+            )
         )
         for start, stop in ranges:
             for index in range(start, stop):
