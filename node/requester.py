@@ -47,6 +47,7 @@ class Requester:
         self._policy = policy
         self._under_way: dict[str, str] = {}
         self._reported: dict[str, int] = {}
+        self._foreign = 0
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
         self._nudges = Nudges(policy.patience_ms)
@@ -99,6 +100,10 @@ class Requester:
                     self._bus.command(node, orders)
             if job.illegal != self._reported.get(name, 0):
                 self._report(job)
+        if network.foreign != self._foreign:
+            more, self._foreign = network.foreign - self._foreign, network.foreign
+            last = network.foreign_kept[-1]
+            log.warning("skipped: %d message(s) that are no events of ours; last %s", more, last)
         if caught_up and not self.ready.is_set():
             self.ready.set()
             touched = dict.fromkeys(network.jobs, True)
