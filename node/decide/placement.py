@@ -15,7 +15,7 @@ from events.errors import InvalidSpec
 from events.items import Award, Bid, Offer, Range
 from events.sharding import shard_count
 from node.decide.cohorts import Cohort
-from node.decide.view import View, append, attempts_left
+from node.decide.view import View, append, attempts_left, one_round
 from node.effects import Append, WakeAt
 from projections.nodes import Node, refusal, weight
 from projections.ring import score, top
@@ -224,7 +224,7 @@ def _offers(view: View, waiting: list[Cohort]) -> Append | WakeAt | None:
             ShardsOffered,
             ShardsOfferedData,
             members=view.nodes.seen,
-            offers=tuple(offers),
+            offers=one_round(offers),
             bids_until_ms=view.now_ms + policy.bids_ms,
         )
     return WakeAt(job.id, wake_ms) if wake_ms else None

@@ -14,7 +14,7 @@ from events.decisions import (
     ShardsFailedData,
 )
 from events.items import Assignment, Revocation, ShardFailure, SlotAssignment
-from node.decide.view import View, append
+from node.decide.view import View, append, one_round
 from node.effects import Append, WakeAt
 from projections.state import Shard, Slot
 
@@ -65,7 +65,7 @@ def publish(view: View) -> Append | WakeAt | None:
         if len(assignments) + len(revoked) + len(failures) >= view.policy.verdicts_max:
             break
     if failures:
-        return append(view, ShardsFailed, ShardsFailedData, shards=tuple(failures))
+        return append(view, ShardsFailed, ShardsFailedData, shards=one_round(failures))
     if revoked:
         return append(view, PublicationsRevoked, PublicationsRevokedData, revoked=tuple(revoked))
     if assignments:

@@ -16,7 +16,7 @@ from events.decisions import (
 from events.items import ExecutionRef, Judgement, Loss, ShardFailure
 from node.decide.cohorts import Cohort
 from node.decide.publish import first_assignments
-from node.decide.view import View, append, attempts_left
+from node.decide.view import View, append, attempts_left, one_round
 from node.effects import Append
 from projections.judgement import Witness, judge
 from projections.state import BUSY, COMMITTED, Execution, Shard
@@ -38,8 +38,8 @@ def lose(view: View) -> Append | None:
             break
     if not lost:
         return None
-    kept = tuple(lost[: view.policy.round_items_max])
-    return append(view, ExecutionsLost, ExecutionsLostData, lost=kept)
+    kept = lost[: view.policy.round_items_max]
+    return append(view, ExecutionsLost, ExecutionsLostData, lost=one_round(kept))
 
 
 def _gone(view: View, index: int, attempt: int, execution: Execution) -> str:
@@ -129,7 +129,7 @@ def judge_shards(view: View) -> Append | None:
         view,
         ResultsJudged,
         ResultsJudgedData,
-        judgements=tuple(judgements),
+        judgements=one_round(judgements),
         publish_until_ms=view.now_ms + view.policy.publish_ms if publishes else 0,
     )
 
@@ -160,5 +160,6 @@ def give_up(view: View, waiting: list[Cohort]) -> Append | None:
             break
     if not failures:
         return None
-    kept = tuple(failures[: view.policy.verdicts_max])
-    return append(view, ShardsFailed, ShardsFailedData, shards=kept)
+    return append(
+        view, ShardsFailed, ShardsFailedData, shards=one_round(failures[: view.policy.verdicts_max])
+    )

@@ -1,12 +1,22 @@
 """What a decision about one job looks at, and how it is written down."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from events.codec import AnyEvent
+from events.items import Item
 from node.effects import Append
 from node.policy import Policy
 from projections.nodes import Nodes
 from projections.state import Job, Shard
+
+ROUND_BYTES_MAX = 240 * 1024
+"""The items of a decision; with its envelope an event stays below 256 KiB."""
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+_encode = msgspec.json.Encoder().encode
 
 
 class View(NamedTuple):
@@ -20,6 +30,19 @@ class View(NamedTuple):
     now_ms: int
     policy: Policy
     patrol: bool = False
+
+
+def one_round(items: Sequence[AnyItem]) -> tuple[AnyItem, ...]:
+    """Return as many of the first items as one event holds, at least one.
+
+    What is left out is due again when this round has been folded.
+    """
+    room_bytes = ROUND_BYTES_MAX
+    for number, item in enumerate(items):
+        room_bytes -= len(_encode(item))
+        if room_bytes < 0 and number:
+            return tuple(items[:number])
+    return tuple(items)
 
 
 def append(
