@@ -48,8 +48,9 @@ class Network:
             return entry
         job = self.jobs.get(name)
         if job is not None:
+            skipped = job.illegal + job.late
             evolve(job, entry)
-            if isinstance(entry.event, ResultsJudged):
+            if isinstance(entry.event, ResultsJudged) and job.illegal + job.late == skipped:
                 note_verdicts(self.nodes, job, entry.event)
         elif isinstance(entry.event, JobSubmitted) and name not in self._retired:
             self.jobs[name] = begin(entry, entry.event)
