@@ -38,10 +38,9 @@ class _Wire(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class OfferOrder(_Wire, frozen=True):
-    """Bid for this offer of so many shards, or decline."""
+    """Bid for this offer, or decline."""
 
     offer: int
-    shards: int
 
 
 class RunOrder(_Wire, frozen=True):
@@ -136,7 +135,7 @@ def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
             for number, offer in enumerate(job.offers):
                 if offer.decision == event.id:
                     for node in offer.nodes:
-                        draft.add(node, "offers", _offer(job, number))
+                        draft.add(node, "offers", OfferOrder(number))
         case ShardsAwarded():
             for award in event.data.awards:
                 execution = _execution(job, award.shard, award.attempt)
@@ -178,7 +177,7 @@ def owed(job: Job) -> dict[str, Orders]:
         if any(_wants(job, start, stop) for start, stop in offer.shards):
             for node in offer.nodes:
                 if node not in offer.bids and node not in offer.declines:
-                    draft.add(node, "offers", _offer(job, number))
+                    draft.add(node, "offers", OfferOrder(number))
     for index, shard in enumerate(job.shards):
         for attempt, execution in enumerate(shard.executions):
             if execution.state in BUSY:
@@ -224,10 +223,6 @@ def _released(job: Job) -> dict[str, Orders]:
 
 def _wants(job: Job, start: int, stop: int) -> bool:
     return any(index in job.placing for index in range(start, stop))
-
-
-def _offer(job: Job, number: int) -> OfferOrder:
-    return OfferOrder(number, sum(stop - start for start, stop in job.offers[number].shards))
 
 
 def _execution(job: Job, index: int, attempt: int) -> Execution | None:

@@ -50,7 +50,6 @@ __all__ = [
     "running",
     "sweep",
     "take",
-    "taken",
 ]
 
 
@@ -90,7 +89,6 @@ def _take_work(job: DeskJob, orders: Orders) -> None:
     for offer in orders.offers:
         if offer.offer not in job.offers:
             job.offers[offer.offer] = "due"
-            job.offer_shards[offer.offer] = offer.shards
     for run in orders.run:
         key = (run.shard, run.attempt)
         if key not in job.tasks:
@@ -115,6 +113,8 @@ def _task(job: DeskJob, shard: int, attempt: int) -> Task:
 
 def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
     fence = orders.fence
+    if job.spec is not None and not 0 <= order.slot < len(job.spec.publishers):
+        return
     task = _task(job, order.shard, order.attempt)
     upload = task.uploads.get(order.slot)
     if upload is not None and _starting(job, upload):
@@ -338,13 +338,3 @@ def held(desk: Desk) -> list[str]:
         for task in job.tasks.values()
         if task.state in ("queued", "running", "finished")
     ]
-
-
-def taken(desk: Desk) -> int:
-    """Return how many executions the node has still to bring to an end."""
-    return sum(
-        1
-        for job in desk.jobs.values()
-        for task in job.tasks.values()
-        if task.state in ("queued", "running")
-    )

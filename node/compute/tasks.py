@@ -68,7 +68,6 @@ class DeskJob(Mutable):
     shards: int = 0
     fence: int = 0
     offers: dict[int, Literal["due", "told"]] = {}
-    offer_shards: dict[int, int] = {}
     tasks: dict[Key, Task] = {}
     due: dict[Key, None] = {}
     listing: Literal["", "due", "working", "done", "told"] = ""

@@ -4,8 +4,9 @@ from events.decisions import JobPlanned, ShardsAwarded, ShardsOffered
 from events.facts import BidsDeclined, BidsPlaced, InputsListed
 from events.items import Offer
 from events.spec import SHARDS_MAX
+from projections.evolve.publishing import move_slot
 from projections.evolve.step import Step, settle
-from projections.state import OPEN, Execution, OfferState, Shard, Slot
+from projections.state import OPEN, Execution, Job, OfferState, Shard, Slot
 
 
 def inputs_listed(step: Step, event: InputsListed) -> None:
@@ -115,6 +116,8 @@ def shards_awarded(step: Step, event: ShardsAwarded) -> None:
             why = "the deal's replicas are all placed"
         elif award.node in open_nodes:
             why = "the node already runs a replica of this shard"
+        elif data.publish and not _may_publish(job, data.publish):
+            why = "it assigns slots that an award may not"
         if why:
             step.illegal(f"shard {award.shard} awarded to {award.node}", shard.state, why)
             continue
@@ -129,10 +132,16 @@ def shards_awarded(step: Step, event: ShardsAwarded) -> None:
         job.load[award.node] = job.load.get(award.node, 0) + 1
         for number in data.publish:
             slot = shard.slots.setdefault(number, Slot())
-            slot.state = "assigned"
+            if not move_slot(step, award.shard, number, slot, "assigned"):
+                continue
             slot.attempt = award.attempt
             slot.assignees.append(award.attempt)
             slot.assigned_ms = awarded_ms
             slot.until_ms = data.publish_until_ms
             slot.decision = event.id
         settle(job, award.shard, shard)
+
+
+def _may_publish(job: Job, slots: tuple[int, ...]) -> bool:
+    """Only an execution whose result is its own verdict is told to publish before it has run."""
+    return job.spec.fused and all(0 <= slot < len(job.spec.publishers) for slot in slots)

@@ -78,9 +78,7 @@ def event(effect: Append) -> Fact:
 def met(desk: Desk | None = None, **fields: object) -> DeskJob:
     """Return a job on the desk that was offered to the node, which has bid."""
     spec = spec_of(**fields)  # type: ignore[arg-type]
-    orders = Orders(
-        job="j", fence=1, decision="d1", spec=spec, shards=2, offers=(OfferOrder(0, 2),)
-    )
+    orders = Orders(job="j", fence=1, decision="d1", spec=spec, shards=2, offers=(OfferOrder(0),))
     job = take(desk or Desk(node="n0", paid=PAID), orders)
     assert job is not None
     tell(job)
@@ -116,7 +114,7 @@ def test_bid() -> None:
     """A node that can run a job bids, once for an offer."""
     desk = Desk(node="n0")
     spec = spec_of()
-    offer = Orders(job="j", fence=1, decision="d", spec=spec, offers=(OfferOrder(0, 1),))
+    offer = Orders(job="j", fence=1, decision="d", spec=spec, offers=(OfferOrder(0),))
     job = take(desk, offer)
     assert job is not None
     data = fact(job)
@@ -131,7 +129,7 @@ def test_bid() -> None:
 def test_decline() -> None:
     """A node that cannot run a job, or has its hands full, says why."""
     offer = Orders(
-        job="j", fence=1, decision="d", spec=spec_of(), shards=1, offers=(OfferOrder(0, 1),)
+        job="j", fence=1, decision="d", spec=spec_of(), shards=1, offers=(OfferOrder(0),)
     )
     for at, code, words in (
         (place(taken=1_000), "busy", "1000 executions"),
@@ -369,7 +367,7 @@ def test_facts_in_order() -> None:
     job = met(desk)
     order(desk, run=(RunOrder(0, 0),))
     failed(job, job.tasks[0, 0], "io", "disk full")
-    order(desk, 3, offers=(OfferOrder(1, 1),))
+    order(desk, 3, offers=(OfferOrder(1),))
     kinds = []
     while (effect := next((e for e in effects(job) if isinstance(e, Append)), None)) is not None:
         kinds.append(effect.kind)
