@@ -195,7 +195,10 @@ class Publication(Item, frozen=True):
 
 
 class PublishFailure(Item, frozen=True):
-    """A publication that failed; `permanent` when a repeat by this node cannot help."""
+    """A publication that failed; `permanent` when a repeat by this node cannot help.
+
+    `unpaid` is a paid driver's word that surely nothing was paid and nothing is on its way.
+    """
 
     shard: int
     slot: int
@@ -203,6 +206,7 @@ class PublishFailure(Item, frozen=True):
     code: str
     message: str
     permanent: bool = False
+    unpaid: bool = False
 
 
 class ShardFailure(Item, frozen=True):
@@ -234,7 +238,8 @@ class Capabilities(Item, frozen=True):
     """What a node declares when it joins.
 
     `data` lists source prefixes whose data it holds; a `file://` source can run only where one
-    matches. `width` is how many executions it runs at one time.
+    matches. `width` is how many executions it runs at one time. `serves` is the URL under which it
+    gives out what its publisher `local` has written, "" when it does not.
     """
 
     roles: tuple[str, ...]
@@ -249,3 +254,4 @@ class Capabilities(Item, frozen=True):
     labels: dict[str, str] = {}
     data: tuple[str, ...] = ()
     version: str = ""
+    serves: str = ""

@@ -42,6 +42,7 @@ from node.state import StateFolder
 from projections.runner import Runner
 from projections.store import Store
 from publishers import names
+from publishers.port import Workplace
 
 VERSION = version("lota")
 
@@ -159,7 +160,8 @@ class Host:
         runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
         self._keep(stack, expire_results(memory, runs.folder))
         work = Work(runs, cpu=config.width)
-        uploads = Uploads(config.publish_root, config.allow_paths)
+        workplace = Workplace(folder.path / "publishing", client)
+        uploads = Uploads(config.publish_root, config.allow_paths, workplace)
         stack.push_async_callback(uploads.close)
         stop_serving = await serve_rpc(client, config.name, HeldResults(work, memory))
         stack.push_async_callback(stop_serving)

@@ -9,11 +9,14 @@ from importlib import import_module
 from typing import cast
 
 from events.errors import PublishError
-from publishers.port import OpenPublisher, Publisher
+from publishers.port import OpenPublisher, Publisher, Workplace
 
 _drivers: dict[str, OpenPublisher | str] = {
     "local": "publishers.local:LocalPublisher",
 }
+
+NO_CREDENTIAL = frozenset({"local", "nats"})
+"""Drivers whose place is part of the network itself; all others are pointed by a credential."""
 
 
 def register(name: str, driver: OpenPublisher) -> None:
@@ -27,7 +30,7 @@ def names() -> tuple[str, ...]:
 
 
 def open_publisher(
-    name: str, target: str, credential: Mapping[str, str] | None = None
+    name: str, target: str, credential: Mapping[str, str], workplace: Workplace
 ) -> Publisher:
     """Open a driver for one target; `credential` holds values, so it never leaves the node.
 
@@ -44,4 +47,4 @@ def open_publisher(
     if isinstance(driver, str):
         module, _, attribute = driver.partition(":")
         driver = cast("OpenPublisher", getattr(import_module(module), attribute))
-    return driver(target, credential or {})
+    return driver(target, credential, workplace)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from events.errors import PublishError
 from publishers.local_root import Answer, LocalRoot, Request, open_below
-from publishers.port import Location, Result, require_key
+from publishers.port import Location, Result, Workplace, require_key
 
 MAX_GROUP = 256
 READ_BYTES = 256 * 1024
@@ -27,7 +27,7 @@ class LocalPublisher:
     name = "local"
     paid = False
 
-    def __init__(self, target: str, credential: Mapping[str, str]) -> None:
+    def __init__(self, target: str, credential: Mapping[str, str], workplace: Workplace) -> None:
         path = Path(target)
         if not path.is_absolute():
             raise PublishError(

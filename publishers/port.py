@@ -9,9 +9,10 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
+from nats.aio.client import Client
 
 from events.errors import PublishError
 
@@ -45,6 +46,39 @@ class SmallResult(msgspec.Struct, frozen=True, gc=False):
 
 Result = Path | SmallResult
 """What is published: the folder of a finished execution, or a small result from memory."""
+
+
+class Workplace(NamedTuple):
+    """What a driver may use of the process that opens it.
+
+    `folder` is its own, made when needed, and outlives the process: what must survive a crash goes
+    there. `client` is the connection to the log's server, None where there is no log.
+    """
+
+    folder: Path
+    client: Client | None = None
+
+
+class Copy(Protocol):
+    """One copy of a result, to be read block by block.
+
+    A copy is a stranger's word: whoever reads checks each block against its CID, as
+    `publishers.reading` does. Paths are relative to the result, as `os.fsdecode` gives them.
+    Both methods raise `NotFound` when the copy does not have the block, `PublishError` when it
+    cannot be reached or does not let us read.
+    """
+
+    async def node(self, cid: bytes) -> bytes:
+        """Return the block of a folder, or of a file of several chunks, by its CID in 36 bytes."""
+        ...
+
+    async def leaf(self, cid: bytes, path: str, offset: int, size_bytes: int) -> bytes:
+        """Return one chunk of a file: its CID, and where it stands in the file at `path`."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; safe to repeat."""
+        ...
 
 
 class Publisher(Protocol):
@@ -90,11 +124,33 @@ class Publisher(Protocol):
         ...
 
 
-class OpenPublisher(Protocol):
-    """Makes a driver: from the job's target and the values of the credential that it names."""
+class PaidPublisher(Publisher, Protocol):
+    """A place where making a publication again costs money again."""
 
-    def __call__(self, target: str, credential: Mapping[str, str]) -> Publisher:
-        """Return the driver without touching the place; raise `PublishError` for a bad target."""
+    async def lookup(self, key: str, *, cid: str) -> Location | None:
+        """Ask what an earlier try, perhaps one cut short, came to at the service.
+
+        Returns None only when surely nothing was made and nothing is on its way, so that paying
+        now would be the first time. Raises `PublishError` while nobody can tell.
+        """
+        ...
+
+
+class OpenPublisher(Protocol):
+    """Makes a driver: from the job's target and the values of the credential that it names.
+
+    Where the service is, and the secret for it, are the operator's and stand in the credential;
+    what goes where inside is the job's and stands in the target. So a job can send a secret
+    nowhere but to its own service.
+    """
+
+    def __call__(
+        self, target: str, credential: Mapping[str, str], workplace: Workplace
+    ) -> Publisher:
+        """Return the driver without touching the place.
+
+        Raises `PublishError` for a bad target and for a credential that lacks a field.
+        """
         ...
 
 

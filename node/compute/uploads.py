@@ -9,7 +9,7 @@ from events.spec import PublisherSpec
 from node.compute.desk import Upload
 from node.inputs.file_uri import allowed, to_uri
 from publishers import open_publisher
-from publishers.port import Publisher, Result
+from publishers.port import Publisher, Result, Workplace
 
 OPEN_MAX = 64
 
@@ -21,9 +21,10 @@ class Uploads:
     below one of the operator's `allow` prefixes.
     """
 
-    def __init__(self, local_root: Path, allow: tuple[str, ...]) -> None:
+    def __init__(self, local_root: Path, allow: tuple[str, ...], workplace: Workplace) -> None:
         self._local_root = local_root
         self._allow = allow
+        self._workplace = workplace
         self._open: dict[PublisherSpec, Publisher] = {}
 
     async def publish(
@@ -69,7 +70,7 @@ class Uploads:
             if len(self._open) >= OPEN_MAX:
                 raise PublishError("busy", "too many publishing targets are open on this node")
             known = self._open[spec] = open_publisher(
-                spec.driver, self._target(spec), self._credential(spec)
+                spec.driver, self._target(spec), self._credential(spec), self._workplace
             )
         return known
 

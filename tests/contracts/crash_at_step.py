@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from publishers import open_publisher
+from publishers.port import Workplace
 
 KEY = "job/0"
 STEPS = ("open", "os.", "shutil.", "fcntl.", "socket.")
@@ -31,7 +32,7 @@ def die_at(step: int) -> None:
 
 async def publish(driver: str, target: str, result: Path, cid: str) -> None:
     """Publish as a node does: check, publish, close."""
-    publisher = open_publisher(driver, target)
+    publisher = open_publisher(driver, target, {}, Workplace(Path(target)))
     await publisher.check()
     await publisher.publish(result, KEY, cid=cid)
     await publisher.close()

@@ -11,7 +11,7 @@ import pytest
 
 from events.errors import NotFound, PublishError
 from publishers import names, open_publisher
-from publishers.port import Location, Publisher, SmallResult
+from publishers.port import Location, Publisher, SmallResult, Workplace
 from publishers.unixfs import result_cid, tree_cid
 from tests.contracts.crash_at_step import KEY
 from tests.contracts.publisher_places import PLACES, Place
@@ -35,7 +35,7 @@ def place(driver: str, tmp_path: Path) -> Place:
 
 @pytest.fixture
 async def publisher(driver: str, place: Place) -> AsyncIterator[Publisher]:
-    opened = open_publisher(driver, place.target)
+    opened = open_publisher(driver, place.target, {}, Workplace(Path(place.target)))
     yield opened
     await opened.close()
 
@@ -131,7 +131,7 @@ async def test_a_repeat_by_another_node_gives_the_same_location(
     """The key names the slot, not the node, and a folder or memory make no difference."""
     SMALL.write_to(tmp_path / "small")
     first = await publisher.publish(SMALL, KEY, cid=SMALL_CID)
-    other = open_publisher(driver, place.target)
+    other = open_publisher(driver, place.target, {}, Workplace(Path(place.target)))
     assert await other.publish(tmp_path / "small", KEY, cid=SMALL_CID) == first
     await other.verify(first)
     await other.close()
@@ -142,7 +142,9 @@ async def test_nodes_that_race_with_the_same_result_all_succeed(
 ) -> None:
     """Of several nodes that publish one result at one time each is told the same location."""
     cid = tree_cid(folder).cid
-    nodes = [open_publisher(driver, place.target) for _ in range(4)]
+    nodes = [
+        open_publisher(driver, place.target, {}, Workplace(Path(place.target))) for _ in range(4)
+    ]
     locations = await asyncio.gather(*(node.publish(folder, KEY, cid=cid) for node in nodes))
     await nodes[0].verify(locations[0])
     await asyncio.gather(*(node.close() for node in nodes))
@@ -154,7 +156,9 @@ async def test_nodes_that_race_with_different_results_have_one_winner(
     driver: str, place: Place
 ) -> None:
     """One result is at the key in the end, and the other node is told that it is not its own."""
-    nodes = [open_publisher(driver, place.target) for _ in range(2)]
+    nodes = [
+        open_publisher(driver, place.target, {}, Workplace(Path(place.target))) for _ in range(2)
+    ]
     answers = await asyncio.gather(
         nodes[0].publish(SMALL, KEY, cid=SMALL_CID),
         nodes[1].publish(OTHER, KEY, cid=OTHER_CID),
@@ -330,7 +334,7 @@ async def test_a_crash_at_any_step_is_mended_by_a_repeat(driver: str, tmp_path: 
     for step in range(steps + 1):
         place = PLACES[driver](tmp_path / "places" / str(step))
         assert place.seen_cid(KEY) in {None, cid}
-        publisher = open_publisher(driver, place.target)
+        publisher = open_publisher(driver, place.target, {}, Workplace(Path(place.target)))
         location = await publisher.publish(result, KEY, cid=cid)
         await publisher.verify(location)
         await publisher.close()

@@ -11,7 +11,7 @@ import pytest
 from events.errors import NotFound, PublishError
 from publishers import open_publisher
 from publishers.local import LocalPublisher
-from publishers.port import SmallResult
+from publishers.port import SmallResult, Workplace
 from publishers.unixfs import result_cid
 
 RESULT = SmallResult(b"hello\n", b"", 0)
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def publisher(root: Path) -> AsyncIterator[LocalPublisher]:
-    opened = LocalPublisher(str(root), {})
+    opened = LocalPublisher(str(root), {}, Workplace(root))
     yield opened
     await opened.close()
 
@@ -61,20 +61,20 @@ async def test_the_uri_is_the_folder_in_the_spelling_of_uris(
 def test_a_relative_target_is_refused() -> None:
     """A target that depends on where the node was started is no target."""
     with pytest.raises(PublishError, match="absolute") as caught:
-        open_publisher("local", "results")
+        open_publisher("local", "results", {}, Workplace(Path("x")))
     assert caught.value.permanent
 
 
 def test_an_unknown_driver_is_refused_with_the_names_there_are() -> None:
     """A misspelt driver is an error that lists the drivers."""
     with pytest.raises(PublishError, match="local"):
-        open_publisher("locl", "/results")
+        open_publisher("locl", "/results", {}, Workplace(Path("x")))
 
 
 async def test_a_target_that_is_a_file_fails_the_check(tmp_path: Path) -> None:
     """A root that cannot be a folder is told by `check`, before any result waits for it."""
     (tmp_path / "file").write_bytes(b"x")
-    publisher = open_publisher("local", str(tmp_path / "file"))
+    publisher = open_publisher("local", str(tmp_path / "file"), {}, Workplace(tmp_path))
     with pytest.raises(PublishError, match="cannot be used"):
         await publisher.check()
 
@@ -107,7 +107,7 @@ async def test_the_work_of_living_processes_is_left_alone(
     """A node that starts does not sweep away what another one is writing."""
     await publisher.check()
     (living,) = (root / ".staging").iterdir()
-    other = LocalPublisher(str(root), {})
+    other = LocalPublisher(str(root), {}, Workplace(root))
     await other.check()
     assert living.exists()
     await other.close()
