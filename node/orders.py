@@ -59,13 +59,17 @@ class ExecutionOrder(_Wire, frozen=True):
 
 
 class PublishOrder(_Wire, frozen=True):
-    """Publish this execution's result to this slot by the named decision."""
+    """Publish this execution's result to this slot by the named decision.
+
+    With `lookup` only ask the service; `begun` says that it was this node that had begun to pay.
+    """
 
     shard: int
     slot: int
     attempt: int
     decision: str
     lookup: bool = False
+    begun: bool = False
 
 
 class Orders(_Wire, frozen=True):
@@ -267,7 +271,8 @@ def _assigned(draft: _Draft, index: int, slots: set[int]) -> None:
 def _publication(index: int, number: int, slot: Slot) -> PublishOrder:
     """A slot that was begun is only looked up: who has begun to pay must not do it again."""
     lookup = slot.state in ("looking", "started")
-    return PublishOrder(index, number, slot.attempt, slot.decision, lookup)
+    begun = slot.starter == slot.attempt
+    return PublishOrder(index, number, slot.attempt, slot.decision, lookup, begun)
 
 
 def _fused(shard: Shard, attempt: int) -> tuple[int, ...]:

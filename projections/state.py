@@ -75,10 +75,14 @@ class Copy(Mutable):
 
 
 class Slot(Mutable):
-    """One of a shard's publications: (job, shard, driver) names the upload, never the node."""
+    """One of a shard's publications: (job, shard, driver) names the upload, never the node.
+
+    `starter` is the execution whose node began to pay since the slot was last given, or -1.
+    """
 
     state: SlotState = "idle"
     attempt: int = -1
+    starter: int = -1
     assigned_ms: int = 0
     until_ms: int = 0
     tries: int = 0

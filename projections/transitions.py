@@ -58,17 +58,18 @@ ended      !       !       !         !      !      !          !          ended
 """)
 
 # One publishing slot. `lookup` is an assignment that only asks the service. `revoked` was taken
-# back before anyone began to pay; `doubtful` after: whether it was paid is for the service to say.
+# back before anyone began to pay; `doubtful` after: whether it was paid is for the service to say,
+# or for who began, when it surely knows that it has paid nothing (`unpaid`).
 SLOT: Final = _table("""
-          assigned  lookup  revoked   started published failed
-idle      assigned  !       !         !       !         -
-assigned  assigned  !       revoked   started published retry
-started   !         !       doubtful  -       published doubtful
-retry     assigned  !       revoked   !       published -
-revoked   assigned  !       !         !       published -
-doubtful  !         looking -         -       published -
-looking   !         looking !         -       published doubtful
-published published !       published -       -         -
+          assigned  lookup  revoked   started published failed   unpaid
+idle      assigned  !       !         !       !         -        -
+assigned  assigned  !       revoked   started published retry    retry
+started   !         !       doubtful  -       published doubtful retry
+retry     assigned  !       revoked   !       published -        -
+revoked   assigned  !       !         !       published -        -
+doubtful  !         looking -         -       published -        revoked
+looking   !         looking !         -       published doubtful revoked
+published published !       published -       -         -        -
 """)
 
 # One job. `round` is a decision about its shards, `fact` a fact about them.

@@ -312,6 +312,7 @@ def _published(turn: Turn) -> Append | None:
                     code=upload.code,
                     message=upload.message,
                     permanent=upload.permanent,
+                    unpaid=upload.unpaid,
                 )
             )
     if done:

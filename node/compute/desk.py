@@ -125,12 +125,14 @@ def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
             decision=order.decision,
             fence=fence,
             lookup=order.lookup,
+            begun=order.begun,
             sure=orders.complete,
         )
         job.due[order.shard, order.attempt] = None
     elif upload.decision == order.decision and upload.state == "asked":
         upload.fence = max(upload.fence, fence)
         upload.lookup = upload.lookup or order.lookup
+        upload.begun = upload.begun or order.begun
         upload.sure = upload.sure or orders.complete
 
 

@@ -18,13 +18,15 @@ class Upload(Mutable):
     """One publication that was asked of this node, and what came of it.
 
     `sure` means that the log itself said so. A command may be older than what the node has done in
-    an earlier life, and who pays on its word pays twice.
+    an earlier life, and who pays on its word pays twice. `begun` means that by the log this node
+    had begun to pay, `unpaid` that it surely has paid nothing.
     """
 
     slot: int
     decision: str
     fence: int
     lookup: bool = False
+    begun: bool = False
     sure: bool = False
     state: UploadState = "asked"
     uri: str = ""
@@ -34,6 +36,7 @@ class Upload(Mutable):
     code: str = ""
     message: str = ""
     permanent: bool = False
+    unpaid: bool = False
 
 
 class Task(Mutable):

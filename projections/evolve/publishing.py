@@ -68,6 +68,7 @@ def assign(
         slot.lookups += 1
     else:
         slot.tries += 1
+        slot.starter = -1
     if attempt not in slot.assignees:
         slot.assignees.append(attempt)
     queue_publishing(step.job, index, shard)
@@ -99,7 +100,8 @@ def publish_started(step: Step, event: PublishStarted) -> None:
         if item.attempt != slot.attempt and slot.state == "assigned":
             step.illegal(f"shard {item.shard} slot {item.slot} started", slot.state, "reassigned")
             continue
-        move_slot(step, item.shard, item.slot, slot, "started")
+        if move_slot(step, item.shard, item.slot, slot, "started"):
+            slot.starter = item.attempt
 
 
 def results_published(step: Step, event: ResultsPublished) -> None:
@@ -160,16 +162,20 @@ def _fill(step: Step, item: Publication, shard: Shard, slot: Slot) -> None:
 
 
 def publish_failed(step: Step, event: PublishFailed) -> None:
-    """A publication failed; for good only when the node says so."""
+    """A publication failed; for good only when the node says so.
+
+    That nothing was paid is for the node to say that had begun, if any had.
+    """
     for item in event.data.failures:
         found = _claimed(step, item.shard, item.slot, item.attempt, "failed")
         if found is None:
             continue
         shard, slot = found
-        if slot.attempt != item.attempt:
+        unpaid = item.unpaid and slot.starter in (item.attempt, -1)
+        if slot.attempt != item.attempt and not (unpaid and slot.starter == item.attempt):
             step.late()
             continue
-        if move_slot(step, item.shard, item.slot, slot, "failed"):
+        if move_slot(step, item.shard, item.slot, slot, "unpaid" if unpaid else "failed"):
             slot.reason = f"{item.code}: {item.message}"
             if item.permanent and item.attempt not in slot.given_up:
                 slot.given_up.append(item.attempt)

@@ -83,8 +83,10 @@ def published(
     talk.tell(node, ResultsPublished, ResultsPublishedData(publications=(item,)))
 
 
-def unpublished(talk: Conversation, node: str, attempt: int, *, permanent: bool = False) -> None:
-    item = PublishFailure(0, 0, attempt, "io", "refused", permanent=permanent)
+def unpublished(
+    talk: Conversation, node: str, attempt: int, *, permanent: bool = False, unpaid: bool = False
+) -> None:
+    item = PublishFailure(0, 0, attempt, "io", "refused", permanent=permanent, unpaid=unpaid)
     talk.tell(node, PublishFailed, PublishFailedData(failures=(item,)))
 
 
@@ -243,6 +245,11 @@ def _paying() -> Conversation:
     return talk
 
 
+def _looked_up(talk: Conversation) -> None:
+    revoke(talk)
+    talk.assign(0, 1, lookup=True)
+
+
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_illegal_changes_nothing(name: str) -> None:
     """An illegal item is counted, and leaves the job as it was."""
@@ -371,6 +378,28 @@ def test_revoked_after_start() -> None:
 
     slot = talk.job.shards[0].slots[0]
     assert (slot.state, slot.lookups, talk.job.illegal) == ("looking", 1, 0)
+
+
+def test_unpaid_by_who_began() -> None:
+    """Who had begun to pay and surely has paid nothing frees the slot, also while others look."""
+    for doubt in (None, revoke, _looked_up):
+        talk = _paying()
+        if doubt is not None:
+            doubt(talk)
+        unpublished(talk, "n0", 0, unpaid=True)
+        talk.assign(0, 1)
+
+        slot = talk.job.shards[0].slots[0]
+        assert (slot.state, slot.starter, talk.job.illegal) == ("assigned", -1, 0)
+
+
+def test_unpaid_by_another() -> None:
+    """Another node's word that nothing was paid is no more than a failed look-up."""
+    talk = _paying()
+    _looked_up(talk)
+    unpublished(talk, "n1", 1, unpaid=True)
+
+    assert talk.job.shards[0].slots[0].state == "doubtful"
 
 
 def test_revocation_overtaken_by_failure() -> None:

@@ -39,6 +39,8 @@ from tests.simulation.wire import Wire
 RUN_MS = (5, 400)
 SLOW_MS = (20_000, 60_000)
 UPLOAD_MS = (5, 300)
+UNPAID_RATE = 0.5
+"""Failures of a paid upload after which it is certain that nothing was paid."""
 ANNOUNCE_MS = 200
 SWEEP_MS = 20_000
 
@@ -68,7 +70,7 @@ class Compute(Process):
         self.memory = Memory(f"{name}-0".encode())
         self.run_ms = 0
         self.upload_ms = 0
-        self.pays_at_once = False
+        self.pays_after_ms: int | None = None
 
     # Lives
 
@@ -309,12 +311,31 @@ class Compute(Process):
         if self.wire.happens(faults.slow):
             takes_ms = chance.randint(*SLOW_MS)
         broken = self.wire.happens(faults.broken)
-        if effect.paid and not broken and (self.pays_at_once or chance.random() < 0.5):
-            self.later(0 if self.pays_at_once else takes_ms // 2, lambda: self._pay(job, effect))
+        pays_ms = self.pays_after_ms
+        if pays_ms is None and chance.random() < 0.5:
+            pays_ms = takes_ms // 2
+        if effect.paid and not broken and pays_ms is not None:
+            self._pay_in(pays_ms, job, effect)
         self.later(takes_ms, lambda: self._published(job, effect, broken=broken))
 
-    def _pay(self, job: DeskJob, effect: Publish) -> None:
-        self._store(job, effect)
+    def _pay_in(self, delay_ms: int, job: DeskJob, effect: Publish) -> None:
+        """Pay after a delay; what pays is a process of its own, which may outlive this one."""
+        assert job.spec is not None
+        if effect.lookup or effect.claim is None:
+            return
+        key = (job.id, effect.shard, job.spec.publishers[effect.slot].driver)
+        cid, life = effect.claim.cid, self.life
+        outlives = self.wire.happens(self.wire.faults.orphan)
+        self.services.in_flight.add(key)
+
+        def pay() -> None:
+            self.services.in_flight.discard(key)
+            if self.life == life:
+                self._store(job, effect)
+            elif outlives:
+                self.services.publish(key, self.name, cid)
+
+        self.wire.steps.later(delay_ms, pay)
 
     def _store(self, job: DeskJob, effect: Publish) -> str:
         """Hand the result to the service, once in the life of an upload."""
@@ -336,10 +357,20 @@ class Compute(Process):
             upload.state, upload.code, upload.permanent = "failed", "gone", True
         elif broken or not self._store(job, effect):
             upload.state, upload.code = "failed", "unreachable"
+            upload.unpaid = self._surely_unpaid(job, effect, broken=broken)
         else:
             upload.state = "done"
         job.due[effect.shard, effect.attempt] = None
         self._touch(job)
+
+    def _surely_unpaid(self, job: DeskJob, effect: Publish, *, broken: bool) -> bool:
+        """Whether this node had begun, and knows that nothing of it is left at the service."""
+        assert job.spec is not None
+        if broken:
+            return effect.paid and not effect.lookup and self.wire.chance.random() < UNPAID_RATE
+        upload = job.tasks[effect.shard, effect.attempt].uploads[effect.slot]
+        key = (job.id, effect.shard, job.spec.publishers[effect.slot].driver)
+        return effect.lookup and upload.begun and key not in self.services.in_flight
 
 
 def capable(*, publishers: tuple[str, ...], width: int) -> Capabilities:

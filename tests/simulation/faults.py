@@ -18,6 +18,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """A requester that does nothing for a while and still sends heartbeats."""
     amnesia: float = 0.0
     """A restarted node that has lost its database."""
+    orphan: float = 0.0
+    """A payment that goes on although the process that began it has died."""
     slow: float = 0.0
     """A run or an upload that takes longer than it may."""
     broken: float = 0.0
@@ -41,6 +43,7 @@ WILD = Faults(
     partition=0.005,
     hang=0.01,
     amnesia=0.1,
+    orphan=0.3,
     slow=0.03,
     broken=0.05,
     dishonest=0.08,

@@ -9,10 +9,15 @@ Key = tuple[str, int, str]
 
 
 class Services:
-    """What was published where. `published` is called before anything is stored."""
+    """What was published where. `published` is called before anything is stored.
+
+    `in_flight` holds the payments that are being made, perhaps by a child of a dead process; like
+    a lock on a file, who made them can see it.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, int, str], set[str]] = {}
+        self.in_flight: set[Key] = set()
         self.payments: dict[Key, list[str]] = {}
         self.published: Callable[[str, int, str, str], None] = lambda *_: None
 

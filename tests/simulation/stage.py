@@ -10,7 +10,7 @@ from projections.entry import Entry, read_entry
 from projections.state import Job
 from tests.simulation.character import Honest
 from tests.simulation.compute import Compute, capable
-from tests.simulation.faults import CALM
+from tests.simulation.faults import CALM, Faults
 from tests.simulation.requester import Requester
 from tests.simulation.services import FREE, PAID
 from tests.simulation.wire import Fate
@@ -24,9 +24,15 @@ class Stage:
     """A world of a few processes, its one job, and words to direct it."""
 
     def __init__(
-        self, *, nodes: int = 3, requesters: int = 1, cast: Sequence[Honest] = (), seed: int = 1
+        self,
+        *,
+        nodes: int = 3,
+        requesters: int = 1,
+        cast: Sequence[Honest] = (),
+        seed: int = 1,
+        faults: Faults = CALM,
     ) -> None:
-        plan = Plan(seed=seed, jobs=0, requesters=requesters, nodes=nodes, faults=CALM)
+        plan = Plan(seed=seed, jobs=0, requesters=requesters, nodes=nodes, faults=faults)
         self.world = World(plan)
         self.wire = self.world.wire
         for node, character in zip(self.world.nodes, cast, strict=False):

@@ -6,6 +6,7 @@ from events.subjects import decisions, partition, subject
 from projections.nodes import owner
 from tests.simulation.character import Copier, Liar, Withholder
 from tests.simulation.compute import capable
+from tests.simulation.faults import Faults
 from tests.simulation.stage import FREE, JOB, PAID, POLICY, Stage
 from tests.simulation.wire import Fate
 
@@ -107,7 +108,7 @@ def test_paid_publisher_slow() -> None:
     stage = Stage(nodes=3)
     stage.open()
     for node in stage.nodes:
-        node.upload_ms, node.pays_at_once = 40_000, True
+        node.upload_ms, node.pays_after_ms = 40_000, 0
     stage.submit(replicas=3, confidence=3, publishers=(PAID,))
     stage.play(lambda: bool(stage.payments))
     for node in stage.nodes:
@@ -261,7 +262,7 @@ def test_takeover_after_payment() -> None:
     stage = Stage(nodes=3)
     stage.open()
     for node in stage.nodes:
-        node.upload_ms, node.pays_at_once = 5_000, True
+        node.upload_ms, node.pays_after_ms = 5_000, 0
     stage.submit(replicas=2, publishers=(PAID,))
     stage.play(lambda: bool(stage.payments))
     stage.node(stage.payments[0]).crash()
@@ -289,6 +290,43 @@ def test_takeover_in_doubt() -> None:
     assert (stage.job.state, stage.job.code) == ("failed", "publishing")
     assert "a person must look" in stage.job.reason
     assert stage.payments == []
+
+
+def test_start_without_payment() -> None:
+    """A node that died between its word that it pays and the payment knows it, and pays once."""
+    stage = Stage(nodes=3)
+    stage.open()
+    for node in stage.nodes:
+        node.upload_ms = 60_000
+    stage.submit(replicas=2, publishers=(PAID,))
+    stage.play(lambda: stage.told("publish.started"))
+    dead = stage.node(stage.events("publish.started")[0].address.author)
+    dead.crash()
+    for node in stage.nodes:
+        node.upload_ms = 100
+    dead.start()
+    stage.play()
+
+    assert stage.job.state == "completed"
+    assert len(stage.payments) == 1
+
+
+def test_payment_by_an_orphan() -> None:
+    """A payment that outlives its process is waited for, and not made again."""
+    stage = Stage(nodes=2, faults=Faults(orphan=1.0))
+    stage.open()
+    for node in stage.nodes:
+        node.upload_ms, node.pays_after_ms = 9_000, 4_000
+    stage.submit(replicas=2, publishers=(PAID,))
+    stage.play(lambda: stage.told("publish.started"))
+    dead = stage.node(stage.events("publish.started")[0].address.author)
+    stage.play(lambda: bool(stage.world.services.in_flight))
+    dead.crash()
+    dead.start()
+    stage.play()
+
+    assert stage.job.state == "completed"
+    assert stage.payments == [dead.name]
 
 
 def test_old_order_after_payment() -> None:
