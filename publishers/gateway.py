@@ -1,0 +1,52 @@
+"""A copy of a result behind an HTTP gateway of IPFS, read block by block.
+
+The gateway is asked for raw blocks by their CID and nothing else ("trustless gateway", subset
+`?format=raw`: https://specs.ipfs.tech/http-gateways/trustless-gateway/). So it need not be
+trusted, and any will do: a Kubo node's own, or a public one.
+"""
+
+from collections.abc import Container
+
+from events.cid import cid_text
+from events.errors import NotFound
+from publishers.http import HttpService
+
+MAX_BLOCK_BYTES = 2 << 20
+"""Nobody in IPFS passes on a larger block."""
+
+_RAW = {"Accept": "application/vnd.ipld.raw"}
+_NOT_FOUND = 404
+_ANSWERS: Container[int] = frozenset({200, _NOT_FOUND})
+
+
+class GatewayCopy:
+    """Reads from `<service>/ipfs/<cid>?format=raw`; closes the service when it is closed.
+
+    Give the service no token unless the gateway is one's own: it may be anybody's.
+    """
+
+    def __init__(self, service: HttpService) -> None:
+        self._service = service
+
+    async def node(self, cid: bytes) -> bytes:
+        return await self._block(cid)
+
+    async def leaf(self, cid: bytes, path: str, offset: int, size_bytes: int) -> bytes:
+        return await self._block(cid)
+
+    async def close(self) -> None:
+        await self._service.close()
+
+    async def _block(self, cid: bytes) -> bytes:
+        name = cid_text(cid)
+        answer = await self._service.call(
+            "GET",
+            f"/ipfs/{name}",
+            params={"format": "raw"},
+            headers=_RAW,
+            accept=_ANSWERS,
+            limit_bytes=MAX_BLOCK_BYTES,
+        )
+        if answer.status == _NOT_FOUND:
+            raise NotFound(f"{self._service.url} does not have {name}")
+        return answer.body
