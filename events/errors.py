@@ -111,12 +111,24 @@ class ExecutorError(LotaError):
 
 
 class PublishError(LotaError):
-    """A publication failed; `permanent` says that a repeat by this node cannot help."""
+    """A publication failed; `permanent` says that a repeat by this node cannot help.
 
-    def __init__(self, code: str, what: str, *, permanent: bool = False, hint: str = "") -> None:
+    `unpaid` is a paid driver's word that surely nothing was paid and nothing is on its way.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        permanent: bool = False,
+        unpaid: bool = False,
+        hint: str = "",
+    ) -> None:
         super().__init__(what, hint=hint)
         self.code = code
         self.permanent = permanent
+        self.unpaid = unpaid
 
 
 class NodeBusy(LotaError):
