@@ -7,7 +7,8 @@ one form only.
 
 import hashlib
 import math
-from collections.abc import Collection
+import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -20,6 +21,10 @@ REPLICAS_MAX = 100
 SPEC_BYTES_MAX = 128 * 1024
 INPUTS_MAX = 100
 DURATION_MS_MAX = 30 * 24 * 3600 * 1000
+
+CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""What a credential may be called: it becomes part of a variable's name and of a path."""
+_LOGIN_IN_URL = re.compile(r"://[^/]*@")
 
 Engine = Literal["process", "docker", "wasm", "noop"]
 ENGINES_READY: tuple[Engine, ...] = ("process", "docker", "noop")
@@ -122,8 +127,10 @@ class JobSpec(_Section, frozen=True):
         return min(wanted, len(self.publishers))
 
 
-def normal(spec: JobSpec, *, publishers: Collection[str]) -> JobSpec:
-    """Return the spec in normal form; `publishers` are the drivers that exist.
+def normal(spec: JobSpec, *, publishers: Mapping[str, bool]) -> JobSpec:
+    """Return the spec in normal form.
+
+    `publishers` are the drivers that exist, and whether a job must name a credential for each.
 
     Raises InvalidSpec with the field's path, what was wrong and what to do.
     """
@@ -223,13 +230,33 @@ def _normal_deal(deal: Deal) -> Deal:
     return msgspec.structs.replace(deal, confidence=deal.confidence or deal.replicas)
 
 
-def _check_publishers(spec: JobSpec, known: Collection[str]) -> None:
+def _check_publishers(spec: JobSpec, known: Mapping[str, bool]) -> None:
     for index, publisher in enumerate(spec.publishers):
+        path = f"$.publishers[{index}]"
         if publisher.driver not in known:
             raise InvalidSpec(
-                f"$.publishers[{index}].driver",
+                f"{path}.driver",
                 f"{publisher.driver!r} is not a publisher",
                 hint=f"use one of {', '.join(sorted(known))}",
+            )
+        if known[publisher.driver] and not publisher.credential:
+            raise InvalidSpec(
+                f"{path}.credential",
+                f"is missing, and {publisher.driver!r} publishes with one",
+                hint="name a credential of the nodes; lota node ls -o json shows their names",
+            )
+        if publisher.credential and not CREDENTIAL_NAME.fullmatch(publisher.credential):
+            # Not quoted: whoever mistakes the value for the name must not find it in a log.
+            raise InvalidSpec(
+                f"{path}.credential",
+                "is no name of a credential",
+                hint="a name has up to 40 characters of a-z, 0-9 and -; never give the value",
+            )
+        if _LOGIN_IN_URL.search(publisher.target):
+            raise InvalidSpec(
+                f"{path}.target",
+                "holds a login, and the log is no place for one",
+                hint="put it into the credential that the job names",
             )
     publish = spec.publish
     if isinstance(publish, str):

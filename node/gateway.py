@@ -6,7 +6,7 @@ are named by their content, and the submission of a job that is there already wi
 a success.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -52,14 +52,15 @@ class Submission(msgspec.Struct, frozen=True):
 async def prepare(
     spec: JobSpec,
     *,
-    publishers: Collection[str],
+    publishers: Mapping[str, bool],
     sources: Mapping[str, Source] = SOURCES,
     progress: Progress | None = None,
 ) -> Submission:
     """Return the job in normal form with its inputs listed; relative paths are to this process.
 
-    `publishers` are the drivers that exist. `progress` is called with the files and bytes listed
-    so far. Raises InvalidSpec and InvalidInput for all that cannot be accepted.
+    `publishers` are the drivers that exist, and whether a job must name a credential for each.
+    `progress` is called with the files and bytes listed so far. Raises InvalidSpec and
+    InvalidInput for all that cannot be accepted.
     """
     known = sorted(sources)
     inputs = []

@@ -29,6 +29,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_drivers))
 
 
+def credential_needed() -> dict[str, bool]:
+    """Return all drivers, and whether a job must name a credential for each."""
+    return {name: name not in NO_CREDENTIAL for name in names()}
+
+
 def open_publisher(
     name: str, target: str, credential: Mapping[str, str], workplace: Workplace
 ) -> Publisher:

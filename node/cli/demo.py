@@ -28,7 +28,7 @@ from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
 from projections.timeline import Timeline
 from projections.views import job_view
-from publishers import names
+from publishers import credential_needed
 
 NODES, SHARDS, REPLICAS = 3, 12, 2
 
@@ -84,7 +84,7 @@ def _spec(data: Path, script: Path) -> JobSpec:
 
 
 async def _run(connection: Connection, spec: JobSpec) -> tuple[Job, list[Entry]]:
-    submission = await prepare(spec, publishers=names())
+    submission = await prepare(spec, publishers=credential_needed())
     job = new_job_id()
     blobs = await open_blobs(connection.client)
     await submit(

@@ -24,7 +24,7 @@ from node.ids import new_id, new_job_id
 from node.inputs.file_uri import to_path
 from node.local import LocalConfig, LocalNetwork
 from projections.state import TERMINAL, Job
-from publishers import names
+from publishers import credential_needed
 
 LOTA_FAILED = 125
 """The exit code when Lota itself, and not the command, has failed."""
@@ -54,7 +54,7 @@ async def run(
         Start a throw-away local network for this one job.
     """
     spec = options.spec(command)
-    submission = await prepare(spec, publishers=names())
+    submission = await prepare(spec, publishers=credential_needed())
     if not dev:
         return await _run(submission, server, throw_away=False)
     with tempfile.TemporaryDirectory(prefix="lota-run-") as folder:

@@ -42,9 +42,9 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
     from node.clock import now_ms
     from node.ids import new_id, new_job_id
     from node.spec_file import load_spec
-    from publishers import names
+    from publishers import credential_needed
 
-    submission = await gateway.prepare(load_spec(text, name=name), publishers=names())
+    submission = await gateway.prepare(load_spec(text, name=name), publishers=credential_needed())
     if dry_run:
         show_document(msgspec.to_builtins(submission.data.spec), "json")
         return

@@ -20,7 +20,7 @@ from events.spec import (
 )
 from events.spec_reader import read_spec
 
-KNOWN = ("local", "s3")
+KNOWN = {"local": False, "s3": True}
 
 
 def spec(**fields: Any) -> dict[str, Any]:
@@ -97,6 +97,13 @@ UNRUNNABLE: list[tuple[dict[str, Any], str]] = [
     (spec(deal={"min_bids": 0}), "$.deal.min_bids"),
     (spec(verifier="none", deal={"replicas": 2}), "$.verifier"),
     (spec(publishers=[{"driver": "locl"}]), "$.publishers[0].driver"),
+    (spec(publishers=[{"driver": "s3"}]), "$.publishers[0].credential"),
+    (spec(publishers=[{"driver": "s3", "credential": "My_Lab"}]), "$.publishers[0].credential"),
+    (spec(publishers=[{"driver": "local", "credential": "../x"}]), "$.publishers[0].credential"),
+    (
+        spec(publishers=[{"driver": "s3", "credential": "lab", "target": "https://u:p@h/x"}]),
+        "$.publishers[0].target",
+    ),
     (spec(publish="some"), "$.publish"),
     (spec(publish=2, publishers=[{"driver": "local"}]), "$.publish"),
     (spec(publish=0, publishers=[{"driver": "local"}]), "$.publish"),

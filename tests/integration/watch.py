@@ -17,6 +17,7 @@ from projections.entry import Entry
 from projections.network import Network
 from projections.state import TERMINAL, Job, Shard
 from projections.timeline import item_count
+from publishers import credential_needed
 
 PATIENCE_S = 60.0
 
@@ -52,7 +53,7 @@ class Watch:
     async def submit(self, spec: JobSpec) -> str:
         """Submit a job and return its id."""
         job = new_job_id()
-        submission = await prepare(spec, publishers=["local"])
+        submission = await prepare(spec, publishers=credential_needed())
         await submit(
             self.log,
             self.blobs,

@@ -96,7 +96,7 @@ async def cancel(log: MemoryLog, **changes: Any) -> int:
 
 
 async def noop(name: str = "") -> Submission:
-    return await prepare(JobSpec(engine="noop", name=name), publishers=())
+    return await prepare(JobSpec(engine="noop", name=name), publishers={})
 
 
 def write(folder: Path, *names: str) -> str:
@@ -123,7 +123,7 @@ async def test_prepare(tmp_path: Path) -> None:
         publishers=(PublisherSpec(driver="local"),),
     )
 
-    submission = await prepare(spec, publishers=["local"])
+    submission = await prepare(spec, publishers={"local": False})
 
     found = submission.data
     assert [entry.source for entry in found.spec.inputs] == [
@@ -146,7 +146,7 @@ async def test_prepare_long_listings(tmp_path: Path) -> None:
     half = [Input(source=write(tmp_path / n, *(f"{at:04}" for at in range(70)))) for n in "ab"]
     blobs = MemoryBlobs()
 
-    submission = await prepare(over(many, *half), publishers=())
+    submission = await prepare(over(many, *half), publishers={})
     for blob in submission.blobs:
         await blobs.put(blob)
 
@@ -161,7 +161,7 @@ async def test_prepare_tells_its_progress(tmp_path: Path) -> None:
     inputs = [Input(source=write(tmp_path / name, "x", "y")) for name in ("a", "b")]
     calls: list[tuple[int, int]] = []
 
-    await prepare(over(*inputs), publishers=(), progress=lambda *done: calls.append(done))
+    await prepare(over(*inputs), publishers={}, progress=lambda *done: calls.append(done))
 
     assert calls == [(2, 2), (4, 4)]
 
@@ -184,7 +184,7 @@ async def test_prepare_refuses_inputs(tmp_path: Path, source: str, glob: str, wh
     good = Input(source=write(tmp_path / "good", "a.py"))
 
     with pytest.raises(InvalidInput, match=what) as caught:
-        await prepare(over(good, Input(source=path), glob=glob), publishers=())
+        await prepare(over(good, Input(source=path), glob=glob), publishers={})
 
     assert caught.value.what.startswith("$.inputs[1].source: ")
     assert caught.value.hint
@@ -207,7 +207,7 @@ async def test_prepare_refuses_specs(spec: JobSpec, path: str) -> None:
     spec = msgspec.structs.replace(spec, inputs=(Input(source="absent"),))
 
     with pytest.raises(InvalidSpec) as caught:
-        await prepare(spec, publishers=["local"])
+        await prepare(spec, publishers={"local": False})
 
     assert caught.value.path == path
 
@@ -215,7 +215,7 @@ async def test_prepare_refuses_specs(spec: JobSpec, path: str) -> None:
 async def test_prepare_refuses_globs(tmp_path: Path) -> None:
     """A glob that could match nothing is refused as such."""
     with pytest.raises(InvalidSpec, match="glob"):
-        await prepare(over(Input(source=write(tmp_path, "a")), glob="/a"), publishers=())
+        await prepare(over(Input(source=write(tmp_path, "a")), glob="/a"), publishers={})
 
 
 async def test_prepare_refuses_equal_places(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_prepare_refuses_equal_places(tmp_path: Path) -> None:
     inputs = [Input(source=write(tmp_path / name / "data", "a")) for name in ("x", "y")]
 
     with pytest.raises(InvalidSpec, match="DEST"):
-        await prepare(over(*inputs), publishers=())
+        await prepare(over(*inputs), publishers={})
 
 
 async def test_submit() -> None:
@@ -246,7 +246,7 @@ async def test_submit() -> None:
 async def test_submit_stores_blobs_first(tmp_path: Path) -> None:
     """No event names a blob that is not there yet."""
     source = write(tmp_path / "many", *(f"{index:04}" for index in range(200)))
-    submission = await prepare(over(Input(source=source)), publishers=())
+    submission = await prepare(over(Input(source=source)), publishers={})
     blobs = MemoryBlobs()
     log = OrderedLog(blobs)
 

@@ -54,7 +54,7 @@ from projections.state import Job
 JOB = "job"
 START_MS = 1_795_000_000_000
 NONCE = "ab" * 32
-DRIVERS = {"free", "paid"}
+DRIVERS = {"free": False, "paid": False}
 CLAIM = Claim("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", 100, 0)
 OTHER = Claim("bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e", 100, 0)
 FAILED = Claim("bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e", 100, 3)

@@ -57,4 +57,4 @@ def draw_spec(chance: Random, nodes: int, payers: int) -> JobSpec:
         timeout="10s",
         deadline=f"{chance.choice((60, 90, 180))}s",
     )
-    return normal(spec, publishers={FREE, PAID})
+    return normal(spec, publishers={FREE: False, PAID: False})

@@ -91,7 +91,7 @@ class Stage:
             timeout="10s",
             deadline=deadline,
         )
-        self.world._submit(JOB, normal(spec, publishers={FREE, PAID}))
+        self.world._submit(JOB, normal(spec, publishers={FREE: False, PAID: False}))
 
     def play(self, until: Callable[[], bool] | None = None) -> None:
         """Play until a condition holds; without one until the job is closed and all have read."""

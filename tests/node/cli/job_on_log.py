@@ -59,7 +59,7 @@ class JobOnLog:
         await submit(
             self._log,
             blobs,
-            await prepare(spec, publishers=["local"]),
+            await prepare(spec, publishers={"local": False}),
             job=self.id,
             author="cli",
             new_id=new_id,
