@@ -20,6 +20,7 @@ DAG_PB = 0x70
 """The codec of a block that links to others: a directory, or a file of several chunks."""
 
 CID_SIZE_BYTES = 36
+MAX_VARINT_BYTES = 9
 TEXT_LENGTH = 59
 
 _CONTINUES = 0x80
@@ -51,6 +52,16 @@ def raw_cid(data: bytes) -> str:
 def node_cid(block: bytes) -> str:
     """Return the CID of an encoded dag-pb block, as text."""
     return cid_text(node_cid_bytes(block))
+
+
+def is_cid(cid: bytes) -> bool:
+    """Say whether bytes that somebody sent are a CID of ours."""
+    return len(cid) == CID_SIZE_BYTES and cid[:4] in (_RAW_PREFIX, _NODE_PREFIX)
+
+
+def matches(cid: bytes, block: bytes | memoryview) -> bool:
+    """Say whether a block's bytes are those that a CID of 36 bytes names."""
+    return sha256(block).digest() == cid[4:]
 
 
 def cid_text(cid: bytes) -> str:
@@ -90,3 +101,18 @@ def varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """Return the unsigned LEB128 number that begins at `at`, and where it ends.
+
+    Raises `ContentError` when it is cut off or above 63 bits, which no size is.
+    """
+    value = shift = 0
+    for end in range(at, min(at + MAX_VARINT_BYTES, len(data))):
+        byte = data[end]
+        value |= (byte & 0x7F) << shift
+        if byte < _CONTINUES:
+            return value, end + 1
+        shift += 7
+    raise ContentError("a size is cut off or absurd", hint="The data is damaged: get it again")

@@ -16,8 +16,11 @@ from events.murmur3 import murmur3_64
 Hashed = tuple[int, bytes, bytes, int]
 """Hash of the name, name, CID in 36 bytes, cumulative size."""
 
-_PREFIXES = [b"%02X" % index for index in range(256)]
-_LEVELS = 8
+PREFIXES = [b"%02X" % index for index in range(256)]
+"""What the names of a shard's links begin with, by slot."""
+
+LEVELS = 8
+"""A hash of 64 bits has eight bytes, one a level."""
 
 
 def hamt(entries: Sequence[tuple[bytes, bytes, int]], sink: Sink | None = None) -> Node:
@@ -30,7 +33,7 @@ def hamt(entries: Sequence[tuple[bytes, bytes, int]], sink: Sink | None = None) 
 
 
 def _shard(entries: list[Hashed], level: int, sink: Sink | None) -> Node:
-    if level == _LEVELS:
+    if level == LEVELS:
         names = " and ".join(repr(entry[1]) for entry in entries[:2])
         raise ContentError(f"the names {names} collide in a HAMT", hint="Rename one of them")
     buckets: dict[int, list[Hashed]] = {}
@@ -44,14 +47,23 @@ def _shard(entries: list[Hashed], level: int, sink: Sink | None) -> Node:
         bucket = buckets.pop(index)
         if len(bucket) == 1:
             _, name, cid, size_bytes = bucket[0]
-            name = _PREFIXES[index] + name
+            name = PREFIXES[index] + name
         else:
-            name = _PREFIXES[index]
+            name = PREFIXES[index]
             cid, size_bytes = _shard(bucket, level + 1, sink)
         links.append(link(name, cid, size_bytes))
         below_bytes += size_bytes
         bits |= 1 << index
+    return node(links, shard_data(bits), below_bytes, sink)
+
+
+def shard_data(bits: int) -> bytes:
+    """Return the data field of a shard whose used slots are the bits of a number."""
     bitfield = bits.to_bytes((bits.bit_length() + 7) // 8, "big")
     # Type HAMTShard, bitfield, hash function murmur3-x64-64 (0x22), fanout 256.
-    data = b"\x08\x05\x12%b%b\x28\x22\x30\x80\x02" % (varint(len(bitfield)), bitfield)
-    return node(links, data, below_bytes, sink)
+    return b"\x08\x05\x12%b%b\x28\x22\x30\x80\x02" % (varint(len(bitfield)), bitfield)
+
+
+def slot(name: bytes, level: int) -> int:
+    """Return the slot, 0 to 255, that a name has in the shards of a level."""
+    return murmur3_64(name) >> (56 - 8 * level) & 255

@@ -20,7 +20,10 @@ CHUNK_SIZE_BYTES = 1 << 20
 MAX_LINKS = 1024
 MAX_DIRECTORY_BLOCK_BYTES = 256 * 1024
 
-_DIRECTORY = b"\x08\x01"
+MAX_DEPTH = 256
+"""Folders above a file. What removes or walks a tree may recurse; no honest result is as deep."""
+
+DIRECTORY_DATA = b"\x08\x01"
 _DIRECTORY_FIELD_BYTES = 4
 
 
@@ -128,7 +131,7 @@ def directory(entries: Iterable[Entry], sink: Sink | None = None) -> Node:
         size_bytes += len(encoded)
         if size_bytes > MAX_DIRECTORY_BLOCK_BYTES:
             return hamt(ordered, sink)
-    return node(links, _DIRECTORY, sum(entry.dag_size_bytes for entry in ordered), sink)
+    return node(links, DIRECTORY_DATA, sum(entry.dag_size_bytes for entry in ordered), sink)
 
 
 def job_root(shards: Iterable[tuple[str, int]], sink: Sink | None = None) -> Root:
@@ -146,11 +149,16 @@ def job_root(shards: Iterable[tuple[str, int]], sink: Sink | None = None) -> Roo
     return Root(cid_text(root.cid), root.dag_size_bytes)
 
 
+def is_name(name: bytes) -> bool:
+    """Say whether a folder can hold a file of this name."""
+    return bool(name) and b"/" not in name and b"\0" not in name and name not in {b".", b".."}
+
+
 def _refuse_bad_names(ordered: list[Entry]) -> None:
     before = None
     for entry in ordered:
         name = entry.name
-        if not name or b"/" in name or b"\0" in name or name in {b".", b".."}:
+        if not is_name(name):
             raise ContentError(
                 f"{name!r} is no file name", hint="Use a name without '/' and NUL, not '.' or '..'"
             )

@@ -17,13 +17,10 @@ from typing import NamedTuple
 from events.cid import cid_text
 from events.dagpb import Node, Sink, link, node
 from events.errors import ContentError
-from events.unixfs import CHUNK_SIZE_BYTES, Entry, FileLayout, Root, directory, file
+from events.unixfs import CHUNK_SIZE_BYTES, MAX_DEPTH, Entry, FileLayout, Root, directory, file
 
 _FIRST_READ_BYTES = 64 * 1024
 """Most files end within it, and reading them needs no buffer of a whole chunk."""
-
-MAX_DEPTH = 256
-"""What removes or walks a tree may recurse; no honest result is as deep."""
 
 _COPY_HINT = "Put a copy of what it points to in its place, or leave it out"
 _SPECIAL_HINT = "Only files and folders have a content address: leave it out"

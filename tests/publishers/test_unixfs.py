@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from events.cid import cid_text
 from events.errors import ContentError
-from events.unixfs import CHUNK_SIZE_BYTES, file
+from events.unixfs import CHUNK_SIZE_BYTES, MAX_DEPTH, file
 from publishers.port import SmallResult
-from publishers.unixfs import MAX_DEPTH, result_cid, tree_cid
+from publishers.unixfs import result_cid, tree_cid
 from tests.events.blocks import Blocks
 from tests.golden.unixfs import GoldenTree, golden_trees
 
