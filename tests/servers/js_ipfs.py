@@ -1,0 +1,103 @@
+"""js-ipfs from npm: a real IPFS node with Kubo's RPC, offline, for the tests of the driver `ipfs`.
+
+`python -m tests.servers.js_ipfs` installs it beside the virtual environment's packages, at the
+exact versions of js_ipfs/package-lock.json; `make` does that once where there is npm. The project
+is archived, so it never changes; how it differs from Kubo is told in kubo_shapes.py.
+"""
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SOURCES = Path(__file__).with_suffix("")
+INSTALLED = Path(sys.prefix) / "js_ipfs"
+LOCK = "package-lock.json"
+
+
+class JsIpfs:
+    """The process in which nodes are started; its own end ends them all."""
+
+    def __init__(self) -> None:
+        program = (SOURCES / "server.mjs").read_text(encoding="utf-8")
+        self._turn = threading.Lock()
+        self._process = subprocess.Popen(
+            ["node", "--input-type=module", "--eval", program],
+            cwd=INSTALLED,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def start(self, folder: Path) -> int:
+        """Start a node whose blocks are in `folder`; return the port of its RPC. Blocks."""
+        return int(self._ask({"start": str(folder)})["port"])
+
+    def stop(self, port: int) -> None:
+        """Stop one node. Blocks."""
+        self._ask({"stop": port})
+
+    def close(self) -> None:
+        """End the process, which ends with its standard input. Blocks."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._turn:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@cache
+def js_ipfs() -> JsIpfs:
+    """Return the process of this test process; skip, or with LOTA_REQUIRE_SERVICES=1 fail."""
+    if not _is_current():
+        reason = "js-ipfs is not installed: python -m tests.servers.js_ipfs does it, given npm"
+        if os.environ.get("LOTA_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = JsIpfs()
+    atexit.register(server.close)
+    return server
+
+
+def main() -> None:
+    """Install what is pinned, once; a broken or older installation is made anew."""
+    if _is_current():
+        return
+    if shutil.which("npm") is None:
+        print("no npm here: the tests of the driver 'ipfs' against js-ipfs will skip")
+        return
+    shutil.rmtree(INSTALLED, ignore_errors=True)
+    INSTALLED.mkdir()
+    for name in ("package.json", LOCK):
+        shutil.copy(SOURCES / name, INSTALLED)
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(["npm", "ci", *quiet], cwd=INSTALLED, check=True)
+    shutil.copy(SOURCES / LOCK, INSTALLED / "complete")
+
+
+def _is_current() -> bool:
+    """Say whether the installation was completed, and from the lock file as it is now."""
+    if shutil.which("node") is None or not (INSTALLED / "complete").exists():
+        return False
+    return (INSTALLED / "complete").read_bytes() == (SOURCES / LOCK).read_bytes()
+
+
+if __name__ == "__main__":
+    main()
