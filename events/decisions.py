@@ -15,6 +15,7 @@ from events.items import (
     Manifest,
     Offer,
     Revocation,
+    RootAssignment,
     ShardFailure,
 )
 
@@ -111,10 +112,17 @@ class ResultsJudged(Event, tag="lota.results.judged.v1", frozen=True):
 
 
 class PublicationsAssignedData(Decided, frozen=True):
-    """Who publishes what, until when."""
+    """Who publishes what, until when.
+
+    `roots` go out once every shard is published: the blocks of the job's root, whose CID is
+    `root_cid`, are the CAR that is the blob `root_blob`.
+    """
 
     assignments: tuple[Assignment, ...]
     until_ms: int
+    roots: tuple[RootAssignment, ...] = ()
+    root_cid: str = ""
+    root_blob: str = ""
 
 
 class PublicationsAssigned(Event, tag="lota.publications.assigned.v1", frozen=True):

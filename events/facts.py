@@ -17,6 +17,8 @@ from events.items import (
     PublishFailure,
     PublishStart,
     Reveal,
+    RootFailure,
+    RootPublication,
 )
 
 
@@ -105,9 +107,10 @@ class PublishStarted(Event, tag="lota.publish.started.v1", frozen=True):
 
 
 class ResultsPublishedData(Data, frozen=True):
-    """The copies that exist now."""
+    """The copies that exist now, of results and of the job's root."""
 
     publications: tuple[Publication, ...]
+    roots: tuple[RootPublication, ...] = ()
 
 
 class ResultsPublished(Event, tag="lota.results.published.v1", frozen=True):
@@ -117,9 +120,10 @@ class ResultsPublished(Event, tag="lota.results.published.v1", frozen=True):
 
 
 class PublishFailedData(Data, frozen=True):
-    """The publications that did not succeed."""
+    """The publications that did not succeed, of results and of the job's root."""
 
     failures: tuple[PublishFailure, ...]
+    roots: tuple[RootFailure, ...] = ()
 
 
 class PublishFailed(Event, tag="lota.publish.failed.v1", frozen=True):

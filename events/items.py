@@ -209,6 +209,37 @@ class PublishFailure(Item, frozen=True):
     unpaid: bool = False
 
 
+class RootAssignment(Item, frozen=True):
+    """The node of this execution publishes the job's root to this one of the job's publishers."""
+
+    slot: int
+    shard: int
+    attempt: int
+
+
+class RootPublication(Item, frozen=True):
+    """The job's root, a folder over its shards' results, is where this publisher keeps results."""
+
+    slot: int
+    shard: int
+    attempt: int
+    uri: str
+    cid: str
+    size_bytes: int
+    duration_ms: int
+
+
+class RootFailure(Item, frozen=True):
+    """The job's root could not be published; `permanent` when this node cannot do it at all."""
+
+    slot: int
+    shard: int
+    attempt: int
+    code: str
+    message: str
+    permanent: bool = False
+
+
 class ShardFailure(Item, frozen=True):
     """A shard that is given up on without a verdict."""
 

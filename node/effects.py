@@ -61,6 +61,13 @@ class Publish(msgspec.Struct, frozen=True):
     claim: Claim | None = None
 
 
+class PublishRoot(msgspec.Struct, frozen=True):
+    """Publish the job's root, which is in the blob store, to a slot."""
+
+    job: str
+    slot: int
+
+
 class WakeAt(msgspec.Struct, frozen=True):
     """Decide about the job again at this time, even if nothing happens before."""
 
@@ -68,4 +75,4 @@ class WakeAt(msgspec.Struct, frozen=True):
     ms: int
 
 
-Effect = Append | Command | ListInputs | Stop | Publish | WakeAt
+Effect = Append | Command | ListInputs | Stop | Publish | PublishRoot | WakeAt

@@ -72,6 +72,17 @@ class PublishOrder(_Wire, frozen=True):
     begun: bool = False
 
 
+class RootOrder(_Wire, frozen=True):
+    """Publish the job's root, the CAR that is this blob, to this slot by the named decision."""
+
+    slot: int
+    shard: int
+    attempt: int
+    decision: str
+    cid: str
+    blob: str
+
+
 class Orders(_Wire, frozen=True):
     """All that one message tells a node about one job.
 
@@ -92,6 +103,7 @@ class Orders(_Wire, frozen=True):
     run: tuple[RunOrder, ...] = ()
     reveal: tuple[ExecutionOrder, ...] = ()
     publish: tuple[PublishOrder, ...] = ()
+    roots: tuple[RootOrder, ...] = ()
     stop: tuple[ExecutionOrder, ...] = ()
     complete: bool = False
     closed: bool = False
@@ -156,6 +168,8 @@ def fresh(job: Job, entry: Entry) -> dict[str, Orders]:
         case _:
             for shard, slot in _slots_named(event):
                 _assigned(draft, shard, {slot})
+            if isinstance(event, PublicationsAssigned) and event.data.roots:
+                _roots(draft)
     return draft.orders(introduce=isinstance(event, JobPlanned | ShardsOffered))
 
 
@@ -192,6 +206,7 @@ def owed(job: Job) -> dict[str, Orders]:
                 draft.add(execution.node, "stop", ExecutionOrder(index, attempt))
         if shard.state == "publishing":
             _assigned(draft, index, set(shard.slots))
+    _roots(draft)
     return {node: _bounded(orders) for node, orders in draft.orders(introduce=True).items()}
 
 
@@ -266,6 +281,13 @@ def _assigned(draft: _Draft, index: int, slots: set[int]) -> None:
         if slot is not None and slot.state in ("assigned", "started", "looking"):
             node = shard.executions[slot.attempt].node
             draft.add(node, "publish", _publication(index, number, slot))
+
+
+def _roots(draft: _Draft) -> None:
+    for number, slot in draft.job.roots.items():
+        if slot.state == "assigned":
+            order = RootOrder(number, slot.shard, slot.attempt, slot.decision, slot.cid, slot.blob)
+            draft.add(slot.node, "roots", order)
 
 
 def _publication(index: int, number: int, slot: Slot) -> PublishOrder:

@@ -36,6 +36,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How often the service is asked about a doubtful paid slot before a person must look."""
     paid: frozenset[str] = frozenset({"lotus"})
     """Publishers of which every upload costs money."""
+    linked: frozenset[str] = frozenset({"ipfs", "web3storage"})
+    """Publishers where a job's root finds its shards by CID, so that it is published there too."""
+    root_ms: int = 60_000
+    """How long publishing the root may take before another node tries."""
+    root_tries_max: int = 4
+    """Tries after which a job completes without its root at a publisher: it can be made anew."""
 
     patience_ms: int = 2_000
     """How long a node may owe an answer before it is told again."""

@@ -34,6 +34,7 @@ SlotState = Literal[
 OPEN: frozenset[ExecutionState] = frozenset({"awarded", "running", "proposed", "revealed"})
 COMMITTED: frozenset[ExecutionState] = frozenset({"proposed", "revealed"})
 BUSY: frozenset[ExecutionState] = frozenset({"awarded", "running"})
+RootState = Literal["none", "assigned", "retry", "published"]
 IN_HAND: frozenset[SlotState] = frozenset({"assigned", "started", "looking", "published"})
 TERMINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled"})
 STORIES_MAX = 20
@@ -91,6 +92,27 @@ class Slot(Mutable):
     assignees: list[int] = []
     given_up: list[int] = []
     copies: list[Copy] = []
+    reason: str = ""
+
+
+class RootSlot(Mutable):
+    """The job's root at one of its publishers, given to the node of an execution.
+
+    `blob` is the CAR of its blocks, `nodes` are all that it was given to.
+    """
+
+    state: RootState = "none"
+    shard: int = -1
+    attempt: int = -1
+    node: str = ""
+    nodes: list[str] = []
+    cid: str = ""
+    blob: str = ""
+    decision: str = ""
+    assigned_ms: int = 0
+    until_ms: int = 0
+    tries: int = 0
+    uri: str = ""
     reason: str = ""
 
 
@@ -183,6 +205,7 @@ class Job(Mutable):
     listing_error: str = ""
     root_cid: str = ""
     dag_size_bytes: int = 0
+    roots: dict[int, RootSlot] = {}
     manifest: Manifest | None = None
     code: str = ""
     reason: str = ""

@@ -72,6 +72,15 @@ looking   !         looking !         -       published doubtful revoked
 published published !       published -       -         -        -
 """)
 
+# The job's root at one publisher, once all shards are published there.
+ROOT: Final = _table("""
+          assigned  published failed
+none      assigned  !         !
+assigned  assigned  published retry
+retry     assigned  published -
+published published -         -
+""")
+
 # One job. `round` is a decision about its shards, `fact` a fact about them.
 JOB: Final = _table("""
           submitted listed    planned round   fact    cancel    completed failed cancelled closed

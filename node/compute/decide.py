@@ -42,10 +42,12 @@ from events.items import (
     PublishFailure,
     PublishStart,
     Reveal,
+    RootFailure,
+    RootPublication,
 )
 from events.spec import JobSpec
 from node.compute.desk import DeskJob, Task, Upload
-from node.effects import Append, Effect, ListInputs, Publish, Stop
+from node.effects import Append, Effect, ListInputs, Publish, PublishRoot, Stop
 from projections.nodes import Node, refusal
 
 SHORT_MS = 60_000
@@ -83,6 +85,9 @@ def decide_desk(job: DeskJob, place: Place, *, now_ms: int) -> list[Effect]:
         if task.state == "stopping":
             effects.append(Stop(job.id, task.shard, task.attempt))
         effects.extend(_publish(job, task, place))
+    if job.spec is not None and not job.closed:
+        asked = (root for root in job.roots.values() if root.upload.state == "asked")
+        effects.extend(PublishRoot(job.id, root.slot) for root in asked)
     if job.listing == "due":
         effects.append(ListInputs(job.id))
     if not job.sending and not job.doubt:
@@ -294,7 +299,10 @@ def _publication(task: Task, upload: Upload, *, with_claim: bool) -> Publication
 
 
 def _published(turn: Turn) -> Append | None:
-    """Say which publications succeeded, then which did not; and what listing came to."""
+    """Say which publications succeeded, then which did not; and what listing came to.
+
+    The job's root comes when its shards are long published, so it has its own fact.
+    """
     job = turn.job
     done: list[Publication] = []
     problems: list[PublishFailure] = []
@@ -321,7 +329,47 @@ def _published(turn: Turn) -> Append | None:
     if problems:
         failures = tuple(problems[:BULKY_MAX])
         return _fact(job, PublishFailed, PublishFailedData(failures=failures))
+    roots = _roots(job)
+    if roots is not None:
+        return roots
     if job.listing == "done":
         data = InputsListedData(inputs=job.listed, error=job.listing_error)
         return _fact(job, InputsListed, data)
+    return None
+
+
+def _roots(job: DeskJob) -> Append | None:
+    """Say what became of the job's root."""
+    done: list[RootPublication] = []
+    problems: list[RootFailure] = []
+    for root in job.roots.values():
+        upload = root.upload
+        if upload.state == "done":
+            done.append(
+                RootPublication(
+                    slot=root.slot,
+                    shard=root.shard,
+                    attempt=root.attempt,
+                    uri=upload.uri,
+                    cid=upload.cid,
+                    size_bytes=upload.size_bytes,
+                    duration_ms=upload.duration_ms,
+                )
+            )
+        elif upload.state == "failed":
+            problems.append(
+                RootFailure(
+                    slot=root.slot,
+                    shard=root.shard,
+                    attempt=root.attempt,
+                    code=upload.code,
+                    message=upload.message,
+                    permanent=upload.permanent,
+                )
+            )
+    if done:
+        data = ResultsPublishedData(publications=(), roots=tuple(done))
+        return _fact(job, ResultsPublished, data)
+    if problems:
+        return _fact(job, PublishFailed, PublishFailedData(failures=(), roots=tuple(problems)))
     return None

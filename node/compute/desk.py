@@ -24,18 +24,20 @@ from node.compute.tasks import (
     Desk,
     DeskJob,
     Key,
+    RootTask,
     Task,
     TaskState,
     Upload,
     UploadState,
 )
-from node.orders import Orders, PublishOrder
+from node.orders import Orders, PublishOrder, RootOrder
 
 __all__ = [
     "ANNOUNCED_MS",
     "Desk",
     "DeskJob",
     "Key",
+    "RootTask",
     "Task",
     "TaskState",
     "Upload",
@@ -78,7 +80,7 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
             _stop(job, key)
     if orders.complete:
         _drop_unasked(job, orders)
-    unknown = job.spec is None and bool(job.tasks or job.offers)
+    unknown = job.spec is None and bool(job.tasks or job.offers or job.roots)
     if not job.closed and (unknown or (desk.paid and _unsure(job, desk.paid))):
         job.doubt = True
     return job
@@ -100,6 +102,8 @@ def _take_work(job: DeskJob, orders: Orders) -> None:
             job.due[asked.shard, asked.attempt] = None
     for publication in orders.publish:
         _asked(job, publication, orders)
+    for root in orders.roots:
+        _root_asked(job, root, orders.fence)
     for stop in orders.stop:
         _stop(job, (stop.shard, stop.attempt))
 
@@ -136,6 +140,24 @@ def _asked(job: DeskJob, order: PublishOrder, orders: Orders) -> None:
         upload.sure = upload.sure or orders.complete
 
 
+def _root_asked(job: DeskJob, order: RootOrder, fence: int) -> None:
+    known = job.roots.get(order.slot)
+    if known is None or (
+        known.decision != order.decision
+        and known.upload.fence < fence
+        and known.upload.state in ("asked", "told")
+    ):
+        job.roots[order.slot] = RootTask(
+            slot=order.slot,
+            shard=order.shard,
+            attempt=order.attempt,
+            decision=order.decision,
+            cid=order.cid,
+            blob=order.blob,
+            upload=Upload(slot=order.slot, decision=order.decision, fence=fence),
+        )
+
+
 def _starting(job: DeskJob, upload: Upload) -> bool:
     """Whether the word that a paid publication starts may be on its way to the log.
 
@@ -146,6 +168,11 @@ def _starting(job: DeskJob, upload: Upload) -> bool:
 
 def _drop_unasked(job: DeskJob, orders: Orders) -> None:
     """Forget the publications that the log, as far as it was read, does not ask for."""
+    asked = {order.decision for order in orders.roots}
+    for number, root in list(job.roots.items()):
+        waits = root.upload.state == "asked" and root.upload.fence <= orders.fence
+        if waits and root.decision not in asked:
+            del job.roots[number]
     named = {(order.shard, order.attempt, order.slot) for order in orders.publish}
     for key in list(job.due):
         uploads = job.tasks[key].uploads
@@ -260,11 +287,15 @@ def _acknowledge_uploads(
                 if upload.state == "asked" and upload.decision == start.assignment:
                     upload.state = "ready"
         case ResultsPublished():
+            for done in event.data.roots:
+                _root_told(job, done.slot, "done")
             for publication in event.data.publications:
                 task = job.tasks[publication.shard, publication.attempt]
                 _proposed(task)
                 _told(task, publication.slot, "done")
         case PublishFailed():
+            for undone in event.data.roots:
+                _root_told(job, undone.slot, "failed")
             for problem in event.data.failures:
                 _told(job.tasks[problem.shard, problem.attempt], problem.slot, "failed")
 
@@ -303,11 +334,18 @@ def _told(task: Task, slot: int, state: UploadState) -> None:
         upload.state = "told"
 
 
+def _root_told(job: DeskJob, slot: int, state: UploadState) -> None:
+    root = job.roots.get(slot)
+    if root is not None and root.upload.state == state:
+        root.upload.state = "told"
+
+
 def disposable(job: DeskJob) -> bool:
     """Whether a closed job asks nothing more of this node."""
     return (
         job.closed
         and not job.sending
+        and all(root.upload.state != "working" for root in job.roots.values())
         and all(
             task.state in ("told", "ended")
             and all(upload.state != "working" for upload in task.uploads.values())

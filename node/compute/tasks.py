@@ -39,6 +39,18 @@ class Upload(Mutable):
     unpaid: bool = False
 
 
+class RootTask(Mutable):
+    """The job's root that this node is to publish, for an execution of its own."""
+
+    slot: int
+    shard: int
+    attempt: int
+    decision: str
+    cid: str
+    blob: str
+    upload: Upload
+
+
 class Task(Mutable):
     """One execution that was awarded to this node.
 
@@ -73,6 +85,7 @@ class DeskJob(Mutable):
     offers: dict[int, Literal["due", "told"]] = {}
     tasks: dict[Key, Task] = {}
     due: dict[Key, None] = {}
+    roots: dict[int, RootTask] = {}
     listing: Literal["", "due", "working", "done", "told"] = ""
     listed: tuple[Listing | None, ...] = ()
     listing_error: str = ""

@@ -56,7 +56,7 @@ def _due(view: View) -> Append | Command | WakeAt | None:
     if job.state == "submitted":
         return _begin(view)
     if view.now_ms >= job.deadline_ms:
-        return ending.fail(view, "deadline", f"not done within {job.spec.deadline}")
+        return ending.overdue(view)
     if view.patrol:
         lost = verdict.lose(view)
         if lost is not None:

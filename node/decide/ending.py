@@ -14,7 +14,7 @@ from events.decisions import (
     JobFailedData,
 )
 from events.items import Manifest, ShardResult
-from events.unixfs import job_root
+from node.decide.root import publish_root, root_of
 from node.decide.view import View, append
 from node.effects import Append, WakeAt
 from projections.state import Job
@@ -22,14 +22,14 @@ from projections.state import Job
 INLINE_BYTES_MAX = 8 * 1024
 
 
-def end(view: View) -> Append | None:
+def end(view: View) -> Append | WakeAt | None:
     """End the job when every shard has ended: completed, or failed by its lowest failed shard."""
     job = view.job
     ended = sum(job.counts.values())
     if not job.shards or ended < len(job.shards):
         return None
     if job.counts.get("completed", 0) == len(job.shards):
-        return _complete(view)
+        return publish_root(view) or _complete(view)
     shard = next(shard for shard in job.shards if shard.state == "failed")
     exit_code = None
     if shard.code == "user" and shard.verdict is not None and shard.verdict.claim is not None:
@@ -50,7 +50,7 @@ def end(view: View) -> Append | None:
 def _complete(view: View) -> Append:
     job = view.job
     results = tuple(_result(job, index) for index in range(len(job.shards)))
-    root = job_root((result.cid, result.dag_size_bytes) for result in results)
+    root, _ = root_of(job)
     blob = msgspec.json.encode(results)
     inline = len(blob) <= INLINE_BYTES_MAX
     manifest = Manifest(
@@ -77,8 +77,16 @@ def _result(job: Job, index: int) -> ShardResult:
     return ShardResult(index, claim.cid, claim.dag_size_bytes, tuple(uris))
 
 
+def overdue(view: View) -> Append:
+    """End a job whose last deadline has passed: completed if it lacks nothing but its root."""
+    job = view.job
+    if job.shards and job.counts.get("completed", 0) == len(job.shards):
+        return _complete(view)
+    return fail(view, "deadline", f"not done within {job.spec.deadline}")
+
+
 def fail(view: View, code: str, reason: str) -> Append:
-    """End the job at once: its inputs cannot be used, or its last deadline has passed."""
+    """End the job at once, for a reason that concerns all of it."""
     return append(view, JobFailed, JobFailedData, code=code, reason=reason, closed=_still(view.job))
 
 

@@ -5,6 +5,8 @@ the log then says whether anyone had begun to pay: if not, it is given anew; if 
 service knows, and after some asking a person must look.
 """
 
+from collections.abc import Iterable
+
 from events.decisions import (
     PublicationsAssigned,
     PublicationsAssignedData,
@@ -149,6 +151,23 @@ def _next_publisher(
 
     One that has not tried comes first, then the one after the last.
     """
+    able = able_to_publish(view, shard, number, accepted)
+    if slot is None:
+        return able[0] if able else None
+    able = [attempt for attempt in able if attempt not in slot.given_up]
+    if not able:
+        return None
+    return min(
+        able, key=lambda attempt: (attempt in slot.assignees, attempt <= slot.attempt, attempt)
+    )
+
+
+def able_to_publish(
+    view: View, shard: Shard, number: int, accepted: Iterable[int] | None = None
+) -> list[int]:
+    """Return the accepted executions whose nodes are present and can use that publisher."""
+    if accepted is None:
+        accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
     publisher = view.job.spec.publishers[number]
     able: list[int] = []
     for attempt in accepted:
@@ -161,14 +180,7 @@ def _next_publisher(
         if publisher.credential and publisher.credential not in can.credentials:
             continue
         able.append(attempt)
-    if slot is None:
-        return able[0] if able else None
-    able = [attempt for attempt in able if attempt not in slot.given_up]
-    if not able:
-        return None
-    return min(
-        able, key=lambda attempt: (attempt in slot.assignees, attempt <= slot.attempt, attempt)
-    )
+    return able
 
 
 def _pause_ms(view: View, tries: int) -> int:

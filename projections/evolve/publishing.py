@@ -3,6 +3,7 @@
 from events.decisions import PublicationsAssigned, PublicationsRevoked
 from events.facts import PublishFailed, PublishStarted, ResultsPublished
 from events.items import Publication
+from projections.evolve import roots
 from projections.evolve.running import conclude
 from projections.evolve.step import Step, finish, queue_publishing
 from projections.state import Copy, Shard, Slot
@@ -24,6 +25,7 @@ def move_slot(step: Step, index: int, number: int, slot: Slot, item: str) -> boo
 
 def publications_assigned(step: Step, event: PublicationsAssigned) -> None:
     """Who publishes what, from here on."""
+    roots.roots_assigned(step, event)
     for item in event.data.assignments:
         shard = step.shard(item.shard, "assigned")
         if shard is not None:
@@ -106,6 +108,7 @@ def publish_started(step: Step, event: PublishStarted) -> None:
 
 def results_published(step: Step, event: ResultsPublished) -> None:
     """A copy exists. The first fills the slot; another URI is an extra copy, the same a repeat."""
+    roots.roots_published(step, event)
     for item in event.data.publications:
         found = _claimed(step, item.shard, item.slot, item.attempt, "published")
         if found is None:
@@ -166,6 +169,7 @@ def publish_failed(step: Step, event: PublishFailed) -> None:
 
     That nothing was paid is for the node to say that had begun, if any had.
     """
+    roots.roots_failed(step, event)
     for item in event.data.failures:
         found = _claimed(step, item.shard, item.slot, item.attempt, "failed")
         if found is None:

@@ -183,6 +183,9 @@ def check_books(job: Job) -> None:
     if job.state == "completed":
         done = counts.get("completed", 0) == len(job.shards)
         demand(done, "a completed job has all its shards", job.id)
+    for number, slot in job.roots.items():
+        right = slot.cid == job.root_cid or job.state != "completed"
+        demand(right, "what is published as the root is the root", f"{job.id} slot {number}")
 
 
 def snapshot(network: Network, closed: Mapping[str, Job]) -> bytes:

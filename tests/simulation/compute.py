@@ -14,6 +14,7 @@ from node.compute.desk import (
     Desk,
     DeskJob,
     Key,
+    RootTask,
     Task,
     acknowledge,
     announce,
@@ -26,7 +27,7 @@ from node.compute.desk import (
     sweep,
     take,
 )
-from node.effects import Append, Effect, ListInputs, Publish, Stop
+from node.effects import Append, Effect, ListInputs, Publish, PublishRoot, Stop
 from node.orders import Orders, all_owed
 from node.policy import Policy
 from projections.network import Network
@@ -71,6 +72,7 @@ class Compute(Process):
         self.run_ms = 0
         self.upload_ms = 0
         self.pays_after_ms: int | None = None
+        self.breaks_roots = False
 
     # Lives
 
@@ -188,6 +190,10 @@ class Compute(Process):
                 upload = job.tasks[effect.shard, effect.attempt].uploads[effect.slot]
                 upload.state = "working"
                 self._publish(job, effect)
+            case PublishRoot():
+                root = job.roots[effect.slot]
+                root.upload.state = "working"
+                self.later(self.wire.chance.randint(*UPLOAD_MS), lambda: self._rooted(job, root))
             case ListInputs():
                 job.listing = "working"
                 self.later(self.wire.chance.randint(*RUN_MS), lambda: self._listed(job))
@@ -361,6 +367,17 @@ class Compute(Process):
         else:
             upload.state = "done"
         job.due[effect.shard, effect.attempt] = None
+        self._touch(job)
+
+    def _rooted(self, job: DeskJob, root: RootTask) -> None:
+        assert job.spec is not None
+        upload = root.upload
+        if self.breaks_roots or self.wire.happens(self.wire.faults.broken):
+            upload.state, upload.code = "failed", "unreachable"
+        else:
+            driver = job.spec.publishers[root.slot].driver
+            self.services.roots[job.id, driver] = root.cid
+            upload.state, upload.cid, upload.uri = "done", root.cid, f"{driver}://{root.cid}"
         self._touch(job)
 
     def _surely_unpaid(self, job: DeskJob, effect: Publish, *, broken: bool) -> bool:

@@ -7,7 +7,7 @@ from random import Random
 from events.cid import raw_cid
 from events.items import Claim, Listing
 from events.spec import Deal, Input, JobSpec, PublisherSpec, Sharding, normal
-from tests.simulation.services import FREE, PAID
+from tests.simulation.services import FREE, LINKED, PAID
 
 PUBLISHERS: tuple[tuple[tuple[str, ...], str | int], ...] = (
     ((), "all"),
@@ -17,6 +17,9 @@ PUBLISHERS: tuple[tuple[tuple[str, ...], str | int], ...] = (
     ((PAID,), "all"),
     ((FREE, PAID), "all"),
     ((FREE, PAID), "any"),
+    ((LINKED,), "all"),
+    ((FREE, LINKED), "all"),
+    ((LINKED, FREE), "any"),
 )
 DEALS = ((1, 1), (1, 1), (2, 2), (3, 2), (3, 2), (3, 3), (4, 3))
 POSSIBLE = 0.98
@@ -57,4 +60,4 @@ def draw_spec(chance: Random, nodes: int, payers: int) -> JobSpec:
         timeout="10s",
         deadline=f"{chance.choice((60, 90, 180))}s",
     )
-    return normal(spec, publishers={FREE: False, PAID: False})
+    return normal(spec, publishers=dict.fromkeys((FREE, LINKED, PAID), False))

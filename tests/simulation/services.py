@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 FREE = "free"
 PAID = "paid"
+LINKED = "linked"
+"""Free as well, and it finds by CID."""
 Key = tuple[str, int, str]
 """(job, shard, driver): the upload key of a slot."""
 
@@ -19,6 +21,8 @@ class Services:
         self.stored: dict[tuple[str, int, str], set[str]] = {}
         self.in_flight: set[Key] = set()
         self.payments: dict[Key, list[str]] = {}
+        self.roots: dict[tuple[str, str], str] = {}
+        """The root CID by (job, driver)."""
         self.published: Callable[[str, int, str, str], None] = lambda *_: None
 
     def publish(self, key: Key, node: str, cid: str) -> str:

@@ -12,7 +12,7 @@ from tests.simulation.character import Honest
 from tests.simulation.compute import Compute, capable
 from tests.simulation.faults import CALM, Faults
 from tests.simulation.requester import Requester
-from tests.simulation.services import FREE, PAID
+from tests.simulation.services import FREE, LINKED, PAID
 from tests.simulation.wire import Fate
 from tests.simulation.world import POLICY, Plan, World
 
@@ -40,7 +40,7 @@ class Stage:
             if not character.honest:
                 self.world.suspects.add(node.name)
         for node in self.world.nodes:
-            node.capabilities = capable(publishers=(FREE, PAID), width=8)
+            node.capabilities = capable(publishers=(FREE, LINKED, PAID), width=8)
 
     @property
     def nodes(self) -> list[Compute]:
@@ -91,7 +91,7 @@ class Stage:
             timeout="10s",
             deadline=deadline,
         )
-        self.world._submit(JOB, normal(spec, publishers={FREE: False, PAID: False}))
+        self.world._submit(JOB, normal(spec, publishers=dict.fromkeys((FREE, LINKED, PAID), False)))
 
     def play(self, until: Callable[[], bool] | None = None) -> None:
         """Play until a condition holds; without one until the job is closed and all have read."""
@@ -143,4 +143,4 @@ class Stage:
         return self.world.services.payments.get((JOB, 0, PAID), [])
 
 
-__all__ = ["FREE", "JOB", "PAID", "POLICY", "Stage"]
+__all__ = ["FREE", "JOB", "LINKED", "PAID", "POLICY", "Stage"]

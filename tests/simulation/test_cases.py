@@ -7,7 +7,7 @@ from projections.nodes import owner
 from tests.simulation.character import Copier, Liar, Withholder
 from tests.simulation.compute import capable
 from tests.simulation.faults import Faults
-from tests.simulation.stage import FREE, JOB, PAID, POLICY, Stage
+from tests.simulation.stage import FREE, JOB, LINKED, PAID, POLICY, Stage
 from tests.simulation.wire import Fate
 
 
@@ -327,6 +327,45 @@ def test_payment_by_an_orphan() -> None:
 
     assert stage.job.state == "completed"
     assert stage.payments == [dead.name]
+
+
+def test_root_is_published() -> None:
+    """Where shards are found by CID the root is published too, once, before the job completes."""
+    stage = Stage(nodes=3)
+    stage.open()
+    stage.submit(replicas=2, shards=5, publishers=(LINKED, FREE))
+    stage.play()
+
+    assert stage.job.state == "completed"
+    assert stage.world.services.roots == {(JOB, LINKED): stage.job.root_cid}
+    assert {number: slot.state for number, slot in stage.job.roots.items()} == {0: "published"}
+
+
+def test_root_of_a_dead_node() -> None:
+    """When the node that has the root dies, another publishes it."""
+    stage = Stage(nodes=3)
+    stage.open()
+    stage.submit(replicas=2, publishers=(LINKED,))
+    stage.play(lambda: stage.told("publications.assigned"))
+    stage.node(stage.job.roots[0].node).crash()
+    stage.play()
+
+    assert stage.job.state == "completed"
+    assert stage.job.roots[0].state == "published"
+    assert len(stage.job.roots[0].nodes) == 2
+
+
+def test_root_that_nobody_can_publish() -> None:
+    """A job whose root cannot be published completes without, and says why."""
+    stage = Stage(nodes=2)
+    stage.open()
+    for node in stage.nodes:
+        node.breaks_roots = True
+    stage.submit(publishers=(LINKED,))
+    stage.play()
+
+    assert stage.job.state == "completed"
+    assert stage.job.roots[0].reason == "unreachable: "
 
 
 def test_old_order_after_payment() -> None:

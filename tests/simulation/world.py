@@ -26,7 +26,7 @@ from tests.simulation.faults import CALM, WILD, Faults
 from tests.simulation.jobs import draw_spec
 from tests.simulation.process import Process
 from tests.simulation.requester import Requester
-from tests.simulation.services import FREE, PAID, Services
+from tests.simulation.services import FREE, LINKED, PAID, Services
 from tests.simulation.steps import Steps
 from tests.simulation.wire import Wire
 
@@ -35,6 +35,8 @@ POLICY = Policy(
     run_grace_ms=5_000,
     reveal_ms=10_000,
     publish_ms=15_000,
+    linked=frozenset({LINKED}),
+    root_ms=10_000,
     close_grace_ms=5_000,
     presence_ms=8_000,
 )
@@ -83,7 +85,8 @@ class World:
             character = self.chance.choice(CHEATS)()
             self.suspects.add(name)
         node = Compute(name, self.wire, POLICY, self.services, character)
-        publishers = (FREE,) if self.chance.random() < 0.2 else (FREE, PAID)
+        free = (FREE, LINKED)
+        publishers = free if self.chance.random() < 0.2 else (*free, PAID)
         node.capabilities = capable(publishers=publishers, width=self.chance.randint(1, 8))
         return node
 
