@@ -136,6 +136,18 @@ class PaidPublisher(Publisher, Protocol):
         ...
 
 
+class RootPublisher(Publisher, Protocol):
+    """A place that finds blocks by CID, so that a job's root need not lie with its shards."""
+
+    async def publish_root(self, car: bytes, *, cid: str) -> Location:
+        """Publish the folder that joins a job's shards, and nothing below it.
+
+        `car` is a CARv1 whose root is `cid`. It holds the folder's blocks, and may hold more; the
+        shards are where they were published. Safe to repeat. Raises `PublishError`.
+        """
+        ...
+
+
 class OpenPublisher(Protocol):
     """Makes a driver: from the job's target and the values of the credential that it names.
 
