@@ -18,11 +18,14 @@ class Item(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ListedFile(Item, array_like=True, frozen=True):
-    """One file of a listing: `path` relative to its source, "" when the source is the file."""
+    """One file of a listing: `path` relative to its source, "" when the source is the file.
+
+    `digest` names its bytes: their sha256 as hex, or its CID in a source that knows files by CID.
+    """
 
     path: str
     size_bytes: int
-    sha256: str
+    digest: str
 
 
 class Listing(Item, frozen=True):

@@ -20,7 +20,7 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
     """
     from events.errors import JobFailed
     from node.cli.endings import ended
-    from node.cli.jobs import find_job, load_job
+    from node.jobs import find_job, load_job
     from node.clock import now_ms
     from node.gateway import request_cancel
     from node.ids import new_id

@@ -33,7 +33,7 @@ async def history(
     job
         The job's id, or the start of it.
     """
-    from node.cli.jobs import find_job
+    from node.jobs import find_job
 
     async with connected(server) as connection:
         rows = await _rows(connection.log, await find_job(connection.log, job))

@@ -10,7 +10,7 @@ from events.errors import LotaError, NodeSilent, NotFound
 from events.log import Log
 from node.cli.following import follow_job
 from node.cli.holders import holders
-from node.cli.jobs import shard_indexes
+from node.jobs import shard_indexes
 from node.cli.output import note
 from node.rpc import read_result
 from projections.state import OPEN, TERMINAL, Job, Shard

@@ -37,7 +37,7 @@ async def logs(
     follow
         Wait for shards that have not ended, and print what comes as it comes.
     """
-    from node.cli.jobs import find_job, load_job, shard_indexes
+    from node.jobs import find_job, load_job, shard_indexes
     from node.cli.live_output import follow_output
     from node.cli.outputs import print_stream
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from node.cli.jobs import SUBMISSIONS
+from node.jobs import SUBMISSIONS
 from node.cli.output import Columns, OutputOption, show_rows
 from node.cli.server import Server, connected
 

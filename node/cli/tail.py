@@ -43,7 +43,7 @@ async def tail(
     output
         `json` prints each stored CloudEvents document as it is, one a line.
     """
-    from node.cli.jobs import find_job
+    from node.jobs import find_job
 
     if from_position < 1:
         raise WrongUsage(f"--from-position is {from_position}", hint="positions count from 1")

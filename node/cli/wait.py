@@ -32,7 +32,7 @@ async def wait(
     """
     from events.errors import JobFailed
     from node.cli.endings import ended
-    from node.cli.jobs import find_job
+    from node.jobs import find_job
 
     limit_s = _seconds(timeout) if timeout is not None else None
     async with connected(server) as connection:

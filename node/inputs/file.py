@@ -92,7 +92,7 @@ def _copy(root: str, file: ListedFile, copy: int, check: Check) -> None:
         digest.update(chunk)
         _write(copy, chunk)
         check()
-    if size != file.size_bytes or digest.hexdigest() != file.sha256:
+    if size != file.size_bytes or digest.hexdigest() != file.digest:
         raise _changed(f"{name} is no longer what was listed")
 
 

@@ -16,7 +16,7 @@ _decode = msgspec.json.Decoder(tuple[ListedFile, ...]).decode
 
 
 def canonical(files: Sequence[ListedFile]) -> bytes:
-    """Return the bytes that a listing's digest is over: a JSON array of [path, size, sha256]."""
+    """Return the bytes that a listing's digest is over: a JSON array of [path, size, digest]."""
     return msgspec.json.encode(files)
 
 

@@ -28,7 +28,7 @@ class Source(Protocol):
     async def list(
         self, source: str, matcher: re.Pattern[str], *, progress: Progress | None = None
     ) -> Found:
-        """Return size and sha256 of every file below `source` whose path `matcher` matches.
+        """Return size and digest of every file below `source` whose path `matcher` matches.
 
         A source that is one file is listed with the path "" and matched by its base name.
         Raises InvalidInput when the source is missing, unreadable or holds what has no listing.

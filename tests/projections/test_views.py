@@ -24,7 +24,7 @@ from events.items import (
 )
 from events.memory import MemoryBlobs, MemoryLog
 from events.spec import Deal, JobSpec, PublisherSpec
-from node.cli.jobs import Loaded, load_job
+from node.jobs import Loaded, load_job
 from projections.entry import read_entry
 from projections.network import Network
 from projections.summary import summary

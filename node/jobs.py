@@ -1,6 +1,6 @@
 """One job from the log: by its id or the start of it, folded by itself.
 
-The command line has no database: a job's own stream is short, and it is the truth.
+Who asks about one job needs no database: its own stream is short, and it is the truth.
 """
 
 from typing import NamedTuple
