@@ -33,6 +33,11 @@ class Tree(NamedTuple):
     dag_size_bytes: int
     files: int
 
+    @classmethod
+    def of(cls, root: Node, files: int) -> "Tree":
+        """Spell the root of a tree with so many files."""
+        return cls(cid_text(root.cid), root.dag_size_bytes, files)
+
 
 def tree_cid(path: str | os.PathLike[str], *, sink: Sink | None = None) -> Tree:
     """Hash the folder, or the one file, at `path`, and hand its blocks to `sink`.
@@ -120,7 +125,7 @@ class _TreeWalk:
                 f"{_shown(place)} cannot be read: {error.strerror}",
                 hint="Check that it exists and that this user may read it",
             ) from error
-        return Tree(cid_text(top.cid), top.dag_size_bytes, self._files)
+        return Tree.of(top, self._files)
 
     def _folder(self, path: bytes) -> Node:
         stack = [_Folder(path, b"", 0)]
