@@ -19,7 +19,8 @@ help: ## list these targets
 demo: $(INSTALLED) ## run the main job on this machine: a verified census of Python's own sources
 	@$(BIN)/lota demo
 
-test: $(INSTALLED) ## run every test; without a container engine those for docker are skipped
+test: $(INSTALLED) ## run every test; what needs docker or npm and finds none is skipped, aloud
+	@$(BIN)/python -m tests.servers.js_ipfs
 	@$(BIN)/python -m pytest -q -n 2
 
 check: $(INSTALLED) ## formatting, lint, types, import directions, tidiness
