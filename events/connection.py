@@ -93,6 +93,11 @@ async def connect(
     return client
 
 
+def without_login(url: str) -> str:
+    """Return the addresses of a URL, for people: a name, password or token in it is left out."""
+    return re.sub(r"//[^/,]*@", "//", url)
+
+
 def _awaitable(call: Callable[[], None] | None) -> Callable[[], Awaitable[None]] | None:
     if call is None:
         return None
@@ -109,7 +114,7 @@ def _reason(error: Exception) -> str:
 
 def _unavailable(url: str, error: Exception) -> LogUnavailable:
     reason = _reason(error)
-    address = re.sub(r"//[^@/]*@", "//", url)
+    address = without_login(url)
     if "uthorization" in reason:
         return NotAdmitted(
             f"the server at {address} refused the credentials", hint="check user, token or .creds"

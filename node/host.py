@@ -25,6 +25,7 @@ from node.compute.service import Compute
 from node.compute.uploads import Uploads
 from node.compute.work import Work
 from node.config import NodeConfig, disk_bytes
+from node.credentials import Credentials
 from node.executors.docker import DockerExecutor
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor
@@ -45,6 +46,8 @@ from publishers import names
 from publishers.port import Workplace
 
 VERSION = version("lota")
+PUBLISH_SHARE = 0.9
+"""The part of its time after which a publication is given up, before another node takes over."""
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,8 @@ class Host:
     """One node of this process: its parts, from the lock on its folder to its last word.
 
     `async with` gives a node that has joined; leaving it stops the node in good order. `engines`
-    are used in place of the drivers of the engines that the configuration names.
+    are used in place of the drivers of the engines that the configuration names, and publications
+    are made with `credentials`, of which nobody learns more than the names.
     """
 
     def __init__(
@@ -62,11 +66,13 @@ class Host:
         *,
         policy: Policy | None = None,
         engines: Mapping[str, Executor] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.config = config
         self.failed: asyncio.Future[None]
         self._policy = policy or Policy()
         self._drivers = engines or {}
+        self._credentials = credentials or Credentials()
         self._stack = AsyncExitStack()
         self._compute: Compute | None = None
 
@@ -106,7 +112,8 @@ class Host:
         blobs = await open_blobs(client)
         compute = None
         engines = await self._engines(folder) if "compute" in config.roles else {}
-        can = self._capabilities(tuple(engines))
+        credentials = await asyncio.to_thread(self._credentials.names)
+        can = self._capabilities(tuple(engines), credentials)
         if "compute" in config.roles:
             compute = await self._make_compute(
                 stack, client, folder, events_log, blobs, engines, can
@@ -161,7 +168,13 @@ class Host:
         self._keep(stack, expire_results(memory, runs.folder))
         work = Work(runs, cpu=config.width)
         workplace = Workplace(folder.path / "publishing", client)
-        uploads = Uploads(config.publish_root, config.allow_paths, workplace)
+        uploads = Uploads(
+            config.publish_root,
+            config.allow_paths,
+            workplace,
+            self._credentials,
+            limit_s=self._policy.publish_ms * PUBLISH_SHARE / 1000,
+        )
         stack.push_async_callback(uploads.close)
         stop_serving = await serve_rpc(client, config.name, HeldResults(work, memory))
         stack.push_async_callback(stop_serving)
@@ -227,7 +240,7 @@ class Host:
                     f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"
                 )
 
-    def _capabilities(self, engines: tuple[str, ...]) -> Capabilities:
+    def _capabilities(self, engines: tuple[str, ...], credentials: tuple[str, ...]) -> Capabilities:
         config = self.config
         if "compute" not in config.roles:
             return Capabilities(roles=config.roles, version=VERSION)
@@ -235,6 +248,7 @@ class Host:
             roles=config.roles,
             engines=engines,
             publishers=names(),
+            credentials=credentials,
             cpu=config.cpu,
             memory_bytes=config.memory_bytes,
             disk_bytes=disk_bytes(config.state),

@@ -9,6 +9,7 @@ import msgspec
 
 from events.errors import ExecutorError
 from node.config import Address, NodeConfig, cores, memory_bytes
+from node.credentials import Credentials
 from node.executors.docker import DockerExecutor
 from node.host import Host
 from node.server import EmbeddedServer
@@ -31,10 +32,14 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LocalNetwork:
-    """`async with` gives a network that serves; leaving it stops all of it in order."""
+    """`async with` gives a network that serves; leaving it stops all of it in order.
 
-    def __init__(self, config: LocalConfig) -> None:
+    All of its nodes publish with the same `credentials`.
+    """
+
+    def __init__(self, config: LocalConfig, credentials: Credentials | None = None) -> None:
         self.config = config
+        self._credentials = credentials
         self.server = EmbeddedServer(config.folder / "nats", config.port)
         self.hosts: list[Host] = []
         self._engines: tuple[str, ...] = ()
@@ -84,7 +89,8 @@ class LocalNetwork:
                 width=max(1, cores() // config.nodes),
                 memory_bytes=memory_bytes(),
                 throw_away=config.throw_away,
-            )
+            ),
+            credentials=self._credentials,
         )
 
 

@@ -24,7 +24,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from events.errors import ServerError
-from node.server_binary import ServerBinary, find_server_binary
+from node.server_binary import ServerBinary, find_server_binary, server_environment
 
 CONFIG = Path(__file__).with_name("nats.conf")
 HOST = "127.0.0.1"
@@ -199,6 +199,7 @@ class EmbeddedServer:
                 *become,
                 *server,
                 cwd=self.store,
+                env=server_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

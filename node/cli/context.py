@@ -17,6 +17,8 @@ def ls(*, output: OutputOption = "table") -> None:
 
     Example: lota context ls
     """
+    from events.connection import without_login
+
     files = ContextFiles()
     chosen = files.chosen()
     rows = []
@@ -26,7 +28,7 @@ def ls(*, output: OutputOption = "table") -> None:
         rows.append(
             {
                 "name": name,
-                "server": context.server,
+                "server": without_login(context.server),
                 "login": login[0] if login else None,
                 "in_use": name == chosen,
             }
@@ -52,9 +54,11 @@ def show(*, options: Server | None = None, output: OutputOption = "table") -> No
 
     Example: lota context show
     """
+    from events.connection import without_login
+
     context, how = find_server(options)
     document = {
-        "server": context.server,
+        "server": without_login(context.server),
         "found": how,
         "user": context.user or None,
         "password": "***" if context.password else None,

@@ -10,6 +10,7 @@ from node.cli.context_file import Context, ContextFiles
 from node.cli.interrupts import interrupted
 from node.cli.texts import Texts
 from node.config import allowed_paths, default_publish_root
+from node.credentials import take_credentials
 from node.local import LocalConfig, LocalNetwork
 from node.logs import log_to_stderr
 
@@ -22,6 +23,7 @@ async def dev(
     nodes: int = 3,
     state: Path | None = None,
     allow_path: Texts = (),
+    credentials: Path | None = None,
 ) -> None:
     """Run nats-server, a requester and compute nodes on this machine until Ctrl-C.
 
@@ -39,6 +41,8 @@ async def dev(
         Folder of the network's state.
     allow_path
         A folder that jobs may read; the working directory if none is given.
+    credentials
+        Folder of the credentials to publish with, one file NAME/FIELD for each field.
     """
     log_to_stderr()
     folder = state or Path(platformdirs.user_data_dir("lota")) / "dev"
@@ -50,7 +54,8 @@ async def dev(
             port=DEFAULT_PORT,
             throw_away=False,
             allow_paths=allowed_paths(allow_path or (".",)),
-        )
+        ),
+        take_credentials(credentials),
     )
     stopped = interrupted()
     async with network:

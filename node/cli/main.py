@@ -15,6 +15,8 @@ from cyclopts import App, CycloptsError
 from events.errors import LotaError
 from node.cli import exits
 from node.cli.output import tolerate_any_text
+from node.logs import log_to_stderr
+from node.redaction import redacted
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens, debug = _debug(list(sys.argv[1:] if arguments is None else arguments))
     tolerate_any_text()
     if debug:
-        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+        log_to_stderr(debug=True)
     try:
         _, path, _ = app.parse_commands(tokens)
         for command in path:
@@ -127,8 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.code_of(error)
     except Exception as error:
         if debug:
-            raise
-        _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see more")
+            log.debug("the command failed", exc_info=error)
+        hint = "" if debug else "run it again with --debug to see more"
+        _say(f"unexpected {type(error).__name__}: {error}", hint)
         return exits.FAILED
     return result if isinstance(result, int) else exits.OK
 
@@ -148,9 +151,9 @@ def _remedy(tokens: list[str]) -> str:
 
 
 def _say(what: str, hint: str) -> None:
-    print(f"lota: {what}", file=sys.stderr)
+    print(f"lota: {redacted(what)}", file=sys.stderr)
     if hint:
-        print(f"      {hint}", file=sys.stderr)
+        print(f"      {redacted(hint)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from node.cli.run_options import RunOptions
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
 from node.clock import now_ms
 from node.config import default_publish_root
+from node.credentials import take_credentials
 from node.gateway import Submission, prepare, request_cancel, submit
 from node.ids import new_id, new_job_id
 from node.inputs.file_uri import to_path
@@ -65,7 +66,8 @@ async def run(
                 nodes=max(options.replicas, options.min_bids),
                 allow_paths=_read_here(submission),
                 engines=(spec.engine,),
-            )
+            ),
+            take_credentials(),
         )
         async with network:
             here = Server(server=network.url)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from events.connection import without_login
 from events.errors import WrongUsage
 from events.spec import ENGINES_READY
 from node.cli.interrupts import interrupted
@@ -20,8 +21,10 @@ from node.config import (
     default_publish_root,
     memory_bytes,
 )
+from node.credentials import Credentials, take_credentials
 from node.host import Host
 from node.logs import log_to_stderr
+from node.own_environment import take_variables
 from node.state import default_folder
 
 ROLES = {"all": ("requester", "compute"), "requester": ("requester",), "compute": ("compute",)}
@@ -37,6 +40,7 @@ async def serve(
     label: Texts = (),
     width: int = 0,
     publish_root: Path | None = None,
+    credentials: Path | None = None,
     server: Server | None = None,
 ) -> None:
     """Run a node until Ctrl-C: a requester decides, a compute node does the work.
@@ -64,9 +68,13 @@ async def serve(
         Executions at one time (default: one a core).
     publish_root
         Where the publisher `local` writes.
+    credentials
+        Folder of the credentials to publish with, one file NAME/FIELD for each field; beside it
+        count the variables LOTA_CRED_NAME_FIELD. Default: lota/credentials below XDG_CONFIG_HOME.
     """
     log_to_stderr()
     found = find_server(server).context
+    take_variables("LOTA_SERVER")  # it may hold a login
     chosen = checked_name(name or default_name())
     config = NodeConfig(
         name=chosen,
@@ -87,7 +95,7 @@ async def serve(
         width=width or cores(),
         memory_bytes=memory_bytes(),
     )
-    serving = asyncio.ensure_future(_serve(config, role))
+    serving = asyncio.ensure_future(_serve(config, role, take_credentials(credentials)))
     stop = interrupted()
     stop.add_done_callback(lambda _: serving.cancel())
     try:
@@ -97,10 +105,10 @@ async def serve(
             raise
 
 
-async def _serve(config: NodeConfig, role: str) -> None:
+async def _serve(config: NodeConfig, role: str, credentials: Credentials) -> None:
     """Run the node until it fails or this is cancelled, also while it starts."""
-    async with Host(config) as host:
-        server = config.address.url
+    async with Host(config, credentials=credentials) as host:
+        server = without_login(config.address.url)
         print(f"node {config.name} serves as {role} at {server}", file=sys.stderr, flush=True)
         await host.failed
 

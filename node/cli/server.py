@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Group, Parameter
 
 from node.cli.context_file import Context, ContextFiles
+from node.redaction import hide, url_secrets
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -55,7 +56,18 @@ class Connection:
 
 
 def find_server(options: Server | None, environ: Mapping[str, str] = os.environ) -> Found:
-    """Return the server to use. Raises NotFound for a context that does not exist."""
+    """Return the server to use; no text shows its secrets from here on.
+
+    Raises NotFound for a context that does not exist.
+    """
+    found = _find_server(options, environ)
+    for url in found.context.server.split(","):
+        hide(*url_secrets(url))
+    hide(found.context.password, found.context.token)
+    return found
+
+
+def _find_server(options: Server | None, environ: Mapping[str, str]) -> Found:
     files = ContextFiles(environ)
     if options is not None and options.server:
         return Found(Context(server=options.server), "by --server")

@@ -31,7 +31,7 @@ from node.compute.desk import (
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, JobRow
 from node.compute.patience import answered
-from node.compute.uploads import Uploads
+from node.compute.uploads import Order, Uploads
 from node.compute.work import Work
 from node.effects import Append, Effect, ListInputs, Publish, Stop
 from node.inputs.relist import Relisting
@@ -246,22 +246,29 @@ class Compute:
     async def _publish(self, job: DeskJob, effect: Publish) -> None:
         task = job.tasks[effect.shard, effect.attempt]
         upload = task.uploads[effect.slot]
+        if job.spec is None:
+            return
         name = execution_id(job.id, effect.shard, effect.attempt)
-        result = await self._work.result(name, self._memory)
-        if result is None or task.claim is None or job.spec is None:
-            self._uploads.gone(upload, name)
+        order = Order(
+            job.spec.publishers[effect.slot],
+            f"{job.id}/{effect.shard}",
+            task.claim.cid if task.claim is not None else "",
+            paid=effect.paid,
+        )
+
+        async def still_owed() -> bool:
+            orders = await answered(partial(consult, self._log, job.id, self.name))
+            run = {(order.shard, order.attempt) for order in orders.run}
+            publish = {(order.shard, order.attempt) for order in orders.publish}
+            return (effect.shard, effect.attempt) in run | publish
+
+        if not order.cid:
+            self._uploads.gone(upload, order)
+        elif effect.lookup:
+            await self._uploads.lookup(order, upload)
         else:
-            spec = job.spec.publishers[effect.slot]
-            key = f"{job.id}/{effect.shard}"
-
-            async def still_owed() -> bool:
-                orders = await answered(partial(consult, self._log, job.id, self.name))
-                run = {(order.shard, order.attempt) for order in orders.run}
-                publish = {(order.shard, order.attempt) for order in orders.publish}
-                return (effect.shard, effect.attempt) in run | publish
-
-            cid = task.claim.cid
-            await self._uploads.publish(spec, upload, result, key, cid, still_owed)
+            load = partial(self._work.result, name, self._memory)
+            await self._uploads.publish(order, upload, load, still_owed)
         job.due[effect.shard, effect.attempt] = None
         self._touch(job.id)
 
