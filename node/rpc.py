@@ -1,14 +1,18 @@
 """Questions to the node that holds something: what a result consists of, and the bytes of a file.
 
 They go as core NATS requests to `lota.rpc.<node>`, since neither logs nor results belong on the
-log. A request is one JSON object, an answer is one chunk with its headers, so that a node and its
-client hold half a MiB at most whatever the size of the file; a file is streamed by asking again.
-All requests are reads: repeating one after a lost answer is harmless.
+log. A request is one JSON object, an answer is one chunk with its headers, so that a client holds
+half a MiB at most whatever the size of the file, and a node that for each of a few clients; a file
+is streamed by asking again. All requests are reads: repeating one after a lost answer is harmless.
 
-Either side takes the other's paths for what a stranger wrote. On the wire a path is
-percent-encoded, because names are bytes; in Python it is a `str` as `os.fsdecode` makes it.
+`list` and `read` are taken on the node's word, for commands that still run; `block` gives the
+folders and long files of a finished result as content addresses name them, so that its reader can
+check every byte. Either side takes the other's paths for what a stranger wrote. On the wire a path
+is percent-encoded, because names are bytes; in Python it is a `str` as `os.fsdecode` makes it.
 """
 
+import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Literal, Protocol
@@ -21,6 +25,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from events.cid import cid_bytes, cid_text
 from events.errors import LogUnavailable, LotaError, NodeSilent, NotFound
 from events.subjects import rpc
 
@@ -29,12 +34,17 @@ CHUNK_BYTES_MAX = 512 * 1024
 
 REQUEST_BYTES_MAX = 64 * 1024
 WAITING_REQUESTS_MAX = 1_000
+ANSWERS_AT_ONCE_MAX = 8
+"""One slow disk or large result must not hold up all others, nor many clients fill the memory."""
+
 FILES_MAX = 1_000_000
 TIMEOUT_S = 5.0
 TRIES = 3
+BUSY_TRIES = 120
+BUSY_PAUSE_S = 1.0
 
 SIZE, ENDED, CODE, MESSAGE = "Lota-Size", "Lota-Ended", "Lota-Error", "Lota-Message"
-NOT_FOUND = "not_found"
+NOT_FOUND, BUSY = "not_found", "busy"
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -62,16 +72,26 @@ class ResultSource(Protocol):
         """
         ...
 
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        """Return the block of a folder or long file of a finished result, by its CID in 36 bytes.
+
+        Raises NotFound, and NodeSilent while the node needs time to make its blocks.
+        """
+        ...
+
 
 class _Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """For `list`, offset and limit count entries; for `read`, bytes."""
+    """For `list`, offset and limit count entries; for `read`, bytes; `block` needs a CID."""
 
-    op: Literal["list", "read"]
+    op: Literal["list", "read", "block"]
     execution: str
     path: str = ""
+    cid: str = ""
     offset: int = 0
     limit: int = CHUNK_BYTES_MAX
 
+
+log = logging.getLogger(__name__)
 
 _Entries = list[tuple[str, int]]
 _decode_request = msgspec.json.Decoder(_Request).decode
@@ -90,20 +110,23 @@ async def serve_rpc(
 ) -> Callable[[], Awaitable[None]]:
     """Answer for `node` from `source` until the returned function is called.
 
-    Requests are answered one after the other, so that many clients cannot fill the memory.
+    A few requests are answered at a time and the rest wait, so that many clients cannot fill the
+    memory.
     """
+    room = asyncio.Semaphore(ANSWERS_AT_ONCE_MAX)
+    answering: set[asyncio.Task[None]] = set()
+
+    def answered(task: "asyncio.Task[None]") -> None:
+        answering.discard(task)
+        room.release()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a request to node %s failed", node, exc_info=task.exception())
 
     async def on_request(message: Msg) -> None:
-        try:
-            data, headers = await _answer(source, message.data)
-        except NotFound as error:
-            data, headers = _refusal(NOT_FOUND, error)
-        except LotaError as error:
-            data, headers = _refusal("failed", error)
-        except OSError as error:
-            data, headers = _refusal("io", LotaError(error.strerror or str(error)))
-        if message.reply and not client.is_closed:
-            await client.publish(message.reply, data, headers=headers)
+        await room.acquire()
+        task = asyncio.ensure_future(_reply(client, source, message))
+        answering.add(task)
+        task.add_done_callback(answered)
 
     subscription = await client.subscribe(
         rpc(node),
@@ -114,8 +137,27 @@ async def serve_rpc(
     async def stop() -> None:
         if not client.is_closed:
             await subscription.unsubscribe()
+        for task in answering:
+            task.cancel()
+        if answering:
+            await asyncio.wait(answering)
 
     return stop
+
+
+async def _reply(client: Client, source: ResultSource, message: Msg) -> None:
+    try:
+        data, headers = await _answer(source, message.data)
+    except NotFound as error:
+        data, headers = _refusal(NOT_FOUND, error)
+    except NodeSilent as error:
+        data, headers = _refusal(BUSY, error)
+    except LotaError as error:
+        data, headers = _refusal("failed", error)
+    except OSError as error:
+        data, headers = _refusal("io", LotaError(error.strerror or str(error)))
+    if message.reply and not client.is_closed:
+        await client.publish(message.reply, data, headers=headers)
 
 
 async def _answer(source: ResultSource, body: bytes) -> tuple[bytes, dict[str, str]]:
@@ -129,6 +171,9 @@ async def _answer(source: ResultSource, body: bytes) -> tuple[bytes, dict[str, s
     if request.op == "list":
         entries = await source.list(request.execution)
         return _page(entries, offset), {SIZE: str(len(entries))}
+    if request.op == "block":
+        data = await source.block(request.execution, cid_bytes(request.cid))
+        return data, {SIZE: str(len(data))}
     path = os.fsdecode(unquote_to_bytes(request.path))
     if not is_safe(path):
         raise NotFound(f"{path!r} is no path in a result", hint="name a file of the result")
@@ -207,6 +252,22 @@ async def read_result(
     return Chunk(message.data, _number(message, SIZE), ended)
 
 
+async def read_block(
+    client: Client, node: str, execution: str, cid: bytes, *, timeout_s: float = TIMEOUT_S
+) -> bytes:
+    """Return what `node` gives for a block of a finished result that it holds; nobody checked it.
+
+    Raises NotFound, NodeSilent, LogUnavailable.
+    """
+    request = _Request(op="block", execution=execution, cid=cid_text(cid))
+    for _ in range(BUSY_TRIES):
+        message = await _ask(client, node, request, timeout_s)
+        if (message.headers or {}).get(CODE) != BUSY:
+            return message.data
+        await asyncio.sleep(BUSY_PAUSE_S)
+    raise NodeSilent(f"node {node} is busy with {execution}", hint="try again in a while")
+
+
 async def stream_result(
     client: Client, node: str, execution: str, path: str, *, timeout_s: float = TIMEOUT_S
 ) -> AsyncIterator[bytes]:
@@ -252,7 +313,7 @@ def _raise_refusal(message: Msg, node: str) -> None:
     code = headers.get(CODE)
     if code == NOT_FOUND:
         raise NotFound(f"node {node}: {headers.get(MESSAGE, '')}", hint="it may hold it no longer")
-    if code is not None:
+    if code is not None and code != BUSY:
         raise LotaError(f"node {node} failed to answer ({code}: {headers.get(MESSAGE, '')})")
 
 

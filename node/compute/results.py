@@ -6,9 +6,11 @@ from pathlib import Path
 
 from events.errors import NotFound
 from node.compute.memory import NodeMemory
+from node.compute.skeletons import HeldSkeletons
 from node.compute.work import Work
 from node.rpc import Chunk
 from publishers.port import SmallResult
+from publishers.skeleton import Skeleton
 
 
 class HeldResults:
@@ -17,6 +19,7 @@ class HeldResults:
     def __init__(self, work: Work, memory: NodeMemory) -> None:
         self._work = work
         self._memory = memory
+        self._skeletons = HeldSkeletons()
 
     async def list(self, execution: str) -> list[tuple[str, int]]:
         """See `ResultSource.list`."""
@@ -39,6 +42,19 @@ class HeldResults:
             return Chunk(data[offset : offset + limit], len(data))
         return await asyncio.to_thread(_read, result, path, offset, limit)
 
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        """See `ResultSource.block`."""
+        result = await self._work.result(execution, self._memory)
+        if result is None:
+            raise NotFound(f"there is no result of {execution}")
+        if isinstance(result, SmallResult):
+            return _small_block(result, cid)
+        return await self._skeletons.block(result, cid)
+
+    async def close(self) -> None:
+        """Stop what is done for those who asked; safe to repeat."""
+        await self._skeletons.close()
+
 
 def _files(result: SmallResult) -> list[tuple[str, bytes]]:
     return [
@@ -46,6 +62,14 @@ def _files(result: SmallResult) -> list[tuple[str, bytes]]:
         ("stderr", result.stderr),
         ("stdout", result.stdout),
     ]
+
+
+def _small_block(result: SmallResult, cid: bytes) -> bytes:
+    skeleton = Skeleton.build(result)
+    try:
+        return skeleton.node(cid)
+    finally:
+        skeleton.close()
 
 
 def _walk(root: Path) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ from events.spec import JobSpec
 from events.units import size_bytes
 from node.compute.desk import DeskJob, Task
 from node.compute.patience import answered
+from node.compute.skeletons import claimed
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Limits, Outcome
 from node.executors.port import Task as EngineTask
@@ -23,7 +24,7 @@ from node.inputs.listing import load_files
 from node.inputs.port import Source
 from node.inputs.staging import stage_shard
 from publishers.port import Result, SmallResult
-from publishers.unixfs import result_cid, tree_cid
+from publishers.unixfs import result_cid
 
 LISTINGS_KEPT_MAX = 16
 
@@ -86,8 +87,8 @@ class Runs:
             outcome = await self.engines[spec.engine].run(engine_task, folder)
             if outcome.folder is None:
                 return _small(outcome)
-            tree = await asyncio.to_thread(tree_cid, outcome.folder)
-            claim = Claim(tree.cid, tree.dag_size_bytes, outcome.exit_code)
+            root = await asyncio.to_thread(claimed, outcome.folder)
+            claim = Claim(root.cid, root.dag_size_bytes, outcome.exit_code)
             return Finished(claim, outcome.folder)
         except ContentError as error:
             raise ExecutorError("result", str(error)) from error

@@ -1,5 +1,6 @@
 """Asking a node for what it holds, over a real server."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from nats.aio.client import Client
 
+from events.cid import node_cid_bytes
 from events.connection import connect
 from events.errors import LotaError, NodeSilent, NotFound
 from node.rpc import (
@@ -14,6 +16,7 @@ from node.rpc import (
     Chunk,
     is_safe,
     list_result,
+    read_block,
     read_result,
     serve_rpc,
     stream_result,
@@ -30,6 +33,8 @@ class HeldResults:
         self.files = files
         self.ended = ended
         self.asked: list[str] = []
+        self.blocks: dict[bytes, bytes] = {}
+        self.busy = 0
 
     async def list(self, execution: str) -> list[tuple[str, int]]:
         if execution != EXECUTION:
@@ -44,6 +49,14 @@ class HeldResults:
             raise OSError(5, "Input/output error")
         data = self.files[path]
         return Chunk(data[offset : offset + limit], len(data), self.ended)
+
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        if self.busy:
+            self.busy -= 1
+            raise NodeSilent("its blocks are being made")
+        if cid not in self.blocks:
+            raise NotFound("there is no such block")
+        return self.blocks[cid]
 
 
 @asynccontextmanager
@@ -147,3 +160,48 @@ async def test_a_node_that_is_away_is_named(nats_url: str) -> None:
 def test_ordinary_paths_are_safe() -> None:
     """Names with dots and spaces, and folders, are paths of a result."""
     assert all(map(is_safe, ["stdout", "outputs/a b..c", "outputs/.hidden", "outputs/"]))
+
+
+async def test_a_block_comes_by_its_cid(nats_url: str) -> None:
+    """A block of a result is asked for by its CID alone, and one that it lacks is not found."""
+    source = HeldResults({})
+    cid = node_cid_bytes(b"links")
+    source.blocks[cid] = b"links"
+    async with serving(nats_url, "rpc-k", source) as client:
+        assert await read_block(client, "rpc-k", EXECUTION, cid) == b"links"
+        with pytest.raises(NotFound):
+            await read_block(client, "rpc-k", EXECUTION, node_cid_bytes(b"others"))
+
+
+async def test_a_busy_node_is_asked_again(nats_url: str) -> None:
+    """A node that has to make its blocks first is waited for, and is no silent one."""
+    source = HeldResults({})
+    cid = node_cid_bytes(b"links")
+    source.blocks[cid], source.busy = b"links", 1
+    async with serving(nats_url, "rpc-l", source) as client:
+        assert await read_block(client, "rpc-l", EXECUTION, cid) == b"links"
+
+
+class SlowBlocks(HeldResults):
+    """A node whose blocks do not come before they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__({"stdout": b"x"})
+        self.waiting = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        self.waiting.set()
+        await self.go.wait()
+        return b"late"
+
+
+async def test_a_slow_answer_holds_up_no_other(nats_url: str) -> None:
+    """While one request waits for a disk, the next one is answered."""
+    source = SlowBlocks()
+    async with serving(nats_url, "rpc-m", source) as client:
+        block = asyncio.ensure_future(read_block(client, "rpc-m", EXECUTION, node_cid_bytes(b"")))
+        await source.waiting.wait()
+        assert (await read_result(client, "rpc-m", EXECUTION, "stdout")).data == b"x"
+        source.go.set()
+        assert await block == b"late"

@@ -14,6 +14,7 @@ from events.items import Claim, Judgement
 from events.spec import JobSpec, PublisherSpec
 from node.rpc import Chunk, ResultSource, serve_rpc
 from publishers.port import SmallResult
+from publishers.skeleton import Skeleton
 from publishers.unixfs import tree_cid
 from tests.node.cli.conftest import Begin, Lota, Ran
 from tests.node.cli.job_on_log import JobOnLog, claim_of
@@ -43,6 +44,13 @@ class FolderSource:
         data = (self._folder / path).read_bytes()
         return Chunk(data[offset : offset + limit], len(data))
 
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        skeleton = Skeleton.build(self._folder)
+        try:
+            return skeleton.node(cid)
+        finally:
+            skeleton.close()
+
 
 class GrowingSource:
     """A command that prints: `grow` adds to its stdout, and says when that was read."""
@@ -60,6 +68,9 @@ class GrowingSource:
             self._offset = offset
             self._read_up_to.notify_all()
         return Chunk(self._data[offset : offset + limit], len(self._data), ended=False)
+
+    async def block(self, execution: str, cid: bytes) -> bytes:
+        raise NotFound("it runs still")
 
     async def grow(self, data: bytes) -> None:
         """Print more, and wait until the reader asks for what comes behind it."""
