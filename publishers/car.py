@@ -105,7 +105,7 @@ class CarPlan:
 
     def chunks(self) -> Iterator[bytes]:
         """Give the bytes of one CAR with all blocks, as a `Piece` does."""
-        return next(self.pieces(_ALL)).chunks()
+        yield from next(self.pieces(_ALL)).chunks()
 
     def pieces(self, piece_bytes: int) -> Iterator[Piece]:
         """Cut the tree into CARs whose blocks add up to less than `piece_bytes`, if that can be.
