@@ -26,6 +26,14 @@ class Address(msgspec.Struct, frozen=True):
     credentials: str | None = None
 
 
+class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served over HTTP: `listen` is HOST:PORT, `url` what others see when it differs."""
+
+    listen: str
+    url: str = ""
+    token_file: Path | None = None
+
+
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One node: its name and roles, where its state is, and what its operator allows.
 
@@ -42,6 +50,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     allow_paths: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     publish_root: Path
+    serve_results: ServeConfig | None = None
     cpu: float
     width: int
     memory_bytes: int

@@ -1,0 +1,84 @@
+"""uvicorn inside the node's own event loop: without its signals, its logging and its exits."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from socket import socket
+from typing import Self
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from node.web.slow_clients import HEAD_BYTES_MAX, KEEP_ALIVE_S, BoundedConnection
+
+GRACE_S = 1
+"""How long answers under way may take when the node stops."""
+
+
+class WebServer:
+    """Serves an application on a bound socket, which it then owns, while it is entered."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        bound: socket,
+        *,
+        connection: type[BoundedConnection] = BoundedConnection,
+    ) -> None:
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=connection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=connection.connections_max,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=GRACE_S,
+                h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+            )
+        )
+        self._bound = bound
+        self._serving: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait((self._serving, ready), return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            self._bound.close()
+            self._serving.result()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._serving is not None
+        self._server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait((self._serving,))
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+
+    async def ended(self) -> None:
+        """Wait until the server ends; raises what made it."""
+        assert self._serving is not None
+        await asyncio.shield(self._serving)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready and leaves signals to the node."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
