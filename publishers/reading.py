@@ -1,0 +1,207 @@
+"""Reading a result from any copy of it: what is there, a file, a range of one, or everything.
+
+A copy is a stranger's word, and the CID is what was agreed on. Every block is checked before it is
+used, so what arrives is right or an error; and only the blocks on the way to what is asked for are
+read. Memory is a few chunks of 1 MiB, however large the result.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from events.cid import CID_SIZE_BYTES, cid_bytes, cid_text
+from events.errors import ContentError, NotFound, PublishError
+from events.unixfs_reader import Place, file_size_bytes
+from publishers.blocks import leaves, places_below, read_leaf, read_node, resolve, tampered
+from publishers.pipeline import in_order
+from publishers.port import Copy
+from publishers.sorted_records import SortedRecords
+from publishers.threads import in_thread
+
+AHEAD = 4
+"""Blocks under way at the same time: enough to fill a line, few enough to hold."""
+
+_SIZE_BYTES = 8
+
+
+class Entry(NamedTuple):
+    """A file or folder of a result.
+
+    `path` is relative to the result, as `os.fsdecode` gives it, and empty for the result itself.
+    `size_bytes` is the file's, and for a folder the cumulative size of its blocks. `cid` is text.
+    """
+
+    path: str
+    kind: Literal["file", "folder"]
+    size_bytes: int
+    cid: str
+
+
+async def stat(copy: Copy, cid: str, path: str) -> Entry:
+    """Return what is at a path of the result `cid`.
+
+    Raises `NotFound` when it has no such path, `PublishError` when the copy fails or is false.
+    """
+    place, block = await resolve(copy, _root(cid), path)
+    return _entry(place, block)
+
+
+async def entries(
+    copy: Copy, cid: str, path: str = "", *, recursive: bool = False
+) -> AsyncGenerator[Entry, None]:
+    """Give what is in a folder, in the byte order of names; recursive, each folder before its own.
+
+    A folder of a million names is sorted by way of a temporary file. Raises as `stat` does, and
+    `NotFound` for a file.
+    """
+    place, block = await resolve(copy, _root(cid), path)
+    if _entry(place, block).kind == "file":
+        raise NotFound(f"{path!r} is a file", hint="Name a folder")
+
+    async def look(inner: Place) -> tuple[Place, bytes]:
+        return inner, b"" if inner.leaf else await read_node(copy, inner)
+
+    stack = [in_order(_names(copy, place, block), look, ahead=AHEAD)]
+    try:
+        while stack:
+            found = await anext(stack[-1], None)
+            if found is None:
+                await stack.pop().aclose()
+                continue
+            entry = _entry(*found)
+            yield entry
+            if recursive and entry.kind == "folder":
+                stack.append(in_order(_names(copy, *found), look, ahead=AHEAD))
+    finally:
+        for names in reversed(stack):
+            await names.aclose()
+
+
+async def fetch(
+    copy: Copy, cid: str, path: str, *, offset: int = 0, size_bytes: int | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Stream a file of the result `cid`, or a range of it, in chunks of at most 1 MiB.
+
+    Only the chunks that hold the range are read. A range beyond the end is cut, to nothing if need
+    be. Raises as `stat` does, and `NotFound` for a folder.
+    """
+    place, block = await resolve(copy, _root(cid), path)
+    entry = _entry(place, block)
+    if entry.kind == "folder":
+        raise NotFound(f"{path!r} is a folder", hint="Name a file of the result")
+    end = entry.size_bytes if size_bytes is None else min(entry.size_bytes, offset + size_bytes)
+    if offset >= end and entry.size_bytes:
+        return
+
+    async def read(leaf: Place) -> tuple[Place, bytes]:
+        return leaf, await read_leaf(copy, leaf)
+
+    parts = leaves(copy, place, block, offset, end)
+    async with aclosing(in_order(parts, read, ahead=AHEAD)) as chunks:
+        async for leaf, data in chunks:
+            wanted = data[max(offset - leaf.offset, 0) : end - leaf.offset]
+            if wanted:
+                yield wanted
+
+
+async def verify(copy: Copy, cid: str) -> None:
+    """Read every block of the result `cid`; raise `PublishError` unless all are there and right."""
+    root = _root(cid)
+
+    async def read(leaf: Place) -> None:
+        await read_leaf(copy, leaf)
+
+    found = leaves(copy, root, await read_node(copy, root))
+    async with aclosing(in_order(found, read, ahead=AHEAD)) as good:
+        async for _ in good:
+            pass
+
+
+def _root(cid: str) -> Place:
+    root = Place(cid_bytes(cid))
+    if root.leaf:
+        raise NotFound(f"{cid} is one chunk of a file, not a result", hint="Give a result's CID")
+    return root
+
+
+def _entry(place: Place, block: bytes) -> Entry:
+    path, cid = os.fsdecode(place.path), cid_text(place.cid)
+    try:
+        size_bytes = place.dag_size_bytes if place.leaf else file_size_bytes(block)
+    except ContentError as error:
+        raise tampered(error.what) from error
+    if size_bytes is not None:
+        return Entry(path, "file", size_bytes, cid)
+    below_bytes = place.dag_size_bytes
+    if below_bytes is None:
+        below_bytes = len(block) + sum(
+            inner.dag_size_bytes or 0 for inner in places_below(place, block)
+        )
+    return Entry(path, "folder", below_bytes, cid)
+
+
+async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[Place, None]:
+    """Give the entries of one folder by name; those of a HAMT stand in the order of hashes."""
+    first = places_below(folder, block)
+    if all(place.entry for place in first):
+        first.sort(key=_path)
+        for before, place in pairwise([folder, *first]):
+            yield _once(before, place)
+        return
+    records = SortedRecords()
+    try:
+        await _collect(copy, first, records)
+        before = folder
+        async with aclosing(in_thread(iter(records), ahead=256)) as ordered:
+            async for record in ordered:
+                place = _place(folder, record)
+                yield _once(before, place)
+                before = place
+    except OSError as error:
+        raise PublishError(
+            "io-error", f"a long list cannot be sorted: {error}", hint="Make room for a while"
+        ) from error
+    finally:
+        await asyncio.to_thread(records.close)
+
+
+def _path(place: Place) -> bytes:
+    return place.path
+
+
+def _once(before: Place, place: Place) -> Place:
+    if place.path == before.path:
+        raise tampered(f"{os.fsdecode(place.path)} stands twice in its folder")
+    return place
+
+
+async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> None:
+    """Read the shards of a folder, one after the other, and put all of its entries aside."""
+    shards: list[Place] = []
+    while True:
+        await asyncio.to_thread(_add, places, records)
+        shards.extend(place for place in reversed(places) if not place.entry)
+        if not shards:
+            return
+        shard = shards.pop()
+        places = places_below(shard, await read_node(copy, shard))
+
+
+def _add(places: list[Place], records: SortedRecords) -> None:
+    for place in places:
+        if place.entry:
+            size = (place.dag_size_bytes or 0).to_bytes(_SIZE_BYTES, "big")
+            records.add(place.path + b"\0" + place.cid + size)
+
+
+def _place(folder: Place, record: bytes) -> Place:
+    tail = CID_SIZE_BYTES + _SIZE_BYTES
+    return Place(
+        record[-tail:-_SIZE_BYTES],
+        record[: -tail - 1],
+        int.from_bytes(record[-_SIZE_BYTES:], "big"),
+        folder.depth + 1,
+    )
