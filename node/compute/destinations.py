@@ -7,18 +7,20 @@ the old one is closed once nobody uses it: an upload that runs is not cut off.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from events.errors import PublishError
 from events.spec import PublisherSpec
 from node.credentials import Credentials
-from publishers import open_publisher
 from publishers.port import Publisher, Workplace
 
 OPEN_MAX = 64
 CHECK_S = 60.0
 CLOSE_S = 10.0
+
+OpenDriver = Callable[[str, str, Mapping[str, str], Workplace], Publisher]
+"""As `publishers.open_publisher`: a driver's name, a target, the credential's values."""
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +79,11 @@ class Destination:
 class Destinations:
     """All drivers of a node; the one that was used longest ago gives way to another."""
 
-    def __init__(self, credentials: Credentials, workplace: Workplace) -> None:
+    def __init__(
+        self, credentials: Credentials, workplace: Workplace, open_driver: OpenDriver
+    ) -> None:
         self._credentials = credentials
+        self._open_driver = open_driver
         self._workplace = workplace
         self._open: OrderedDict[PublisherSpec, Destination] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
@@ -127,7 +132,8 @@ class Destinations:
         if known is not None and known.values == values:
             self._open.move_to_end(spec)
             return known
-        fresh = Destination(open_publisher(spec.driver, target, values, self._workplace), values)
+        driver = self._open_driver(spec.driver, target, values, self._workplace)
+        fresh = Destination(driver, values)
         if known is not None:
             self._drop(spec)
         elif len(self._open) >= OPEN_MAX:

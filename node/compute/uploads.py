@@ -18,11 +18,12 @@ from weakref import WeakValueDictionary
 
 from events.errors import PublishError
 from events.spec import PublisherSpec
-from node.compute.destinations import Destination, Destinations
+from node.compute.destinations import Destination, Destinations, OpenDriver
 from node.compute.tasks import Upload
 from node.credentials import Credentials
 from node.inputs.file_uri import allowed, to_uri
 from node.redaction import redacted
+from publishers import open_publisher
 from publishers.port import Location, PaidPublisher, Result, SmallResult, Workplace
 
 AT_ONCE = 8
@@ -61,11 +62,12 @@ class Uploads:
         credentials: Credentials,
         *,
         limit_s: float,
+        open_driver: OpenDriver = open_publisher,
     ) -> None:
         self._local_root = local_root
         self._allow = allow
         self._limit_s = limit_s
-        self._destinations = Destinations(credentials, workplace)
+        self._destinations = Destinations(credentials, workplace, open_driver)
         self._rooms: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
     async def publish(
