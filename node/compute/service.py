@@ -10,8 +10,18 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
+from events.blobs import Blobs
+from events.car import section
+from events.cid import cid_bytes
 from events.commitment import execution_id
-from events.errors import AppendTimeout, LogError, WrongExpectedPosition
+from events.errors import (
+    AppendTimeout,
+    ContentError,
+    LogError,
+    NotFound,
+    PublishError,
+    WrongExpectedPosition,
+)
 from events.items import Capabilities
 from events.log import Log
 from node.clock import now_ms
@@ -31,9 +41,11 @@ from node.compute.desk import (
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, JobRow
 from node.compute.patience import answered
+from node.compute.results import HeldResults
+from node.compute.tasks import RootTask
 from node.compute.uploads import Order, Uploads
 from node.compute.work import Work
-from node.effects import Append, Effect, ListInputs, Publish, Stop
+from node.effects import Append, Effect, ListInputs, Publish, PublishRoot, Stop
 from node.inputs.relist import Relisting
 from node.orders import Orders
 from node.policy import Policy
@@ -59,6 +71,8 @@ class Compute:
         memory: NodeMemory,
         work: Work,
         uploads: Uploads,
+        held: HeldResults,
+        blobs: Blobs,
         relisting: Relisting,
         policy: Policy,
         throw_away: bool,
@@ -70,6 +84,8 @@ class Compute:
         self._memory = memory
         self._work = work
         self._uploads = uploads
+        self._held = held
+        self._blobs = blobs
         self._relisting = relisting
         self._policy = policy
         self._throw_away = throw_away
@@ -205,6 +221,9 @@ class Compute:
                 upload = job.tasks[effect.shard, effect.attempt].uploads[effect.slot]
                 upload.state = "working"
                 self._spawn(self._publish(job, effect))
+            case PublishRoot():
+                job.roots[effect.slot].upload.state = "working"
+                self._spawn(self._publish_root(job, job.roots[effect.slot]))
             case ListInputs():
                 job.listing = "working"
                 self._spawn(self._list(job))
@@ -271,6 +290,34 @@ class Compute:
             await self._uploads.publish(order, upload, load, still_owed)
         job.due[effect.shard, effect.attempt] = None
         self._touch(job.id)
+
+    async def _publish_root(self, job: DeskJob, root: RootTask) -> None:
+        if job.spec is None:
+            return
+        spec = job.spec.publishers[root.slot]
+        name = execution_id(job.id, root.shard, root.attempt)
+        task = job.tasks.get((root.shard, root.attempt))
+        claim = task.claim if task is not None else None
+        order = Order(spec, f"the root of {job.id}", root.cid, paid=False)
+        shard = claim.cid if claim is not None else ""
+        load = partial(self._root_car, root.blob, name, shard)
+        await self._uploads.publish_root(order, root.upload, load)
+        self._touch(job.id)
+
+    async def _root_car(self, blob: str, execution: str, shard: str) -> bytes:
+        """Return a job's root as a CAR, with a shard below it: some services take no lone folder.
+
+        Raises LogError, and PublishError when the blob is gone.
+        """
+        try:
+            car = await answered(partial(self._blobs.get, blob))
+        except (NotFound, ContentError) as error:
+            raise PublishError("gone", str(error)) from error
+        try:
+            below = await self._held.block(execution, cid_bytes(shard))
+        except (NotFound, ContentError):
+            return car
+        return car + section(cid_bytes(shard), below)
 
     async def _list(self, job: DeskJob) -> None:
         job.listed, job.listing_error = await answered(

@@ -24,7 +24,14 @@ from node.credentials import Credentials
 from node.inputs.file_uri import allowed, to_uri
 from node.redaction import redacted
 from publishers import open_publisher
-from publishers.port import Location, PaidPublisher, Result, SmallResult, Workplace
+from publishers.port import (
+    Location,
+    PaidPublisher,
+    Result,
+    RootPublisher,
+    SmallResult,
+    Workplace,
+)
 
 AT_ONCE = 8
 """Publications at one time with one credential of one driver."""
@@ -102,7 +109,10 @@ class Uploads:
         await self._perform(order, upload, put)
 
     async def lookup(self, order: Order, upload: Upload) -> None:
-        """Ask a paid service what an earlier try came to, and note the answer in `upload`."""
+        """Ask a paid service what an earlier try came to, and note the answer in `upload`.
+
+        Only a node that had begun to pay knows that nothing was paid.
+        """
 
         async def ask(attempt: _Attempt) -> Location:
             attempt.paying = True
@@ -110,11 +120,28 @@ class Uploads:
                 if not used.publisher.paid:
                     raise PublishError("free", f"{order.spec.driver} is asked about no payment")
                 found = await cast("PaidPublisher", used.publisher).lookup(order.key, cid=order.cid)
-                if found is None:
-                    raise PublishError("unpaid", "nothing was published or paid yet", unpaid=True)
-                return found
+                if found is not None:
+                    return found
+                if not upload.begun:
+                    what = "it was not paid from here; whether another node has paid is unknown"
+                    raise PublishError("unknown", what)
+                raise PublishError("unpaid", "nothing was published or paid yet", unpaid=True)
 
         await self._perform(order, upload, ask)
+
+    async def publish_root(
+        self, order: Order, upload: Upload, load: Callable[[], Awaitable[bytes]]
+    ) -> None:
+        """Publish a job's root, the CAR that `load` gives, and note in `upload` what came of it."""
+
+        async def put(attempt: _Attempt) -> Location:
+            car = await load()
+            async with self._room(order.spec, None), self._driver(order, attempt) as used:
+                await used.check()
+                publisher = cast("RootPublisher", used.publisher)
+                return await publisher.publish_root(car, cid=order.cid)
+
+        await self._perform(order, upload, put)
 
     def gone(self, upload: Upload, order: Order) -> None:
         """Note that this node no longer has the result that it should publish."""
