@@ -13,6 +13,7 @@ from publishers.port import OpenPublisher, Publisher, Workplace
 
 _drivers: dict[str, OpenPublisher | str] = {
     "local": "publishers.local:LocalPublisher",
+    "s3": "publishers.s3:S3Publisher",
 }
 
 NO_CREDENTIAL = frozenset({"local", "nats"})

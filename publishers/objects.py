@@ -2,66 +2,255 @@
 
 A result lies below `<job>/<shard>/<cid>/`: each file as an object under its path, `_dag.car` with
 the blocks of folders and of large files, and `_manifest.json`. The manifest is written last and
-only if there is none, so a result without one is not whole, and whoever lists or reads asks for
-the manifest first. Since the CID stands in the path, all who write an object write the same
-bytes to it: a repeat, a race of two nodes and a takeover change nothing that was there.
+only if there is none, so a result without one is not whole, and who finds results by listing looks
+for manifests. Since the CID stands in the path, all who write an object write the same bytes to
+it: a repeat, a race of two nodes and a takeover change nothing that was there.
 
-Paths are percent-encoded, since names on a disk are any bytes: letters, digits and `!-_.*'()`
-stand for themselves. A first `_` of the whole path is encoded too, so that no file of a result can
-take the place of the two objects that are the layout's own.
+So nothing may be sent that is not the CID's. A result is hashed as a whole before its first byte
+goes out, and each file again on the way: one that changes in between is never written.
 """
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from events.cid import cid_text
+from events.errors import NotFound, PublishError
+from events.unixfs import CHUNK_SIZE_BYTES, FileLayout
+from publishers import reading
+from publishers.disk import disk_error
+from publishers.in_parallel import for_each
+from publishers.object_copy import ObjectCopy
+from publishers.object_names import MANIFEST, SKELETON, encoded, refuse_long_names
+from publishers.object_store import ObjectStore
+from publishers.port import Copy, Location, Result, Workplace, require_key
+from publishers.reading import Entry
+from publishers.result_blocks import read_leaf
+from publishers.skeleton import Skeleton
+from publishers.staging import Staging
+from publishers.threads import in_thread
+
+FILES_AT_ONCE = 16
+MAX_MANIFEST_BYTES = 4096
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class ObjectStore(Protocol):
-    """The few things that the layout asks of a bucket, below one prefix of it.
+class Manifest(msgspec.Struct, frozen=True):
+    """What `_manifest.json` says; its bytes follow from the result alone."""
 
-    Names are printable ASCII with slashes, without a slash at either end and without empty, `.`
-    or `..` segments. Every method raises `PublishError` when the store cannot be reached, refuses
-    us or is full. A store repeats a request by itself only within some seconds: the node
-    repeats whole publications, with patience.
-    """
+    v: int
+    cid: str
+    dag_size_bytes: int
+    files: int
 
-    uri: str
-    """Where names lie, without a slash at the end: `s3://bucket/prefix`, `nats://bucket`."""
 
-    max_name_bytes: int
-    """The longest name that the store takes below this prefix."""
+class ObjectPublisher:
+    """Everything of a driver but its name and its store."""
+
+    def __init__(self, store: ObjectStore, workplace: Workplace) -> None:
+        self._store = store
+        self._folder = workplace.folder
+        self._staging: Staging | None = None
+        self._opening = threading.Lock()
 
     async def check(self) -> None:
-        """Raise `PublishError` unless objects can be written, and create-only writes hold."""
-        ...
+        await self._store.check()
 
-    async def put(self, name: str, size_bytes: int, chunks: AsyncIterator[bytes]) -> None:
-        """Write an object of `size_bytes`, over one of that name, durably and all at once.
+    async def publish(
+        self, result: Result, key: str, *, cid: str, replace: bool = False
+    ) -> Location:
+        require_key(key)
+        base = f"{key}/{cid}"
+        if isinstance(result, Path):
+            room_bytes = self._store.max_name_bytes - len(base) - 1
+            await asyncio.to_thread(_require_publishable, result, room_bytes)
+        skeleton = await self._on_disk(Skeleton.build, result)
+        try:
+            if skeleton.cid != cid:
+                raise _changed(f"the result for {key} has the CID {skeleton.cid}, not {cid}")
+            await self._send_files(result, base, skeleton)
+            await self._send_skeleton(base, skeleton)
+            manifest = Manifest(1, cid, skeleton.dag_size_bytes, skeleton.files)
+            # "There already" is as good: whose manifest stands here has the same bytes.
+            await self._store.put_new(f"{base}/{MANIFEST}", msgspec.json.encode(manifest))
+            return Location(f"{self._store.uri}/{base}", cid, skeleton.dag_size_bytes)
+        finally:
+            await asyncio.to_thread(skeleton.close)
 
-        Chunks have 1 MiB or less, and there may be none. The object must not be seen before the
-        iterator has ended; if it raises, what was sent is discarded and the error goes on to the
-        caller. The last check of what is sent happens in there, so it must be pulled to its end.
-        """
-        ...
+    async def verify(self, location: Location) -> None:
+        base = self._base(location)
+        manifest = await self._manifest(location, base)
+        if manifest != Manifest(1, location.cid, location.size_bytes, manifest.files):
+            raise _tampered(f"the manifest of {location.uri} is another result's")
+        copy = ObjectCopy(self._store, base)
+        try:
+            await reading.verify(copy, location.cid)
+            # Blocks end where the tree says; an object may have grown behind the last.
+            async with aclosing(reading.entries(copy, location.cid, recursive=True)) as entries:
+                await for_each(entries, lambda entry: self._check_size(base, entry), FILES_AT_ONCE)
+        except NotFound as error:
+            raise _tampered(error.what) from error
 
-    async def put_new(self, name: str, data: bytes) -> bool:
-        """Write a small object only if there is none of that name; say whether it was written.
-
-        One writer of many at the same time is told True. A repeat after a lost answer may be told
-        False although it wrote itself.
-        """
-        ...
-
-    async def read(self, name: str, offset: int, size_bytes: int) -> bytes:
-        """Return `size_bytes` (1 or more) from `offset` on, fewer where the object ends.
-
-        Raises `NotFound` when there is no such object, or when it ends before `offset`.
-        """
-        ...
-
-    async def size(self, name: str) -> int:
-        """Return an object's size in bytes; raises `NotFound` when there is none."""
-        ...
+    def copy(self, location: Location) -> Copy:
+        return ObjectCopy(self._store, self._base(location))
 
     async def close(self) -> None:
-        """Release what is held; safe to repeat."""
-        ...
+        staging, self._staging = self._staging, None
+        if staging is not None:
+            await asyncio.to_thread(staging.close)
+        await self._store.close()
+
+    async def _send_files(self, result: Result, base: str, skeleton: Skeleton) -> None:
+        async def send(entry: Entry) -> None:
+            if entry.kind != "file":
+                return
+            name = f"{base}/{encoded(os.fsencode(entry.path))}"
+            checked = _checked_chunks(result, entry)
+            if entry.size_bytes <= CHUNK_SIZE_BYTES:
+                chunks = await asyncio.to_thread(list, checked)
+                await self._store.put(name, entry.size_bytes, _given(chunks))
+                return
+            async with aclosing(in_thread(checked)) as stream:
+                await self._store.put(name, entry.size_bytes, stream)
+
+        copy = _SkeletonCopy(skeleton)
+        async with aclosing(reading.entries(copy, skeleton.cid, recursive=True)) as entries:
+            await for_each(entries, send, FILES_AT_ONCE)
+
+    async def _send_skeleton(self, base: str, skeleton: Skeleton) -> None:
+        path = (await self._on_disk(self._open_staging)).new()
+        try:
+            await self._on_disk(skeleton.write, path)
+            size_bytes = (await self._on_disk(path.stat)).st_size
+            async with aclosing(in_thread(_file_chunks(path))) as chunks:
+                await self._store.put(f"{base}/{SKELETON}", size_bytes, chunks)
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    def _open_staging(self) -> Staging:
+        with self._opening:
+            if self._staging is None or not self._staging.exists():
+                self._staging = Staging(self._folder)
+            return self._staging
+
+    async def _on_disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except OSError as error:
+            raise disk_error(error, f"the folder {self._folder}") from error
+
+    def _base(self, location: Location) -> str:
+        """Return the prefix that a URI names; it came from the log, so it may say anything."""
+        base = location.uri.removeprefix(f"{self._store.uri}/")
+        key, _, cid = base.rpartition("/")
+        if base == location.uri or cid != location.cid:
+            raise PublishError(
+                "bad-location",
+                f"{location.uri!r} is not {self._store.uri}/<job>/<shard>/{location.cid}",
+                permanent=True,
+                hint="Ask a node whose publisher has that target",
+            )
+        require_key(key)
+        return base
+
+    async def _manifest(self, location: Location, base: str) -> Manifest:
+        name = f"{base}/{MANIFEST}"
+        try:
+            size_bytes = min(await self._store.size(name), MAX_MANIFEST_BYTES)
+            return msgspec.json.decode(
+                await self._store.read(name, 0, size_bytes) if size_bytes else b"", type=Manifest
+            )
+        except NotFound as error:
+            what = f"there is no whole result at {location.uri}"
+            raise PublishError("missing", what, hint="Publish it again") from error
+        except msgspec.DecodeError as error:
+            raise _tampered(f"the manifest of {location.uri} is none") from error
+
+    async def _check_size(self, base: str, entry: Entry) -> None:
+        if entry.kind == "file":
+            name = f"{base}/{encoded(os.fsencode(entry.path))}"
+            found_bytes = await self._store.size(name)
+            if found_bytes != entry.size_bytes:
+                raise _tampered(f"{name} has {found_bytes} bytes, not {entry.size_bytes}")
+
+
+class _SkeletonCopy:
+    """The folders of a result that is being published."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self._skeleton = skeleton
+
+    async def node(self, cid: bytes) -> bytes:
+        return await asyncio.to_thread(self._skeleton.node, cid)
+
+    async def leaf(self, cid: bytes, path: str, offset: int, size_bytes: int) -> bytes:
+        raise NotFound(f"{path!r} is no folder", hint="Name a folder")
+
+    async def close(self) -> None:
+        """The skeleton is the publisher's."""
+
+
+def _require_publishable(folder: Path, room_bytes: int) -> None:
+    if not folder.is_dir():
+        raise PublishError(
+            "no-result",
+            f"the result {folder} is gone",
+            permanent=True,
+            hint="Let another execution publish",
+        )
+    refuse_long_names(folder, room_bytes)
+
+
+def _checked_chunks(result: Result, entry: Entry) -> Iterator[bytes]:
+    """Read a file of the result in chunks; the last is given only when all have the file's CID."""
+    path = os.fsencode(entry.path)
+    layout = FileLayout()
+    held = b""
+    try:
+        for offset in range(0, entry.size_bytes, CHUNK_SIZE_BYTES):
+            if held:
+                yield held
+            held = read_leaf(result, path, offset, min(CHUNK_SIZE_BYTES, entry.size_bytes - offset))
+            layout.add(held)
+    except NotFound as error:
+        raise _changed(error.what) from error
+    except OSError as error:
+        raise disk_error(error, f"the result's file {entry.path!r}") from error
+    if cid_text(layout.finish().cid) != entry.cid:
+        raise _changed(f"the file {entry.path!r} has other bytes than before")
+    if held:
+        yield held
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK_SIZE_BYTES):
+            yield chunk
+
+
+async def _given(chunks: list[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def _changed(what: str) -> PublishError:
+    return PublishError(
+        "wrong-cid",
+        what,
+        permanent=True,
+        hint="It changed after it was hashed: let another execution publish",
+    )
+
+
+def _tampered(what: str) -> PublishError:
+    return PublishError(
+        "tampered", what, permanent=True, hint="Remove it and publish the shard again"
+    )
