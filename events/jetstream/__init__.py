@@ -1,6 +1,20 @@
 """The log on NATS JetStream, by raw API requests where nats-py's own calls are slow or lossy."""
 
+from events.jetstream.api import Refused
 from events.jetstream.log import JetStreamLog, open_log
+from events.jetstream.object_draft import BucketFull
+from events.jetstream.object_format import NAME_MAX_BYTES
 from events.jetstream.object_store import JetStreamBlobs, open_blobs
+from events.jetstream.objects import BUCKET_NAME, ObjectBucket
 
-__all__ = ["JetStreamBlobs", "JetStreamLog", "open_blobs", "open_log"]
+__all__ = [
+    "BUCKET_NAME",
+    "NAME_MAX_BYTES",
+    "BucketFull",
+    "JetStreamBlobs",
+    "JetStreamLog",
+    "ObjectBucket",
+    "Refused",
+    "open_blobs",
+    "open_log",
+]

@@ -10,7 +10,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from events.errors import LogError, LogUnavailable
+from events.errors import LogError, LogUnavailable, NotAdmitted
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -65,13 +65,16 @@ T = TypeVar("T")
 async def call(client: Client, subject: str, body: Any, answer: type[T]) -> T:
     """Ask `$JS.API.<subject>` and decode the answer.
 
-    Raises `Refused` when the server says no and `LogUnavailable` when it says nothing.
+    Raises `Refused` when the server says no, `LogUnavailable` when it says nothing, and
+    `NotAdmitted` when our user may not ask.
     """
     try:
         reply = await client.request(
             f"$JS.API.{subject}", msgspec.json.encode(body), timeout=REQUEST_TIMEOUT_S
         )
     except (NatsError, OSError) as error:
+        if denies(client.last_error, f"$JS.API.{subject}"):
+            raise not_admitted(f"$JS.API.{subject}") from error
         raise LogUnavailable(
             f"the server did not answer {subject} ({str(error) or type(error).__name__})",
             hint="is the server up, JetStream enabled, and the request permitted?",
@@ -97,3 +100,20 @@ async def last_message(client: Client, stream: str, filter: str) -> StoredMessag
             return None
         raise
     return found.message
+
+
+def denies(error: Exception | None, subject: str) -> bool:
+    """Say whether what nats-py keeps as its last error, in lower case, forbids `subject`.
+
+    A server answers nothing to what it does not permit; it tells the connection, once.
+    """
+    said = str(error)
+    return "permissions violation for publish" in said and f'"{subject.lower()}"' in said
+
+
+def not_admitted(subject: str) -> NotAdmitted:
+    """The error for a subject that our user may not publish to."""
+    return NotAdmitted(
+        f"the server does not let this process publish to {subject}",
+        hint="permit it for the user in the server's configuration",
+    )
