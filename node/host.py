@@ -176,7 +176,9 @@ class Host:
             limit_s=self._policy.publish_ms * PUBLISH_SHARE / 1000,
         )
         stack.push_async_callback(uploads.close)
-        stop_serving = await serve_rpc(client, config.name, HeldResults(work, memory))
+        held = HeldResults(work, memory)
+        stack.push_async_callback(held.close)
+        stop_serving = await serve_rpc(client, config.name, held)
         stack.push_async_callback(stop_serving)
         return Compute(
             config.name,
@@ -185,6 +187,8 @@ class Host:
             memory=memory,
             work=work,
             uploads=uploads,
+            held=held,
+            blobs=blobs,
             relisting=Relisting(sources, blobs),
             policy=self._policy,
             throw_away=config.throw_away,
