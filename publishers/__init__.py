@@ -13,6 +13,7 @@ from publishers.port import OpenPublisher, Publisher, Workplace
 
 _drivers: dict[str, OpenPublisher | str] = {
     "local": "publishers.local:LocalPublisher",
+    "nats": "publishers.nats_objects:NatsPublisher",
     "s3": "publishers.s3:S3Publisher",
 }
 

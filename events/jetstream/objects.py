@@ -188,13 +188,14 @@ class ObjectBucket:
         when its bytes are not there.
         """
         reader = self._readers.get(name) or await self._look_up(name)
-        end = reader.info.size_bytes if size_bytes is None else offset + size_bytes
         if offset > 0 and offset >= reader.info.size_bytes:
             raise NotFound(f"{name} has {reader.info.size_bytes} bytes, and none at {offset}")
+        end = None if size_bytes is None else offset + size_bytes
         given = False
         while True:
+            wanted = (reader.info.size_bytes if end is None else end) - offset
             try:
-                async with aclosing(reader.read(offset, end - offset)) as pieces:
+                async with aclosing(reader.read(offset, wanted)) as pieces:
                     async for piece in pieces:
                         offset += len(piece)
                         given = True
