@@ -49,6 +49,16 @@ class Redaction:
 
     def redacted(self, text: str) -> str:
         """Return the text with `***` for each secret in it."""
+        text = self._without(text)
+        if "%" in text:
+            # Any character may be percent-encoded, and its digits are of either case.
+            decoded = unquote(text)
+            hidden = self._without(decoded)
+            if hidden != decoded:
+                return hidden
+        return text
+
+    def _without(self, text: str) -> str:
         for form in self._whole:
             if form in text:
                 text = text.replace(form, MASK)

@@ -24,6 +24,8 @@ def redaction() -> Redaction:
         SECRET,
         quote(SECRET, safe=""),
         quote(SECRET),
+        quote(SECRET).lower(),
+        "".join(f"%{byte:02x}" for byte in SECRET.encode()),
         f"https://host/?key={quote(SECRET)}&other=1",
         repr({"Authorization": f"Bearer {SECRET}"}),
         json.dumps({"token": SECRET}),
