@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from events.errors import ContentError, NotFound
+from events.errors import ContentError
 from publishers.disk import disk_error
 from publishers.port import Result
 from publishers.result_blocks import read_leaf
@@ -15,15 +15,15 @@ class FolderCopy:
     """Gives the blocks of a folder, or of a small result from memory; the reader verifies them.
 
     The first node that is asked for takes the skeleton, which hashes the result unless
-    `open_skeleton` knows of one that was kept. One that was kept and turns out to be another's, or
-    damaged, is made anew.
+    `open_skeleton` knows of one that was kept. It blocks, and is called with True when what it gave
+    before turned out to be damaged, to make it anew.
     """
 
     def __init__(
-        self, result: Result, open_skeleton: Callable[[], Skeleton | None] = lambda: None
+        self, result: Result, open_skeleton: Callable[[bool], Skeleton] | None = None
     ) -> None:
         self._result = result
-        self._open = open_skeleton
+        self._open = open_skeleton or (lambda _: Skeleton.build(result))
         self._skeleton: Skeleton | None = None
         self._opening = asyncio.Lock()
 
@@ -31,10 +31,10 @@ class FolderCopy:
         skeleton = await self._opened()
         try:
             return await self._read(skeleton, cid)
-        except (NotFound, ContentError):
+        except ContentError:
             if isinstance(skeleton, BuiltSkeleton):
                 raise
-        return await self._read(await self._built_instead_of(skeleton), cid)
+        return await self._read(await self._opened_instead_of(skeleton), cid)
 
     async def leaf(self, cid: bytes, path: str, offset: int, size_bytes: int) -> bytes:
         try:
@@ -58,16 +58,13 @@ class FolderCopy:
     async def _opened(self) -> Skeleton:
         async with self._opening:
             if self._skeleton is None:
-                self._skeleton = await asyncio.to_thread(self._open_or_build)
+                self._skeleton = await asyncio.to_thread(self._open, False)
             return self._skeleton
 
-    async def _built_instead_of(self, skeleton: Skeleton) -> Skeleton:
+    async def _opened_instead_of(self, skeleton: Skeleton) -> Skeleton:
         async with self._opening:
             if self._skeleton is skeleton:
-                self._skeleton = await asyncio.to_thread(Skeleton.build, self._result)
+                self._skeleton = await asyncio.to_thread(self._open, True)
                 await asyncio.to_thread(skeleton.close)
             assert self._skeleton is not None
             return self._skeleton
-
-    def _open_or_build(self) -> Skeleton:
-        return self._open() or Skeleton.build(self._result)

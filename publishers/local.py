@@ -6,16 +6,16 @@ names. A result that is a folder is a group of its own: a large one does not hol
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from events.errors import PublishError
-from publishers.local_root import Answer, LocalRoot, Request, open_below
-from publishers.port import Location, Result, Workplace, require_key
+from publishers.folder_copy import FolderCopy
+from publishers.local_root import Answer, LocalRoot, Request
+from publishers.port import Copy, Location, Result, Workplace, require_key
 
 MAX_GROUP = 256
-READ_BYTES = 256 * 1024
 
 
 class LocalPublisher:
@@ -59,14 +59,9 @@ class LocalPublisher:
     async def verify(self, location: Location) -> None:
         await asyncio.to_thread(self._root.verify, location)
 
-    async def fetch(self, location: Location, path: str) -> AsyncIterator[bytes]:
+    def copy(self, location: Location) -> Copy:
         folder = self._root.folder_of(location)
-        descriptor = await asyncio.to_thread(open_below, folder, path)
-        try:
-            while chunk := await asyncio.to_thread(os.read, descriptor, READ_BYTES):
-                yield chunk
-        finally:
-            os.close(descriptor)
+        return FolderCopy(folder, partial(self._root.skeleton, location))
 
     async def close(self) -> None:
         if self._writer is not None:

@@ -14,19 +14,27 @@ import shutil
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from events.errors import ContentError, NotFound, PublishError
+from publishers import result_blocks
+from publishers.disk import disk_error
 from publishers.durable import make_durable, tree_paths
 from publishers.port import Location, Result, SmallResult, require_key
+from publishers.skeleton import BuiltSkeleton, Skeleton
 from publishers.staging import Staging
 from publishers.unixfs import Tree, listing, tree_cid
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+KEPT_FOLDER = ".dag"
+"""Where the skeletons of large results are, beside the results; no job id starts with a dot."""
+
+KEPT_FROM_BYTES = 8 << 20
+KEPT_FROM_FILES = 1000
+"""A smaller result is hashed in the time that few reads take: no skeleton of it is kept."""
+
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
@@ -47,6 +55,7 @@ class _Staged(NamedTuple):
     request: Request
     folder: Path
     tree: Tree
+    skeleton: Path | None
 
 
 class LocalRoot:
@@ -106,6 +115,25 @@ class LocalRoot:
                 hint="Remove it and publish the shard again",
             )
 
+    def skeleton(self, location: Location, anew: bool) -> Skeleton:  # noqa: FBT001 - as it is called
+        """Return the skeleton of what is at the location: the kept one, or `anew`.
+
+        Raises `PublishError` when there is no result.
+        """
+        folder = self.folder_of(location)
+        kept = self._kept(folder.relative_to(self._root).as_posix())
+        if not anew:
+            with suppress(OSError, ContentError):
+                skeleton = Skeleton.open(kept)
+                if skeleton.cid == location.cid:
+                    return skeleton
+                skeleton.close()
+        built = Skeleton.build(folder)
+        if _is_large(built):
+            with suppress(OSError):  # without it the next reader hashes again, and no more
+                self._keep(self._write_skeleton(built, self._open_staging()), kept)
+        return built
+
     def publish(self, requests: list[Request]) -> list[Answer]:
         """Answer each request of a group, once all are durable; one that fails takes no other."""
         answers: dict[int, Answer] = {}
@@ -120,7 +148,7 @@ class LocalRoot:
                         self._give_way(request, staging)
                     location = self._existing(request)
                     if location is None:
-                        ready = self._stage(index, request, staging.new())
+                        ready = self._stage(index, request, staging)
                         location = self._location(request, ready.tree)
                         staged.append(ready)
                     answers[index] = location
@@ -139,7 +167,7 @@ class LocalRoot:
             return [self._failure(error)] * len(requests)
         finally:
             for ready in staged[renamed:]:
-                shutil.rmtree(ready.folder, ignore_errors=True)
+                self._discard(ready)
         return [answers[index] for index in range(len(requests))]
 
     def _existing(self, request: Request) -> Location | None:
@@ -171,13 +199,19 @@ class LocalRoot:
         except PublishError:
             aside = staging.new()
             os.rename(target, aside)
+            self._kept(request.key).unlink(missing_ok=True)
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _stage(self, index: int, request: Request, folder: Path) -> _Staged:
+    def _stage(self, index: int, request: Request, staging: Staging) -> _Staged:
         """Write the result where nobody looks, and hash what has come to lie on the disk."""
+        folder = staging.new()
+        skeleton = None
         try:
             _write(request.result, folder)
-            tree = _tree(folder)
+            if isinstance(request.result, SmallResult):
+                tree = _tree(folder)
+            else:
+                tree, skeleton = self._tree_and_skeleton(folder, staging)
             if tree.cid != request.cid:
                 raise PublishError(
                     "wrong-cid",
@@ -186,22 +220,46 @@ class LocalRoot:
                     hint="It changed after it was hashed: let another execution publish",
                 )
         except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._discard(_Staged(index, request, folder, Tree("", 0, 0), skeleton))
             if isinstance(error, ContentError):
                 raise PublishError(
                     "bad-result", error.what, permanent=True, hint=error.hint
                 ) from error
             raise
-        return _Staged(index, request, folder, tree)
+        return _Staged(index, request, folder, tree, skeleton)
+
+    def _tree_and_skeleton(self, folder: Path, staging: Staging) -> tuple[Tree, Path | None]:
+        """Hash a folder, and write the skeleton of a large one to staging."""
+        with closing(Skeleton.build(folder)) as built:
+            written = self._write_skeleton(built, staging) if _is_large(built) else None
+            return Tree(built.cid, built.dag_size_bytes, built.files), written
+
+    def _write_skeleton(self, skeleton: Skeleton, staging: Staging) -> Path:
+        path = staging.new()
+        skeleton.write(path)
+        return path
+
+    def _keep(self, written: Path, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        written.replace(kept)
+
+    def _kept(self, key: str) -> Path:
+        return self._root / KEPT_FOLDER / f"{key}.car"
+
+    def _discard(self, ready: _Staged) -> None:
+        shutil.rmtree(ready.folder, ignore_errors=True)
+        if ready.skeleton is not None:
+            ready.skeleton.unlink(missing_ok=True)
 
     def _rename(self, ready: _Staged) -> Answer:
         target = self._root / ready.request.key
         try:
             os.makedirs(target.parent, exist_ok=True)
             os.rename(ready.folder, target)
+            self._keep_staged(ready)
             return self._location(ready.request, ready.tree)
         except OSError as error:
-            shutil.rmtree(ready.folder, ignore_errors=True)
+            self._discard(ready)
             if error.errno not in _OCCUPIED:
                 return self._failure(error)
         try:
@@ -210,6 +268,14 @@ class LocalRoot:
             )
         except PublishError as error:
             return error
+
+    def _keep_staged(self, ready: _Staged) -> None:
+        """Put the skeleton to its place: not synced, since a reader notices a damaged one."""
+        if ready.skeleton is not None:
+            try:
+                self._keep(ready.skeleton, self._kept(ready.request.key))
+            except OSError:
+                ready.skeleton.unlink(missing_ok=True)  # the first reader makes it anew
 
     def _folders_of_names(self, requests: list[Request]) -> Iterator[str]:
         for job in {request.key.partition("/")[0] for request in requests}:
@@ -231,12 +297,7 @@ class LocalRoot:
             return self._staging
 
     def _failure(self, error: OSError) -> PublishError:
-        what = f"the folder {self._root} cannot be used: {error.strerror}"
-        if error.errno in _FULL:
-            return PublishError("disk-full", what, hint="Make room; a repeat then succeeds")
-        if error.errno in _REFUSED:
-            return PublishError("refused", what, hint="Let this user read and write there")
-        return PublishError("io-error", what, hint="Check the disk that holds it")
+        return disk_error(error, f"the folder {self._root}")
 
 
 def open_below(folder: Path, path: str) -> int:
@@ -244,28 +305,21 @@ def open_below(folder: Path, path: str) -> int:
 
     Raises `NotFound` for what is not a file in it, `PublishError` when the result is gone.
     """
-    parts = os.fsencode(path).split(b"/")
-    missing = NotFound(f"there is no file {path!r} in {folder}", hint="Name a file of the result")
     if not folder.is_dir():
         raise _missing(folder)
-    if any(part in {b"", b".", b".."} or b"\0" in part for part in parts):
-        raise missing
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            below = os.open(part, flags, dir_fd=place)
-            os.close(place)
-            place = below
-        found = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-    except OSError as error:
-        raise missing from error
-    finally:
-        os.close(place)
+        found = result_blocks.open_below(folder, os.fsencode(path))
+    except NotFound as error:
+        what = f"there is no file {path!r} in {folder}"
+        raise NotFound(what, hint="Name a file of the result") from error
     if not stat.S_ISREG(os.fstat(found).st_mode):
         os.close(found)
-        raise missing
+        raise NotFound(f"{path!r} in {folder} is no file", hint="Name a file of the result")
     return found
+
+
+def _is_large(skeleton: BuiltSkeleton) -> bool:
+    return skeleton.dag_size_bytes > KEPT_FROM_BYTES or skeleton.files > KEPT_FROM_FILES
 
 
 def _missing(folder: Path) -> PublishError:

@@ -7,7 +7,7 @@ publication writes the same bytes to the same place. All drivers are held to
 
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -112,10 +112,11 @@ class Publisher(Protocol):
         """Raise `PublishError` unless the place holds exactly the bytes that the CID names."""
         ...
 
-    def fetch(self, location: Location, path: str) -> AsyncIterator[bytes]:
-        """Stream one file of a published result; `path` is relative to it, as `outputs/a.txt`.
+    def copy(self, location: Location) -> Copy:
+        """Return the published result as a copy to read from, without touching the place.
 
-        Raises `NotFound` when there is no such file, `PublishError` when the place fails.
+        Raises `PublishError` for a location that is not of this place: it comes from the log, so
+        it may say anything.
         """
         ...
 

@@ -41,7 +41,7 @@ def read_leaf(result: Result, path: bytes, offset: int, size_bytes: int) -> byte
             return _files(result)[path][offset : offset + size_bytes]
         except KeyError as error:
             raise _no_file(path) from error
-    descriptor = _open_below(result, path)
+    descriptor = open_below(result, path)
     try:
         data = os.pread(descriptor, size_bytes, offset)
         while len(data) < size_bytes:
@@ -69,7 +69,11 @@ def _files(result: SmallResult) -> dict[bytes, bytes]:
     }
 
 
-def _open_below(folder: Path, path: bytes) -> int:
+def open_below(folder: Path, path: bytes) -> int:
+    """Open one file below a folder for reading, without leaving the folder by any link.
+
+    Raises `NotFound` for what is not a file in it, OSError when the folder cannot be opened.
+    """
     if not path:
         return os.open(folder, os.O_RDONLY | os.O_NONBLOCK)  # the result is this one file
     parts = path.split(b"/")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from events.errors import NotFound, PublishError
+from events.errors import PublishError
 from publishers import open_publisher
 from publishers.local import LocalPublisher
 from publishers.port import SmallResult, Workplace
+from publishers.reading import fetch, stat
 from publishers.unixfs import result_cid
 
 RESULT = SmallResult(b"hello\n", b"", 0)
@@ -148,16 +149,19 @@ async def test_a_link_at_the_key_is_not_followed(
         await publisher.publish(RESULT, "job/0", cid=CID)
 
 
-async def test_fetch_does_not_follow_links_out_of_a_result(
-    publisher: LocalPublisher, root: Path
+async def test_a_reader_follows_no_link_out_of_a_result(
+    publisher: LocalPublisher, root: Path, tmp_path: Path
 ) -> None:
-    """A link that somebody put into a published result leads nowhere."""
+    """A file that somebody replaced by a link to the same bytes elsewhere is not read."""
     location = await publisher.publish(RESULT, "job/0", cid=CID)
-    (root / "job" / "0" / "outputs" / "etc").symlink_to("/etc")
-    (root / "job" / "0" / "outputs" / "passwd").symlink_to("/etc/passwd")
-    for path in ("outputs/etc/passwd", "outputs/passwd"):
-        with pytest.raises(NotFound):
-            _ = [piece async for piece in publisher.fetch(location, path)]
+    stdout = root / "job" / "0" / "stdout"
+    copy = publisher.copy(location)
+    await stat(copy, CID, "stdout")
+    stdout.rename(tmp_path / "elsewhere")
+    stdout.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError):
+        _ = [piece async for piece in fetch(copy, CID, "stdout")]
+    await copy.close()
 
 
 async def test_a_caller_that_gives_up_does_not_stop_the_others(
