@@ -7,10 +7,12 @@ trusted, and any will do: a Kubo node's own, or a public one.
 
 from collections.abc import Container
 
-from events.cid import cid_text
-from events.errors import NotFound
+from events.cid import cid_bytes, cid_text
+from events.errors import ContentError, NotFound, PublishError
 from publishers.http import HttpService
+from publishers.port import Location
 
+SCHEME = "ipfs://"
 MAX_BLOCK_BYTES = 2 << 20
 """Nobody in IPFS passes on a larger block."""
 
@@ -50,3 +52,26 @@ class GatewayCopy:
         if answer.status == _NOT_FOUND:
             raise NotFound(f"{self._service.url} does not have {name}")
         return answer.body
+
+
+def ipfs_location(cid: str, size_bytes: int) -> Location:
+    """Say where a result is that is found by its CID alone."""
+    return Location(f"{SCHEME}{cid}", cid, size_bytes)
+
+
+def require_ipfs(driver: str, location: Location) -> str:
+    """Return the CID of a location that `ipfs_location` gave; raise `PublishError` for others."""
+    try:
+        cid_bytes(location.cid)
+    except ContentError:
+        honest = False
+    else:
+        honest = location.uri == f"{SCHEME}{location.cid}"
+    if not honest:
+        raise PublishError(
+            "bad-location",
+            f"{location.uri!r} is no result of the publisher {driver!r}",
+            permanent=True,
+            hint=f"Use a location that it gave: {SCHEME}<cid>",
+        )
+    return location.cid
