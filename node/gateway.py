@@ -66,7 +66,10 @@ async def prepare(
     inputs = []
     for index, entry in enumerate(spec.inputs):
         with _of_input(index):
-            inputs.append(absolute(entry, known))
+            named = absolute(entry, known)
+            source = sources[named.source.partition("://")[0]]
+            plain = await source.canonical(named.source)
+            inputs.append(msgspec.structs.replace(named, source=plain))
     spec = msgspec.structs.replace(spec, inputs=tuple(inputs))
     spec = specs.normal(spec, publishers=publishers)
     chosen, everything = pattern(spec.sharding.glob), pattern("")

@@ -32,6 +32,7 @@ from node.executors.port import Executor
 from node.executors.process import ProcessExecutor
 from node.inputs.file import FileSource
 from node.inputs.file_uri import to_uri
+from node.inputs.lota import LotaSource
 from node.inputs.port import Source
 from node.inputs.relist import Relisting
 from node.membership import Membership
@@ -163,7 +164,12 @@ class Host:
         config = self.config
         memory = await NodeMemory.open(folder.memory)
         stack.push_async_callback(memory.close)
-        sources: dict[str, Source] = {"file": FileSource(allow=config.allow_paths)}
+        results = LotaSource(events_log, client, self._credentials.read, log.warning)
+        stack.push_async_callback(results.close)
+        sources: dict[str, Source] = {
+            "file": FileSource(allow=config.allow_paths),
+            results.scheme: results,
+        }
         runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
         self._keep(stack, expire_results(memory, runs.folder))
         work = Work(runs, cpu=config.width)

@@ -14,6 +14,7 @@ from node.cli import exits
 from node.cli.following import follow_job
 from node.cli.interrupts import interrupted
 from node.cli.outputs import print_outputs
+from node.cli.preparing import prepared
 from node.cli.progress import JobProgress
 from node.cli.run_options import RunOptions
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
@@ -55,9 +56,9 @@ async def run(
         Start a throw-away local network for this one job.
     """
     spec = options.spec(command)
-    submission = await prepare(spec, publishers=credential_needed())
     if not dev:
-        return await _run(submission, server, throw_away=False)
+        return await _run(await prepared(spec, server), server, throw_away=False)
+    submission = await prepare(spec, publishers=credential_needed())
     with tempfile.TemporaryDirectory(prefix="lota-run-") as folder:
         network = LocalNetwork(
             LocalConfig(

@@ -39,12 +39,12 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
     from events.errors import AppendTimeout
     from events.jetstream import open_blobs
     from node import gateway
+    from node.cli.preparing import prepared
     from node.clock import now_ms
     from node.ids import new_id, new_job_id
     from node.spec_file import load_spec
-    from publishers import credential_needed
 
-    submission = await gateway.prepare(load_spec(text, name=name), publishers=credential_needed())
+    submission = await prepared(load_spec(text, name=name), server)
     if dry_run:
         show_document(msgspec.to_builtins(submission.data.spec), "json")
         return

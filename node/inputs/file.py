@@ -11,7 +11,7 @@ from pathlib import Path
 
 from events.errors import ExecutorError
 from events.items import ListedFile
-from node.inputs.file_uri import allowed, to_path
+from node.inputs.file_uri import allowed, to_path, to_uri
 from node.inputs.interruptible import in_thread
 from node.inputs.port import Found, Progress
 from node.inputs.reading import CHUNK_BYTES, Check, find_files, hash_files, open_below
@@ -29,6 +29,9 @@ class FileSource:
 
     def __init__(self, *, allow: Sequence[str] | None = None) -> None:
         self._allow = allow
+
+    async def canonical(self, source: str) -> str:
+        return to_uri(to_path(source))
 
     async def list(
         self, source: str, matcher: re.Pattern[str], *, progress: Progress | None = None

@@ -24,7 +24,7 @@ def parse_input(text: str, *, context: bool = False) -> Input:
     if scheme is None and os.path.lexists(text):
         return Input(source=text, context=context)
     start = len(scheme[0]) if scheme else 0
-    host_end = text.find("/", start) if scheme else 0
+    host_end = text.find("/", start) if scheme and scheme[0] != "lota://" else start
     colon = text.rfind(":", host_end) if host_end >= 0 else -1
     if colon < 0:
         colon = len(text)
@@ -54,7 +54,10 @@ def absolute(entry: Input, scheme_names: list[str]) -> Input:
     source = f"{scheme.lower()}://{rest}"
     if scheme.lower() == "file":
         source = to_uri(to_path(source))
-    dest = entry.dest or os.path.basename(unquote(urlsplit(source).path).rstrip("/"))
+    place = urlsplit(source)
+    dest = entry.dest or os.path.basename(unquote(place.path).rstrip("/"))
+    if scheme.lower() == "lota":
+        dest = dest or place.netloc
     if not dest:
         raise InvalidInput(f"{source} has no base name", hint="name its place: SOURCE:DEST")
     return msgspec.structs.replace(entry, source=source, dest=dest.rstrip("/") or dest)

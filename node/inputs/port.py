@@ -25,6 +25,10 @@ class Source(Protocol):
 
     scheme: str
 
+    async def canonical(self, source: str) -> str:
+        """Return the source as every node understands it. Raises InvalidInput."""
+        ...
+
     async def list(
         self, source: str, matcher: re.Pattern[str], *, progress: Progress | None = None
     ) -> Found:

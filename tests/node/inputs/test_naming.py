@@ -26,6 +26,8 @@ HERE = Path.cwd().as_uri()
         ("http://host:8080", "http://host:8080", ""),
         ("http://host:8080/a", "http://host:8080/a", ""),
         ("http://host:8080/a:in/b", "http://host:8080/a", "in/b"),
+        ("lota://01kb2m:in", "lota://01kb2m", "in"),
+        ("lota://01kb2m/0/outputs/a:in", "lota://01kb2m/0/outputs/a", "in"),
     ],
 )
 def test_parse_input(text: str, source: str, dest: str) -> None:
@@ -77,6 +79,11 @@ def test_absolute_uris() -> None:
     found = absolute(Input(source="FILE:///srv/x/../data%20set/"), ["file"])
 
     assert (found.source, found.dest) == ("file:///srv/data%20set", "data set")
+
+
+def test_a_job_as_a_whole_takes_its_id_as_its_place() -> None:
+    """`lota://JOB` has no path to take a base name from."""
+    assert absolute(Input(source="lota://01kb2m"), ["lota"]).dest == "01kb2m"
 
 
 @pytest.mark.parametrize("source", ["", "/", "file:///", "file:///..", "s3://b/k", "file://host/a"])
