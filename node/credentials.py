@@ -16,7 +16,7 @@ from pathlib import Path
 
 from events.errors import PublishError
 from events.spec import CREDENTIAL_NAME
-from node.own_environment import close_to_others, take_variables
+from node.own_environment import conceal, take_variables
 from node.redaction import hide, url_secrets
 
 PREFIX = "LOTA_CRED_"
@@ -51,7 +51,8 @@ log = logging.getLogger(__name__)
 def take_credentials(folder: Path | None = None) -> "Credentials":
     """Return the credentials of this process's operator, which nobody else gets to see.
 
-    Their variables are gone from the environment afterwards. `folder` is by default
+    Their variables are gone from the environment afterwards, and all others are concealed from
+    other processes. `folder` is by default
     `lota/credentials` below the user's configuration. Raises PublishError for variables that make
     no sense and for a folder that is not there.
     """
@@ -61,7 +62,7 @@ def take_credentials(folder: Path | None = None) -> "Credentials":
     elif not folder.is_dir():
         raise _unusable(f"the folder {folder}", "it is not there", hint="make it, or name another")
     variables = take_variables(PREFIX)
-    close_to_others()
+    conceal()
     return Credentials(variables, folder)
 
 

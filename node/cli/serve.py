@@ -24,7 +24,6 @@ from node.config import (
 from node.credentials import Credentials, take_credentials
 from node.host import Host
 from node.logs import log_to_stderr
-from node.own_environment import take_variables
 from node.state import default_folder
 
 ROLES = {"all": ("requester", "compute"), "requester": ("requester",), "compute": ("compute",)}
@@ -74,7 +73,6 @@ async def serve(
     """
     log_to_stderr()
     found = find_server(server).context
-    take_variables("LOTA_SERVER")  # it may hold a login
     chosen = checked_name(name or default_name())
     config = NodeConfig(
         name=chosen,

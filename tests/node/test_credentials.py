@@ -182,9 +182,15 @@ def test_nobody_else_sees_the_variables() -> None:
         "from node.credentials import take_credentials\n"
         "credentials = take_credentials()\n"
         "print(credentials.read('lab')['token'].upper(), flush=True)\n"
-        "os.system('env; cat /proc/$PPID/environ')"
+        "os.system('env')\n"
+        "print('by the kernel', flush=True)\n"
+        "os.system('cat /proc/$PPID/environ')"
     )
-    environment = {"PATH": os.environ["PATH"], "LOTA_CRED_LAB_TOKEN": "geheim", "LAST": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LOTA_CRED_LAB_TOKEN": "geheim",
+        "AWS_SECRET_ACCESS_KEY": "ambient",
+    }
     ran = subprocess.run(
         [sys.executable, "-c", script],
         env=environment,
@@ -193,7 +199,9 @@ def test_nobody_else_sees_the_variables() -> None:
         check=True,
         text=True,
     )
-    assert ran.stdout.startswith("GEHEIM\n")
-    assert "LAST=1" in ran.stdout
-    assert "geheim" not in ran.stdout
-    assert "LOTA_CRED" not in ran.stdout
+    inherited, shown = ran.stdout.split("by the kernel")
+    assert inherited.startswith("GEHEIM\n")
+    assert "AWS_SECRET_ACCESS_KEY=ambient" in inherited
+    assert "LOTA_CRED" not in inherited
+    assert "geheim" not in inherited + shown
+    assert "ambient" not in shown
