@@ -48,7 +48,8 @@ class RunOptions:
     verifier: str = ""
     """none or deterministic (default: deterministic where there are replicas to compare)."""
     publisher: Texts = ()
-    """DRIVER[=TARGET], where accepted results go."""
+    """DRIVER[@CREDENTIAL][=TARGET], where accepted results go; s3@lab=bucket/runs names the
+    credential `lab` of the nodes."""
     timeout: str = "30m"
     """Time limit of one execution."""
     cpu: float = 1.0
@@ -96,5 +97,8 @@ def _pairs(texts: Texts, flag: str) -> dict[str, str]:
 
 
 def _publisher(text: str) -> dict[str, str]:
-    driver, _, target = text.partition("=")
-    return {"driver": driver, "target": os.path.abspath(target) if target else ""}
+    where, _, target = text.partition("=")
+    driver, _, credential = where.partition("@")
+    if driver == "local" and target:
+        target = os.path.abspath(target)
+    return {"driver": driver, "target": target, "credential": credential}

@@ -11,6 +11,7 @@ import msgspec
 
 from node.cli.interrupts import interrupted
 from node.config import NodeConfig
+from node.credentials import take_credentials
 from node.host import Host
 from node.policy import Policy
 
@@ -18,7 +19,7 @@ from node.policy import Policy
 async def run(config: NodeConfig, policy: Policy) -> None:
     """Serve until a signal comes."""
     stop = interrupted()
-    async with Host(config, policy=policy) as host:
+    async with Host(config, policy=policy, credentials=take_credentials()) as host:
         print("serves as a test's node", file=sys.stderr, flush=True)
         await asyncio.wait((host.failed, stop), return_when=asyncio.FIRST_COMPLETED)
         if host.failed.done():
