@@ -12,9 +12,12 @@ from events.errors import PublishError
 from publishers.port import OpenPublisher, Publisher, Workplace
 
 _drivers: dict[str, OpenPublisher | str] = {
+    "estuary": "publishers.estuary:EstuaryPublisher",
+    "ipfs": "publishers.ipfs:IpfsPublisher",
     "local": "publishers.local:LocalPublisher",
     "nats": "publishers.nats_objects:NatsPublisher",
     "s3": "publishers.s3:S3Publisher",
+    "web3storage": "publishers.web3storage:Web3StoragePublisher",
 }
 
 NO_CREDENTIAL = frozenset({"local", "nats"})
