@@ -113,8 +113,9 @@ class Host:
         blobs = await open_blobs(client)
         compute = None
         engines = await self._engines(folder) if "compute" in config.roles else {}
+        serves = await self._serve_results(stack)
         credentials = await asyncio.to_thread(self._credentials.names)
-        can = self._capabilities(tuple(engines), credentials)
+        can = self._capabilities(tuple(engines), credentials, serves)
         if "compute" in config.roles:
             compute = await self._make_compute(
                 stack, client, folder, events_log, blobs, engines, can
@@ -250,7 +251,21 @@ class Host:
                     f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"
                 )
 
-    def _capabilities(self, engines: tuple[str, ...], credentials: tuple[str, ...]) -> Capabilities:
+    async def _serve_results(self, stack: AsyncExitStack) -> str:
+        """Serve what the publisher `local` has written, if asked to; return under which URL."""
+        serve = self.config.serve_results
+        if serve is None or "compute" not in self.config.roles:
+            return ""
+        # A node that serves nothing need not load a web server.
+        from node.web.serving import ServedResults  # noqa: PLC0415
+
+        served = await stack.enter_async_context(ServedResults(serve, self.config.publish_root))
+        self._keep(stack, served.ended())
+        return served.url
+
+    def _capabilities(
+        self, engines: tuple[str, ...], credentials: tuple[str, ...], serves: str
+    ) -> Capabilities:
         config = self.config
         if "compute" not in config.roles:
             return Capabilities(roles=config.roles, version=VERSION)
@@ -266,6 +281,7 @@ class Host:
             labels=config.labels,
             data=tuple(to_uri(path) for path in config.allow_paths),
             version=VERSION,
+            serves=serves,
         )
 
     def _keep(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

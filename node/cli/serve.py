@@ -3,7 +3,9 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from events.connection import without_login
 from events.errors import WrongUsage
@@ -14,6 +16,7 @@ from node.cli.texts import Texts
 from node.config import (
     Address,
     NodeConfig,
+    ServeConfig,
     allowed_paths,
     checked_name,
     cores,
@@ -40,6 +43,9 @@ async def serve(
     width: int = 0,
     publish_root: Path | None = None,
     credentials: Path | None = None,
+    serve_results: str = "",
+    results_url: str = "",
+    results_token_file: Annotated[Path | None, Parameter(env_var="LOTA_RESULTS_TOKEN_FILE")] = None,
     server: Server | None = None,
 ) -> None:
     """Run a node until Ctrl-C: a requester decides, a compute node does the work.
@@ -70,6 +76,12 @@ async def serve(
     credentials
         Folder of the credentials to publish with, one file NAME/FIELD for each field; beside it
         count the variables LOTA_CRED_NAME_FIELD. Default: lota/credentials below XDG_CONFIG_HOME.
+    serve_results
+        HOST:PORT to serve what `local` has written on, read-only, over HTTP.
+    results_url
+        The URL under which others reach it, when it is not http://HOST:PORT.
+    results_token_file
+        A file with the token to ask for; without one only this machine is served.
     """
     log_to_stderr()
     found = find_server(server).context
@@ -89,6 +101,7 @@ async def serve(
         allow_paths=allowed_paths(allow_path),
         labels=_labels(label),
         publish_root=publish_root or default_publish_root(),
+        serve_results=_serve_config(serve_results, results_url, results_token_file),
         cpu=float(cores()),
         width=width or cores(),
         memory_bytes=memory_bytes(),
@@ -109,6 +122,14 @@ async def _serve(config: NodeConfig, role: str, credentials: Credentials) -> Non
         server = without_login(config.address.url)
         print(f"node {config.name} serves as {role} at {server}", file=sys.stderr, flush=True)
         await host.failed
+
+
+def _serve_config(listen: str, url: str, token_file: Path | None) -> ServeConfig | None:
+    if listen:
+        return ServeConfig(listen=listen, url=url, token_file=token_file)
+    if url:
+        raise WrongUsage("--results-url names what is not served", hint="add --serve-results")
+    return None
 
 
 def _engines(allow: Texts) -> tuple[str, ...]:

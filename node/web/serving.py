@@ -13,7 +13,7 @@ from node.web.server import WebServer
 
 
 class ServedResults:
-    """`async with` serves what lies below `root`; `state` is the node's folder.
+    """`async with` serves what lies below `root`.
 
     Raises `WrongUsage` when it cannot be served as configured.
     """
@@ -21,15 +21,14 @@ class ServedResults:
     url = ""
     """Under which the others reach it."""
 
-    def __init__(self, config: ServeConfig, root: Path, state: Path) -> None:
+    def __init__(self, config: ServeConfig, root: Path) -> None:
         self._config = config
         self._root = root
-        self._folder = state / "serving"
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         listener = await asyncio.to_thread(listen, self._config)
-        blocks = ResultBlocks(self._root, self._folder)
+        blocks = ResultBlocks(self._root)
         self._stack.callback(blocks.close)
         server = WebServer(results_app(self._root, blocks, listener.token), listener.bound)
         self._server = await self._stack.enter_async_context(server)

@@ -7,47 +7,53 @@ from pathlib import Path
 
 import pytest
 
-from events.cid import cid_bytes
+from events.cid import cid_bytes, node_cid
 from events.errors import NotFound
-from node.web.blocks import KEPT_FROM_BYTES, OPEN_MAX, ResultBlocks
-from publishers.port import SmallResult
+from node.web.blocks import OPEN_MAX, ResultBlocks
+from publishers.local import LocalPublisher
+from publishers.local_root import KEPT_FOLDER, KEPT_FROM_BYTES
+from publishers.port import SmallResult, Workplace
+from publishers.skeleton import Skeleton
 from publishers.unixfs import tree_cid
 
 SMALL = SmallResult(b"out\n", b"", 0)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A publish root with a result that is large enough to keep its blocks."""
-    folder = tmp_path / "root" / "job" / "0"
-    folder.parent.mkdir(parents=True)
-    SMALL.write_to(folder)
-    (folder / "outputs" / "sparse").touch()
-    os.truncate(folder / "outputs" / "sparse", KEPT_FROM_BYTES)
-    return tmp_path / "root"
+async def root(tmp_path: Path) -> Path:
+    """A publish root with a result that is large enough for the publisher to keep its blocks."""
+    result, root = tmp_path / "result", tmp_path / "root"
+    SMALL.write_to(result)
+    (result / "outputs" / "sparse").touch()
+    os.truncate(result / "outputs" / "sparse", 2 * KEPT_FROM_BYTES)
+    publisher = LocalPublisher(str(root), {}, Workplace(tmp_path / "workplace"))
+    await publisher.publish(result, "job/0", cid=tree_cid(result).cid)
+    await publisher.close()
+    return root
 
 
 @pytest.fixture
-async def blocks(root: Path, tmp_path: Path) -> AsyncIterator[ResultBlocks]:
-    opened = ResultBlocks(root, tmp_path / "kept")
+async def blocks(root: Path) -> AsyncIterator[ResultBlocks]:
+    opened = ResultBlocks(root)
     yield opened
     opened.close()
 
 
-async def test_blocks_of_a_large_result_outlive_the_process(
-    blocks: ResultBlocks, root: Path, tmp_path: Path
-) -> None:
-    """The next process finds them on the disk, and one that is damaged there is made again."""
-    cid = cid_bytes(tree_cid(root / "job" / "0").cid)
-    first = await blocks.node("job/0", cid)
-    (kept,) = (tmp_path / "kept").iterdir()
+async def test_kept_blocks_are_read_and_replaced_when_they_are_wrong(root: Path) -> None:
+    """What the publisher kept is given out, and made anew when it is damaged or another's."""
+    tree = tree_cid(root / "job" / "0")
+    kept = root / KEPT_FOLDER / "job" / "0.car"
     whole = kept.read_bytes()
-    for content in (whole, b"", whole[:100]):
+    contents = [whole, b"", whole[:100], whole[:-50], whole.replace(b"sparse", b"forged")]
+    other = Skeleton.build(SMALL)
+    other.write(root / "other")
+    for content in [*contents, (root / "other").read_bytes()]:
         kept.write_bytes(content)
-        again = ResultBlocks(root, tmp_path / "kept")
-        assert await again.node("job/0", cid) == first
-        again.close()
-        assert kept.read_bytes() == whole
+        blocks = ResultBlocks(root)
+        block = await blocks.node("job/0", cid_bytes(tree.cid))
+        assert node_cid(block) == tree.cid
+        blocks.close()
+    other.close()
 
 
 async def test_many_readers_at_once_all_get_their_blocks(blocks: ResultBlocks, root: Path) -> None:

@@ -50,7 +50,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     config = ServeConfig(listen="127.0.0.1:0", token_file=tmp_path / "token")
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        ServedResults(config, root, tmp_path / "state") as serving,
+        ServedResults(config, root) as serving,
         httpx.AsyncClient(base_url=serving.url, headers=bearer) as client,
     ):
         yield Served(root, cid, client)
@@ -177,7 +177,7 @@ async def test_errors_do_not_tell_where_results_lie(served: Served) -> None:
 async def test_without_a_token_a_request_names_this_machine(tmp_path: Path) -> None:
     """A page elsewhere that lets its own name point here is refused; a local client is not."""
     async with (
-        ServedResults(ServeConfig(listen="127.0.0.1:0"), tmp_path, tmp_path) as serving,
+        ServedResults(ServeConfig(listen="127.0.0.1:0"), tmp_path) as serving,
         httpx.AsyncClient(base_url=serving.url) as client,
     ):
         assert (await client.get("/results/job/0/stdout")).status_code == 404
