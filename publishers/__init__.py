@@ -15,6 +15,7 @@ _drivers: dict[str, OpenPublisher | str] = {
     "estuary": "publishers.estuary:EstuaryPublisher",
     "ipfs": "publishers.ipfs:IpfsPublisher",
     "local": "publishers.local:LocalPublisher",
+    "lotus": "publishers.lotus:LotusPublisher",
     "nats": "publishers.nats_objects:NatsPublisher",
     "s3": "publishers.s3:S3Publisher",
     "web3storage": "publishers.web3storage:Web3StoragePublisher",
