@@ -1,8 +1,8 @@
 """js-ipfs from npm: a real IPFS node with Kubo's RPC, offline, for the tests of the driver `ipfs`.
 
 `python -m tests.servers.js_ipfs` installs it beside the virtual environment's packages, at the
-exact versions of js_ipfs/package-lock.json; `make` does that once where there is npm. The project
-is archived, so it never changes; how it differs from Kubo is told in kubo_shapes.py.
+exact versions of js_ipfs_package/package-lock.json; `make` does that once where there is npm. The
+project is archived, so it never changes; how it differs from Kubo is told in kubo_shapes.py.
 """
 
 import atexit
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-SOURCES = Path(__file__).with_suffix("")
+SOURCES = Path(__file__).with_name("js_ipfs_package")
 INSTALLED = Path(sys.prefix) / "js_ipfs"
 LOCK = "package-lock.json"
 

@@ -116,16 +116,16 @@ class Web3Storage:
 
     def complete(self, root: bytes) -> bool:
         """Whether all blocks below the root are here: what the real one calls "linkdex"."""
-        return all(cid in self.blocks for cid in self._below(root))
+        return all(cid in self.blocks for cid in self.below(root))
 
     def forget(self, root: bytes) -> None:
         """Lose an upload with all its blocks."""
-        for cid in list(self._below(root)):
+        for cid in list(self.below(root)):
             self.blocks.pop(cid, None)
         for key in [key for key in self.uploads if key[1] == cid_text(root)]:
             del self.uploads[key]
 
-    def _below(self, root: bytes) -> Iterator[bytes]:
+    def below(self, root: bytes) -> Iterator[bytes]:
         """Yield the root and every CID under it, as far as blocks are here."""
         waiting, seen = [root], {root}
         while waiting:
@@ -271,7 +271,7 @@ class Web3Storage:
         root = cid_bytes(request.path_params["cid"])
         if not self.complete(root):
             return JSONResponse({"message": "Not Found"}, 404)
-        body = car(root, [(cid, self.blocks[cid]) for cid in self._below(root)])
+        body = car(root, [(cid, self.blocks[cid]) for cid in self.below(root)])
         return Response(body, media_type="application/vnd.ipld.car")
 
     def _get_block(self, request: Request) -> Response:
