@@ -14,7 +14,9 @@ Output = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"])]
 SHOWN_MISSING = 10
 
 
-def pack(path: Path, out: Path, /, *, piece_size: str | None = None, output: Output = "text") -> None:
+def pack(
+    path: Path, out: Path, /, *, piece_size: str | None = None, output: Output = "text"
+) -> None:
     """Pack a folder into a CAR file, or into pieces of one, as it would be sent.
 
     The root of the CAR is the CID that `lota cid` prints. What is packed stands on stdout: the

@@ -73,6 +73,7 @@ node = _group("node", "Run nodes and look at them.")
 events = _group("events", "Read the log.")
 context = _group("context", "Keep servers and credentials under names.")
 _command(app, "node.cli.cid:cid", "Print the content address of a folder.")
+car = _group("car", "Pack results into CAR files, and check such files.")
 _command(app, "node.cli.main:version", "Print the version.")
 
 _command(job, "node.cli.submit:submit", "Submit a job from a file.")
@@ -90,6 +91,8 @@ _command(context, "node.cli.context:ls", "List the contexts.")
 _command(context, "node.cli.context:use", "Choose the context to use.")
 _command(context, "node.cli.context:show", "Show which server is used, and why.")
 _command(context, "node.cli.context:save", "Keep a server under a name.")
+_command(car, "node.cli.car:pack", "Pack a folder into a CAR file, or pieces of one.")
+_command(car, "node.cli.car:verify", "Check that CAR files hold a whole tree.")
 
 
 def version() -> None:
