@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from events.errors import NotFound
 from node.config import Address, NodeConfig
+from node.credentials import Credentials
 from node.executors.port import Executor, Outcome, Stream, Task
 from node.host import Host
 from node.policy import Policy
@@ -86,9 +87,18 @@ class SmallNetwork:
         role: str = "compute",
         *,
         drivers: Mapping[str, Executor] | None = None,
+        credentials: Mapping[str, Mapping[str, str]] | None = None,
         **config: Any,
     ) -> None:
-        """Start a node; `drivers` stand in for its engines, and `config` is that of NodeConfig."""
+        """Start a node; `drivers` stand in for its engines, and `config` is that of NodeConfig.
+
+        `credentials` are its operator's, fields by name.
+        """
+        variables = {
+            f"LOTA_CRED_{name.upper()}_{field.upper()}": value
+            for name, fields in (credentials or {}).items()
+            for field, value in fields.items()
+        }
         settings: dict[str, Any] = {
             "engines": ("noop", "process") if role == "compute" else (),
             "allow_paths": (str(self.folder),),
@@ -106,7 +116,9 @@ class SmallNetwork:
             **settings,
         )
         stack = AsyncExitStack()
-        await stack.enter_async_context(Host(node, policy=QUICK, engines=drivers))
+        await stack.enter_async_context(
+            Host(node, policy=QUICK, engines=drivers, credentials=Credentials(variables))
+        )
         self._stacks[name] = stack
 
     async def stop(self, name: str) -> None:
