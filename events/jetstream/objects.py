@@ -99,6 +99,7 @@ class ObjectBucket:
         """Return how the bucket is configured, once it is there."""
         async with self._ensuring:
             if self._config is None:
+                self._replies.require_connection()
                 self._config = await find_or_create(self._client, self.name, self._replicas)
             return self._config
 
@@ -218,7 +219,8 @@ class ObjectBucket:
         subject = description_subject(self.name, name)
         with suppress(WrongExpectedPosition):  # another writer or remover was there first
             await (await store(self._replies, subject, write_deletion(self.name, found), headers))
-            await purge(self._client, self.name, chunk_subject(self.name, found.nuid))
+            self._readers.pop(name, None)
+            await self._remove(chunk_subject(self.name, found.nuid))
 
     async def close(self) -> None:
         """Stop listening; safe to repeat."""
@@ -263,8 +265,9 @@ class ObjectBucket:
             digest=digest,
         )
         subject = description_subject(self.name, name)
-        expected = 0
+        found: ObjectInfo | None = None
         for _ in range(TRIES):
+            expected = found.position if found is not None else 0
             headers = {EXPECTED_POSITION: str(expected), **_rollup(config)}
             try:
                 await (await store(self._replies, subject, body, headers))
@@ -274,6 +277,9 @@ class ObjectBucket:
                 await self._give_up(draft)
                 raise
             else:
+                self._readers.pop(name, None)
+                if found is not None and not found.deleted:
+                    await self._remove(chunk_subject(self.name, found.nuid))
                 return True
             equal = found is not None and (found.size_bytes, found.digest) == (
                 draft.size_bytes,
@@ -282,7 +288,6 @@ class ObjectBucket:
             if found is not None and not found.deleted and (equal or not over):
                 await self._give_up(draft)
                 return False
-            expected = found.position if found is not None else 0
         await self._give_up(draft)
         raise LogUnavailable(f"others write {name} again and again", hint="repeat it later")
 
@@ -298,15 +303,25 @@ class ObjectBucket:
         """Remove all tries to write an object but the one that it is."""
         try:
             found = await self.info(name)
-            for subject in await tries_to_write(self._client, self.name, name):
-                if found is not None and subject != chunk_subject(self.name, found.nuid):
-                    await purge(self._client, self.name, subject)
+            tries = await tries_to_write(self._client, self.name, name)
         except LogError as error:
-            log.info("leftovers of %s stay in the bucket %s: %s", name, self.name, error.what)
+            log.info("leftovers of %s may stay in %s: %s", name, self.name, error.what)
+            return
+        for subject in tries:
+            if found is not None and subject != chunk_subject(self.name, found.nuid):
+                await self._remove(subject)
+
+    async def _remove(self, subject: str) -> None:
+        """Remove chunks that no description leads to; should that fail, they take room."""
+        try:
+            await purge(self._client, self.name, subject)
+        except LogError as error:
+            log.info("the chunks %s stay: %s", subject, error.what)
 
     async def _last(self, name: str) -> ObjectInfo | None:
         """Return the last description of an object, also one that says it was deleted."""
         stream, subject = stream_of(self.name), description_subject(self.name, name)
+        self._replies.require_connection()
         try:
             stored = await last_message(self._client, stream, subject)
         except Refused as refusal:

@@ -76,8 +76,7 @@ class Replies:
         connection is lost; `NotAdmitted` when the server does not let us publish to `subject`.
         Nothing is sent again: whoever asks knows whether that would be safe.
         """
-        if not self._client.is_connected:
-            raise _unavailable("there is no connection to the server")
+        self.require_connection()
         await self._open()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -105,6 +104,11 @@ class Replies:
             answer.cancel()
             raise
         return answer
+
+    def require_connection(self) -> None:
+        """Raise `LogUnavailable` at once while the connection is lost, rather than after a wait."""
+        if not self._client.is_connected:
+            raise _unavailable("there is no connection to the server")
 
     async def close(self) -> None:
         """Stop listening; what waits is given up. Safe to repeat."""
