@@ -1,6 +1,7 @@
-"""A TCP proxy between a client and a server that can lose bytes one way and cut connections."""
+"""A TCP proxy between a client and a server that can lose, hold and cut what passes."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -12,7 +13,8 @@ class TcpProxy:
     """Forwards to the port `upstream` of this host.
 
     While `lose_answers` is set, what the server sends is thrown away; `lost` is set when that
-    first happened. While `refuse` is set, new connections are closed at once.
+    first happened. While `refuse` is set, new connections are closed at once. While `flowing` is
+    cleared, what the server sends waits here; `held` is set when that first happened.
     """
 
     def __init__(self, upstream: int) -> None:
@@ -20,6 +22,12 @@ class TcpProxy:
         self.lose_answers = False
         self.refuse = False
         self.lost = asyncio.Event()
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.held = asyncio.Event()
+        self._passed = 0
+        self._break_at: int | None = None
+        self._broken: Callable[[], None] | None = None
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -45,6 +53,20 @@ class TcpProxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def break_at(self, step: int, also: Callable[[], None] | None = None) -> None:
+        """Cut all connections instead of passing on the message that has so many before it.
+
+        A message is what arrives at once, either way; they are counted from here on. `also` is
+        called just before.
+        """
+        self._passed = 0
+        self._break_at = step
+        self._broken = also
+
+    def _breaks(self) -> bool:
+        self._passed += 1
+        return self._break_at is not None and self._passed == self._break_at + 1
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuse:
             writer.transport.abort()
@@ -69,6 +91,14 @@ class TcpProxy:
     ) -> None:
         with suppress(OSError):
             while chunk := await source.read(CHUNK_BYTES):
+                if self._breaks():
+                    if self._broken is not None:
+                        self._broken()
+                    self.cut()
+                    return
+                if answers and not self.flowing.is_set():
+                    self.held.set()
+                    await self.flowing.wait()
                 if answers and self.lose_answers:
                     self.lost.set()
                     continue
