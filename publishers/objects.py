@@ -97,7 +97,7 @@ class ObjectPublisher:
             async with aclosing(reading.entries(copy, location.cid, recursive=True)) as entries:
                 await for_each(entries, lambda entry: self._check_size(base, entry), FILES_AT_ONCE)
         except NotFound as error:
-            raise _tampered(error.what) from error
+            raise PublishError("missing", error.what, hint="Publish it again") from error
 
     def copy(self, location: Location) -> Copy:
         return ObjectCopy(self._store, self._base(location))

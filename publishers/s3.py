@@ -35,8 +35,8 @@ LARGE_AT_ONCE = 4
 ABORT_S = 5.0
 PRECONDITION_FAILED = 412
 
-_PROBE = "_lota.check"
-_PROBE_DATA = b"Lota writes this object twice to see that the second write is refused.\n"
+PROBE = "_lota.check"
+PROBE_DATA = b"Lota writes this object twice to see that the second write is refused.\n"
 
 
 class S3Publisher(ObjectPublisher):
@@ -69,7 +69,7 @@ class S3Bucket:
 
         It stays, always the same one, since who may only write cannot remove it.
         """
-        if await self.put_new(_PROBE, _PROBE_DATA) and await self.put_new(_PROBE, _PROBE_DATA):
+        if await self.put_new(PROBE, PROBE_DATA) and await self.put_new(PROBE, PROBE_DATA):
             raise PublishError(
                 "not-create-only",
                 f"the service of {self.uri} lets a create-only write replace an object",
@@ -142,14 +142,13 @@ class S3Bucket:
                 failures.append(error)
                 raise
 
-        part_bytes = max(PART_BYTES, -(-size_bytes // MAX_PARTS // CHUNK_BYTES) * CHUNK_BYTES)
         upload = asyncio.ensure_future(
             obstore.put_async(
                 self._bucket,
                 self._key(name),
                 pulled(),
                 use_multipart=True,
-                chunk_size=part_bytes,
+                chunk_size=part_size_bytes(size_bytes),
                 max_concurrency=PARTS_AT_ONCE,
             )
         )
@@ -166,3 +165,8 @@ class S3Bucket:
             if failures:
                 raise failures[0] from None
             raise service_failure(error, self.uri) from None
+
+
+def part_size_bytes(size_bytes: int) -> int:
+    """Return the size of parts for an object, whole chunks each: larger where the count ends."""
+    return max(PART_BYTES, -(-size_bytes // (MAX_PARTS * CHUNK_BYTES)) * CHUNK_BYTES)

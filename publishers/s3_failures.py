@@ -26,6 +26,8 @@ _CLIENT_ERRORS = range(400, 500)
 _SERVER_ERRORS = range(500, 600)
 _REDIRECTS = range(300, 400)
 
+_ELSEWHERE_HINT = "Check the fields 'region' and 'endpoint' of the credential"
+
 _FIELDS = {
     "InvalidAccessKeyId": "access_key_id",
     "SignatureDoesNotMatch": "secret_access_key",
@@ -88,8 +90,7 @@ def service_failure(error: Exception, uri: str) -> PublishError:
     if said.status in _SERVER_ERRORS:
         return PublishError("unavailable", what, hint="Is its disk full? Repeat it later")
     if said.status in _REDIRECTS:
-        hint = "Check the fields 'region' and 'endpoint' of the credential"
-        return PublishError("rejected", what, permanent=True, hint=hint)
+        return PublishError("rejected", what, permanent=True, hint=_ELSEWHERE_HINT)
     if said.code in {"BadDigest", "InvalidDigest", "RequestTimeout", "NoSuchUpload"}:
         return PublishError("broken-off", what, hint="Repeat it")
     return PublishError(
@@ -103,6 +104,9 @@ def service_failure(error: Exception, uri: str) -> PublishError:
 def _unanswered(text: str, uri: str) -> PublishError:
     address = _ADDRESS.search(text)
     place = f"{uri} at {address[1]}" if address else uri
+    if "without LOCATION" in text:
+        what = f"{place}: the service sends us elsewhere"
+        return PublishError("rejected", what, permanent=True, hint=_ELSEWHERE_HINT)
     if "HTTP error" not in text:
         hint = "Check that the credential's 'endpoint' speaks S3"
         return PublishError("bad-answer", f"{place}: not what S3 answers", hint=hint)

@@ -118,10 +118,7 @@ def seaweedfs() -> SeaweedFs:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={
-                "TMPDIR": str(folder),
-                "HOME": str(folder),
-            },  # its own logs go there, not to stderr
+            env={"TMPDIR": str(folder), "HOME": str(folder)},  # its own logs go there
         )
     atexit.register(_stop, process, [folder, *_sockets(ports)])
     server = SeaweedFs(ports["s3"], ports["filer"])
