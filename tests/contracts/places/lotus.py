@@ -58,8 +58,9 @@ class LotusPlace:
     async def remove(self, key: str, cid: str) -> None:
         """Have the provider lose it before the deal was on the chain."""
         state = self.lotus.state
-        for deal in state["deals"].values():
+        for proposal, deal in state["deals"].items():
             if deal["root"] == cid:
+                (self.lotus.home / "stored" / f"{proposal}.car").unlink()
                 deal |= {"state": 26, "deal_id": 0, "message": "deal failed: (State=2) lost it"}
         self.lotus.state = state
 
