@@ -95,7 +95,7 @@ async def connect(
 
 def without_login(url: str) -> str:
     """Return the addresses of a URL, for people: a name, password or token in it is left out."""
-    return re.sub(r"//[^/,]*@", "//", url)
+    return re.sub(r"//[^,]*@", "//", url)
 
 
 def _awaitable(call: Callable[[], None] | None) -> Callable[[], Awaitable[None]] | None:

@@ -24,7 +24,7 @@ DURATION_MS_MAX = 30 * 24 * 3600 * 1000
 
 CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """What a credential may be called: it becomes part of a variable's name and of a path."""
-_LOGIN_IN_URL = re.compile(r"://[^/]*@")
+_LOGIN_IN_URL = re.compile(r"://.*@")
 
 Engine = Literal["process", "docker", "wasm", "noop"]
 ENGINES_READY: tuple[Engine, ...] = ("process", "docker", "noop")

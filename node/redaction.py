@@ -74,11 +74,11 @@ class Redaction:
 def url_secrets(url: str) -> list[str]:
     """Return what of a URL must not be seen: its login, and what its query says."""
     try:
-        parts = urlsplit(url)
-        login = parts.netloc.rpartition("@")[0]
-        words = [word for _, word in parse_qsl(parts.query)]
+        words = [word for _, word in parse_qsl(urlsplit(url).query)]
     except ValueError:
         return [url]
+    # Not as a parser has it: a password may hold a slash that should have been encoded.
+    login = url.rpartition("@")[0].rpartition("://")[2]
     user, _, password = login.partition(":")
     secret = [login, password or user, *words]
     return [form for word in secret if word for form in (word, unquote(word))]

@@ -15,12 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Nodes:
-    """Starts nodes against one server; each keeps its state folder from one life to the next."""
+    """Starts nodes against one server; each keeps its state folder from one life to the next.
 
-    def __init__(self, folder: Path, url: str) -> None:
+    Nodes are told its address, unless they find it by themselves (`found`).
+    """
+
+    def __init__(self, folder: Path, url: str, *, found: bool = False) -> None:
         self.machine = Machine(folder)
         self.published = folder / "published"
         self.url = url
+        self.found = found
 
     def state(self, name: str) -> Path:
         """Return the state folder of a node."""
@@ -28,14 +32,15 @@ class Nodes:
 
     @asynccontextmanager
     async def start(
-        self, name: str, role: str = "compute", *options: str | Path
+        self, name: str, role: str = "compute", *options: str | Path, **environment: str
     ) -> AsyncIterator[Running]:
         """Start `lota node serve` and wait until it serves."""
         words: list[str | Path] = [LOTA, "node", "serve", "--name", name, "--role", role]
-        words += ["--server", self.url, "--state", self.state(name)]
+        words += ["--state", self.state(name)]
+        words += [] if self.found else ["--server", self.url]
         words += ["--publish-root", self.published]
         words += ["--allow", "process"] if role == "compute" else []
-        async with self.machine.start(*words, *options) as running:
+        async with self.machine.start(*words, *options, stdin=b"", **environment) as running:
             await running.line("serves as")
             yield running
 
@@ -55,8 +60,8 @@ class Nodes:
             width=1,
             memory_bytes=2**30,
         )
-        arguments = [msgspec.json.encode(it, enc_hook=str).decode() for it in (config, policy)]
-        words = [sys.executable, "-m", "tests.integration.run_host", *arguments]
-        async with self.machine.start(*words, PYTHONPATH=str(ROOT)) as running:
+        told = b"\n".join(msgspec.json.encode(it, enc_hook=str) for it in (config, policy))
+        words = [sys.executable, "-m", "tests.integration.run_host"]
+        async with self.machine.start(*words, stdin=told, PYTHONPATH=str(ROOT)) as running:
             await running.line("serves as")
             yield running

@@ -1,9 +1,11 @@
 """A node's process under rules of a test's own, for what would take long by the default ones.
 
-Run as `python -m tests.integration.run_host CONFIG POLICY`, both as JSON.
+Run as `python -m tests.integration.run_host`; CONFIG and POLICY come on stdin, each as a line of
+JSON: a configuration may hold a login, which is nothing for a list of processes.
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -13,12 +15,14 @@ from node.cli.interrupts import interrupted
 from node.config import NodeConfig
 from node.credentials import take_credentials
 from node.host import Host
+from node.logs import log_to_stderr
 from node.policy import Policy
 
 
 async def run(config: NodeConfig, policy: Policy) -> None:
     """Serve until a signal comes."""
     stop = interrupted()
+    log_to_stderr(debug=os.environ.get("LOTA_DEBUG") == "1")
     async with Host(config, policy=policy, credentials=take_credentials()) as host:
         print("serves as a test's node", file=sys.stderr, flush=True)
         await asyncio.wait((host.failed, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -27,11 +31,10 @@ async def run(config: NodeConfig, policy: Policy) -> None:
 
 
 def main() -> None:
-    """Read the two arguments and run the node."""
-    config = msgspec.json.decode(
-        sys.argv[1], type=NodeConfig, dec_hook=lambda kind, value: Path(value)
-    )
-    asyncio.run(run(config, msgspec.json.decode(sys.argv[2], type=Policy)))
+    """Read the two lines and run the node."""
+    first, second = sys.stdin.buffer.read().splitlines()
+    config = msgspec.json.decode(first, type=NodeConfig, dec_hook=lambda kind, value: Path(value))
+    asyncio.run(run(config, msgspec.json.decode(second, type=Policy)))
 
 
 if __name__ == "__main__":

@@ -83,5 +83,6 @@ def test_the_secrets_of_a_url_are_its_login_and_query() -> None:
         "p@ss",
         "k/1",
     }
+    assert "a/b" in url_secrets("https://ann:a/b@host/")
     assert url_secrets("nats://token@host:4222") == ["token"] * 4
     assert url_secrets("https://host:1/path") == []
