@@ -17,6 +17,9 @@ _CODE = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 _ADDRESS = re.compile(r"Error performing [A-Z]+ (https?://[^/\s]+)")
 
 _FULL = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"}
+_DAMAGED = {"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout"}
+"""What arrived is not what was sent."""
+
 _MISSING = 404
 _PAST_THE_END = 416
 _FULL_STATUS = 507
@@ -91,7 +94,7 @@ def service_failure(error: Exception, uri: str) -> PublishError:
         return PublishError("unavailable", what, hint="Is its disk full? Repeat it later")
     if said.status in _REDIRECTS:
         return PublishError("rejected", what, permanent=True, hint=_ELSEWHERE_HINT)
-    if said.code in {"BadDigest", "InvalidDigest", "RequestTimeout", "NoSuchUpload"}:
+    if said.code in _DAMAGED:
         return PublishError("broken-off", what, hint="Repeat it")
     return PublishError(
         "rejected",

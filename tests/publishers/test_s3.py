@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from publishers.s3 import MAX_PARTS, PART_BYTES, S3Bucket, S3Publisher, part_siz
 from publishers.s3_access import S3Access, S3Place
 from publishers.unixfs import result_cid, tree_cid
 from tests.servers.seaweedfs import BUCKET, SeaweedFs, seaweedfs
+from tests.tcp_proxy import TcpProxy
 
 MIB = 1 << 20
 SMALL = SmallResult(b"one\n", b"", 0)
@@ -255,6 +257,38 @@ async def test_a_refusal_names_the_field(
     assert (caught.value.code, caught.value.permanent) == ("refused", True)
     assert f"'{field}'" in caught.value.hint
     assert "canary" not in str(caught.value)
+
+
+class DamagingProxy(TcpProxy):
+    """Changes the text that it finds in what is sent."""
+
+    async def _forward(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool
+    ) -> None:
+        with suppress(OSError):
+            while data := await source.read(MIB):
+                sink.write(data.replace(b"plain text", b"plain test"))
+                await sink.drain()
+        sink.close()
+
+
+@pytest.mark.parametrize("chunks", [1, 20])
+async def test_damage_on_the_way_is_not_stored(server: SeaweedFs, target: str, chunks: int) -> None:
+    """A byte that changes on the line is found by the service, and a repeat may help."""
+
+    async def sent() -> AsyncIterator[bytes]:
+        for _ in range(chunks - 1):
+            yield bytes(MIB)
+        yield b"plain text"
+
+    async with DamagingProxy(server.port) as proxy:
+        bucket = bucket_of(target, server.credential("admin", proxy.port))
+        with pytest.raises(PublishError) as caught:
+            await bucket.put("one", (chunks - 1) * MIB + 10, sent())
+
+    assert (caught.value.code, caught.value.permanent) == ("broken-off", False)
+    assert await names(server, target) == []
+    assert await server.unfinished(target.partition("/")[2]) == []
 
 
 OPEN_BY_SCRIPT = """
