@@ -203,11 +203,14 @@ class Estuary:
     async def _by_cid(self, request: Request, account: Account) -> Response:
         for held in account.contents:
             held.polls -= account.polls_by_cid
+        named = [held for held in account.contents if held.cid == request.path_params["cid"]]
         found = [
             {"content": described(held), "selector": "", "deals": []}
-            for held in account.contents
-            if held.cid == request.path_params["cid"] and held.active
+            for held in named
+            if held.active
         ]
+        for held in named:
+            held.polls -= 1  # pinning goes on, however it is asked after
         return JSONResponse(found)
 
     async def _status(self, request: Request, account: Account) -> Response:
