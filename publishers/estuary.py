@@ -7,6 +7,7 @@ between makes a second record of the same content: nothing is lost, and no secon
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 import httpx
@@ -29,8 +30,8 @@ ACTIVE_S = 300.0
 """How long it may take from the upload until the content is active."""
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 5.0
-COLLECTION_NAME_MAX = 200
 
+_COLLECTION = re.compile(r"\w[\w .-]{0,199}")
 _OK = 200
 _CONFLICT = 409
 _NEXT_END_POINT = {"unreachable", "timeout", "broken-off", "busy", "unavailable"}
@@ -79,12 +80,12 @@ class EstuaryPublisher:
     paid = False
 
     def __init__(self, target: str, credential: Mapping[str, str], workplace: Workplace) -> None:
-        if len(target) > COLLECTION_NAME_MAX or (target and not target.isprintable()):
+        if target and not _COLLECTION.fullmatch(target):
             raise PublishError(
                 "bad-target",
                 f"the publisher 'estuary' cannot use {target[:80]!r}",
                 permanent=True,
-                hint="Leave the target out, or name a collection",
+                hint="Leave it out, or name a collection by letters, digits, blanks, '.', '-', '_'",
             )
         self._collection = target
         self._token = required(self.name, credential, "token")

@@ -159,12 +159,13 @@ class LotusPublisher:
         except TimeoutError:
             raise in_progress(record.key) from None
         _, complaint = await whole(slot.printed)
-        if await self._ledger.outcome(slot, record) is None:
+        if not await self._ledger.settle(slot, record):
             raise _unpaid(self._cli.failure("client deal", complaint))
         return record
 
     async def _pack(self, result: Result, record: Record) -> None:
         """Write the CAR and have the daemon know it."""
+        await self._cli.imports()  # or all the packing would be for a daemon that is away
         plan = await plan_car(result, record.cid)
         try:
             record.size_bytes = plan.skeleton.dag_size_bytes

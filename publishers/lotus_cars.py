@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from events.errors import PublishError
@@ -67,15 +66,18 @@ class Cars:
                 hint="Use lotus v1.17 to v1.27.0",
             )
 
-    async def release(self, path: Path) -> None:
-        """Remove a CAR that no deal needs any more; what cannot be done now stays for later."""
+    async def release(self, path: Path) -> bool:
+        """Remove a CAR that no deal needs any more; False when it stays for now."""
         if not await asyncio.to_thread(path.exists):
-            return
-        with suppress(PublishError, OSError):
+            return True
+        try:
             for one in await self._cli.imports():
                 if one.path == str(path):
                     await self._cli.drop(one.number)
             await asyncio.to_thread(path.unlink, missing_ok=True)
+        except (PublishError, OSError):
+            return False  # the daemon is away, or the disk: a sweep tries again
+        return True
 
     async def close(self) -> None:
         """Remove what was being written; safe to repeat."""

@@ -63,25 +63,33 @@ class Ledger:
         except msgspec.DecodeError as error:
             raise _doubt(f"the record in {slot.folder} is damaged") from error
 
-    async def outcome(self, slot: Slot, record: Record) -> Deal | None:
-        """Return the deal that came of a record; None, and it is forgotten, if surely nothing.
+    async def settle(self, slot: Slot, record: Record) -> bool:
+        """Find the proposal that came of a record; False, and it is forgotten, if surely none.
 
-        Raises `PublishError` while nobody can tell, and for a deal that failed and may be paid.
+        Raises `PublishError` while nobody can tell.
         """
         if record.step == "begun":
             await self.discard(slot, record)
-            return None
+            return False
         if record.step == "proposing":
             answer, complaint = await whole(slot.printed)
             proposal = read_proposal(answer) or await self._listed_proposal(record)
             if proposal is None:
                 _require_settled(record, complaint)
                 await self.discard(slot, record)
-                return None
+                return False
             record.step, record.proposal = "proposed", proposal
             await whole(slot.write, record)
-        deal = await self._cli.deal(record.proposal)
-        return await self.judge(slot, record, deal)
+        return True
+
+    async def outcome(self, slot: Slot, record: Record) -> Deal | None:
+        """Return the deal that came of a record; None, and it is forgotten, if surely nothing.
+
+        Raises `PublishError` while nobody can tell, and for a deal that failed and may be paid.
+        """
+        if not await self.settle(slot, record):
+            return None
+        return await self.judge(slot, record, await self._cli.deal(record.proposal))
 
     async def judge(self, slot: Slot, record: Record, deal: Deal) -> Deal | None:
         """Return a deal that goes well; see `outcome` for one that has failed."""
@@ -132,27 +140,35 @@ class Ledger:
 
     async def discard(self, slot: Slot, record: Record) -> None:
         """Leave nothing of a try that surely came to nothing; the record goes last."""
-        await self._cars.release(Path(record.car))
-        await whole(slot.forget)
+        if await self._cars.release(Path(record.car)):
+            await whole(slot.forget)
+        else:
+            record.step, record.proposal = "begun", ""  # as good as none, but it knows the CAR
+            await whole(slot.write, record)
 
     async def sweep(self) -> None:
-        """Remove the CARs whose transfer has ended since somebody last looked."""
-        for folder, record in await whole(self._records):
-            there = record.step == "proposed" and await asyncio.to_thread(
-                os.path.exists, record.car
-            )
-            if not there:
-                continue  # a repeat or a lookup comes to what is not yet proposed
+        """Remove the CARs that nobody needs since somebody last looked."""
+        for folder, seen in await whole(self._records):
+            if not await asyncio.to_thread(os.path.exists, seen.car):
+                continue
+            slot = await acquire(folder)
+            if slot is None:
+                continue  # whoever has it in hand comes to its CAR
             try:
-                deal = await self._cli.deal(record.proposal)
+                await self._sweep_slot(slot)
             except PublishError:
                 continue  # it is another daemon's, or this one is away
-            slot = await acquire(folder) if deal.transferred else None
-            if slot is not None:
-                try:
-                    await self._cars.release(Path(record.car))
-                finally:
-                    await whole(slot.close)
+            finally:
+                await whole(slot.close)
+
+    async def _sweep_slot(self, slot: Slot) -> None:
+        record = await self.remembered(slot)
+        if record is None or record.step == "proposing":
+            return  # a repeat or a lookup comes to it
+        if record.step == "begun":
+            await self.discard(slot, record)
+        elif (await self._cli.deal(record.proposal)).transferred:
+            await self._cars.release(Path(record.car))
 
     async def _listed_proposal(self, record: Record) -> str | None:
         deal = await self.listed(record.key, record.cid)

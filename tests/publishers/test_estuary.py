@@ -181,9 +181,9 @@ def test_a_credential_that_cannot_be_used_is_refused(
     assert "pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["x" * 201, "a\nb"])
+@pytest.mark.parametrize("target", ["x" * 201, "a\nb", "a/b"])
 def test_a_target_that_is_no_name_is_refused(target: str) -> None:
-    """A collection's name is short and printable."""
+    """A collection's name is short and plain."""
     credential = {"token": estuary().account().user_key, "url": estuary().url}
     with pytest.raises(PublishError, match="cannot use"):
         EstuaryPublisher(target, credential, Workplace(Path("x")))
