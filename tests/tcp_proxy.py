@@ -31,6 +31,7 @@ class TcpProxy:
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -45,29 +46,41 @@ class TcpProxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        self.flowing.set()
         self.cut()
         await self._server.wait_closed()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def cut(self) -> None:
         """Abort every connection, as a pulled cable and a reset would."""
         for writer in self._writers:
             writer.transport.abort()
 
-    def break_at(self, step: int, also: Callable[[], None] | None = None) -> None:
+    def break_at(self, step: int | None, also: Callable[[], None] | None = None) -> None:
         """Cut all connections instead of passing on the message that has so many before it.
 
         A message is what arrives at once, either way; they are counted from here on. `also` is
-        called just before.
+        called just before. None ends it.
         """
         self._passed = 0
         self._break_at = step
         self._broken = also
+
+    @property
+    def broke(self) -> bool:
+        """Whether it has come to that message."""
+        return self._break_at is not None and self._passed > self._break_at
 
     def _breaks(self) -> bool:
         self._passed += 1
         return self._break_at is not None and self._passed == self._break_at + 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         if self.refuse:
             writer.transport.abort()
             return

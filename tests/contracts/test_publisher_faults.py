@@ -1,0 +1,226 @@
+"""What every publisher does when its service, the way to it or the credential fails it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+
+import pytest
+
+from events.connection import connect
+from events.errors import LotaError, PublishError
+from publishers import NO_CREDENTIAL
+from publishers.port import Publisher, SmallResult
+from publishers.unixfs import result_cid
+from tests.contracts.places import Place
+from tests.contracts.publishing import KEY, SMALL, SMALL_CID, open_at
+from tests.tcp_proxy import HOST, TcpProxy
+
+SOON_S = 20.0
+"""When there is nobody, or nobody sensible, a driver says so within this time."""
+
+NONSENSE = (
+    b"", b"{}", b"[]", b"null", b"true", b"\x00\xff" * 50, b"<html>Welcome to the hotel!</html>",
+    b'{"cid": "bafkqaaa", "Root": {"Cid": {"/": "bafkqaaa"}, "PinErrorMsg": ""}}', b"{" * 100_000,
+)  # fmt: skip
+
+
+@pytest.fixture
+def remote(place: Place, publisher: Publisher) -> Place:
+    """A place with a service in it that can be reached by way of something else."""
+    if place.port is None:
+        pytest.skip("there is no service between this driver and its place")
+    return place
+
+
+@asynccontextmanager
+async def by_way_of(place: Place, port: int) -> AsyncIterator[Publisher]:
+    """Open the driver so that it speaks to another port of this host."""
+    workplace, client = place.workplace, None
+    if workplace.client is not None:
+        client = await connect(f"nats://{HOST}:{port}", name="detour")
+        workplace = workplace._replace(client=client)
+    publisher = open_at(place, credential=place.via(port), workplace=workplace)
+    try:
+        yield publisher
+    finally:
+        await publisher.close()
+        if client is not None:
+            await client.close()
+
+
+async def failure(attempt: Awaitable[object]) -> PublishError | None:
+    """Return why an attempt failed, None when it did not; it comes to an end soon."""
+    try:
+        async with asyncio.timeout(SOON_S):
+            await attempt
+    except PublishError as error:
+        return error
+    return None
+
+
+async def open_and_close(place: Place, credential: dict[str, str]) -> None:
+    """Open the driver and touch nothing."""
+    await open_at(place, credential=credential).close()
+
+
+def keeps_secrets(place: Place, error: LotaError) -> None:
+    """Fail when an error shows what stands in a secret field of the credential."""
+    for values in (place.credential, place.refused or {}):
+        for field, value in values.items():
+            if any(word in field for word in ("token", "secret", "key", "jwt")):
+                assert value not in str(error), f"the error shows {field}"
+
+
+async def test_a_field_that_is_missing_is_named(place: Place) -> None:
+    """Without a field that it needs a driver does not open, and says which; the rest may go."""
+    needed = []
+    for field in place.credential:
+        rest = {name: value for name, value in place.credential.items() if name != field}
+        error = await failure(open_and_close(place, rest))
+        if error is not None:
+            assert (error.code, error.permanent) == ("credential", True), str(error)
+            assert field in str(error)
+            keeps_secrets(place, error)
+            needed.append(field)
+    assert bool(needed) == (place.driver not in NO_CREDENTIAL)
+
+
+async def test_a_credential_that_is_refused_is_told(place: Place) -> None:
+    """Whom the service turns away is told so, and not to try again; nothing is published."""
+    if place.refused is None:
+        pytest.skip("nobody is turned away here")
+    publisher = open_at(place, credential=place.refused)
+    for attempt in (publisher.check(), publisher.publish(SMALL, KEY, cid=SMALL_CID)):
+        error = await failure(attempt)
+        assert error is not None
+        assert error.permanent, str(error)
+        keeps_secrets(place, error)
+    await publisher.close()
+    assert await place.seen_cid(KEY, SMALL_CID) is None
+
+
+async def test_a_service_that_is_down_is_told_soon(remote: Place) -> None:
+    """Where nobody listens a driver says so within seconds, and that a repeat may help."""
+    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
+        proxy.refuse = True
+        proxy.cut()
+        for attempt in (publisher.check(), publisher.publish(SMALL, KEY, cid=SMALL_CID)):
+            error = await failure(attempt)
+            assert error is not None
+            assert not error.permanent, str(error)
+            assert error.hint
+            keeps_secrets(remote, error)
+    assert await remote.seen_cid(KEY, SMALL_CID) is None
+
+
+async def test_a_port_where_nobody_listens_is_told_soon(remote: Place) -> None:
+    """A refused connection is a failure that a repeat may help, told within seconds."""
+    if remote.workplace.client is not None:
+        pytest.skip("the node's own connection is not made by the driver")
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        publisher = open_at(remote, credential=remote.via(taken.getsockname()[1]))
+        error = await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        await publisher.close()
+    assert error is not None
+    assert not error.permanent, str(error)
+
+
+async def test_a_slow_service_is_waited_for(remote: Place) -> None:
+    """An answer that takes its time is awaited, and the publication succeeds."""
+    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
+        proxy.flowing.clear()
+        publishing = asyncio.ensure_future(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        async with asyncio.timeout(SOON_S):
+            await proxy.held.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(publishing), 0.5)
+        assert not publishing.done()
+        proxy.flowing.set()
+        location = await publishing
+    assert location.cid == await remote.seen_cid(KEY, SMALL_CID)
+
+
+async def test_a_silent_service_can_be_given_up(remote: Place) -> None:
+    """Whoever waits no longer gets away at once, and a repeat succeeds."""
+    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
+        proxy.flowing.clear()
+        publishing = asyncio.ensure_future(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        async with asyncio.timeout(SOON_S):
+            await proxy.held.wait()
+            publishing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await publishing
+            proxy.cut()
+            proxy.flowing.set()
+            location = await publisher.publish(SMALL, KEY, cid=SMALL_CID)
+        await publisher.verify(location)
+
+
+async def test_a_cut_at_any_message_is_mended_by_a_repeat(remote: Place) -> None:
+    """When the line is cut at a message the driver succeeds or says that a repeat may help."""
+    async with TcpProxy(remote.port or 0) as proxy:
+        for step in count():
+            result = SmallResult(b"%d" % step, b"", 0)
+            cid, key = result_cid(result.stdout, b"", 0).cid, f"job/{step}"
+            async with by_way_of(remote, proxy.port) as publisher:
+                proxy.break_at(step)
+                error = await failure(publisher.publish(result, key, cid=cid))
+                ended = not proxy.broke
+                proxy.break_at(None)
+                if error is not None:
+                    assert not error.permanent, str(error)
+                    assert await remote.seen_cid(key, cid) in {None, cid}
+                await publisher.verify(await publisher.publish(result, key, cid=cid))
+            assert await remote.seen_cid(key, cid) == cid
+            if ended:
+                return
+
+
+async def test_nonsense_is_never_taken_for_success(remote: Place) -> None:
+    """Where a server answers 200 and something, nothing counts as published."""
+    if remote.workplace.client is not None:
+        pytest.skip("the log's own server is known before a driver speaks to it")
+    for body in NONSENSE:
+        async with answering(body) as port, by_way_of(remote, port) as publisher:
+            error = await failure(publisher.check())
+            error = error or await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+            assert error is not None, body[:80]
+            keeps_secrets(remote, error)
+
+
+async def test_what_is_no_http_is_never_taken_for_success(remote: Place) -> None:
+    """Where something else listens, the driver says that it does not understand, and soon."""
+    if remote.workplace.client is not None:
+        pytest.skip("the log's own server is known before a driver speaks to it")
+    for said in (b"", b"220 mail.example.org ESMTP\r\n", b"\x16\x03\x01\x02\x00\x01\x00"):
+        async with saying(said) as port, by_way_of(remote, port) as publisher:
+            error = await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+            assert error is not None, said
+            assert not error.permanent, str(error)
+
+
+@asynccontextmanager
+async def answering(body: bytes) -> AsyncIterator[int]:
+    """Give the port of a server that takes any request for a good one, and says the same to all."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    async with saying(head % len(body) + body) as port:
+        yield port
+
+
+@asynccontextmanager
+async def saying(answer: bytes) -> AsyncIterator[int]:
+    """Give the port of a server that reads a little, says the same to everybody and hangs up."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read(65536)
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
