@@ -14,7 +14,7 @@ is percent-encoded, because names are bytes; in Python it is a `str` as `os.fsde
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, Protocol
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -270,7 +270,7 @@ async def read_block(
 
 async def stream_result(
     client: Client, node: str, execution: str, path: str, *, timeout_s: float = TIMEOUT_S
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield one file of a finished result, chunk by chunk; raises as `read_result` does.
 
     A file that ends before its size is a LotaError.

@@ -1,154 +1,116 @@
-"""`lota job get`: results onto this machine, each checked against its verdict.
+"""`lota result get`, also `lota job get`: results onto this machine, each byte checked."""
 
-The folders are named `0`, `1`, ... by shard, as in the job's root: when all are there,
-`lota cid DIR` prints the job's root CID. A shard is fetched beside its place and renamed when its
-CID is right, so what is there is right, and a repeat fetches only what is missing.
-"""
-
-import asyncio
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from node.cli.output import note
-from node.cli.server import Connection, Server, connected
+from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
-    from events.items import Claim
-    from node.cli.holders import Holder, OnBytes
-    from projections.state import Job
+    import re
+    from collections.abc import Sequence
 
-AT_A_TIME = 4
-"""Shards that are fetched at one time."""
+    from projections.state import Job
 
 
 async def get(
     job: str,
     /,
     *,
-    shard: int | None = None,
+    shard: Annotated[list[int] | None, Parameter(negative=())] = None,
+    glob: str = "",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    merge: Literal["append", "layout"] | None = None,
     server: Server | None = None,
 ) -> None:
     """Fetch the results of a job's shards, and print the folder that they are in.
 
-    They come from published copies that this machine can read, else from the nodes that ran them.
-    Every shard is checked against the CID of its verdict. Shards that are there are not fetched
-    again.
+    They come from published copies, nearest first, else from the nodes that ran them. Every chunk
+    is checked against the CID of its verdict, and a copy with wrong bytes is passed over. A file
+    gets its name when it is whole; repeat the command after an interruption, and only what is
+    missing is fetched.
+
+    The folder has one folder for each shard, named by its number: `lota cid DIR` then prints the
+    job's root CID. With `--merge` there is one tree for all:
+
+    `append`: files of the same path are appended, in the order of the shards: `stdout` is the
+    stdout of all.
+
+    `layout`: a path that one shard has keeps its name. A file whose path other shards have too gets
+    its shard in its name: `out.txt` of shard 3 becomes `out.shard-3.txt`, and `stdout` becomes
+    `stdout.shard-3`. So does every file or folder whose name looks like that already. Folders of
+    the same path become one.
 
     Example: lota job get 01kb2m --output ./results
+
+    Example: lota result get 01kb2m --glob 'outputs/**/*.csv' --merge layout
 
     Parameters
     ----------
     job
         The job's id, or the start of it.
     shard
-        Only this shard; they count from 0.
+        Only this shard; they count from 0. May be given several times.
+    glob
+        Only files whose path in the result matches: `*` stays within a folder, `**` does not.
     output
         The folder to make or to fill; by default one with the job's id, where you are.
+    merge
+        Make one tree of all shards.
     """
-    from events.errors import LotaError
     from node.cli.fetch_progress import FetchProgress
-    from node.cli.jobs import find_job, load_job, shard_indexes
+    from node.cli.opened_results import opened_results
+    from node.results.download import Download, Progress
 
-    async with connected(server) as connection:
-        found = (await load_job(connection.log, await find_job(connection.log, job))).job
-        indexes = shard_indexes(found, shard)
+    matcher = _matcher(glob)
+    async with connected(server) as connection, opened_results(connection, job) as results:
+        found = results.job
+        indexes = _indexes(found, shard)
         folder = output or Path(found.id)
-        with FetchProgress(len(indexes)) as progress:
-            fetch = _Fetch(connection, found, folder, progress.add_bytes)
-            work = iter(indexes)
-            workers = min(AT_A_TIME, len(indexes))
-            await asyncio.gather(*(fetch.run(work, progress.add_shard) for _ in range(workers)))
-    for problem in fetch.problems:
-        note(f"lota: {problem}")
-    if fetch.problems:
-        raise LotaError(
-            f"{len(fetch.problems)} of {len(indexes)} shard(s) could not be fetched",
-            hint=f"those that could are in {folder}; repeat to fetch the rest",
-        )
+        with FetchProgress(len(indexes), None if glob else _size_bytes(found, indexes)) as bar:
+            progress = Progress(bar.add_bytes, bar.add_files, bar.add_shards)
+            download = Download(results, folder, matcher, progress)
+            await download.run(indexes, merge)
+    _tell(download.problems, folder)
     print(folder)
 
 
-class _Fetch:
-    """One fetch of several shards; what goes wrong with one does not hold up the others."""
-
-    def __init__(
-        self, connection: Connection, job: "Job", folder: Path, on_bytes: "OnBytes"
-    ) -> None:
-        self.problems: list[str] = []
-        self._client = connection.client
-        self._job = job
-        self._folder = folder
-        self._on_bytes = on_bytes
-
-    async def run(self, indexes: Iterator[int], on_shard: "OnBytes") -> None:
-        from events.errors import LotaError
-
-        for index in indexes:
-            try:
-                await self._shard(index)
-            except LotaError as error:
-                self.problems.append(f"shard {index}: {error}")
-            on_shard(1)
-
-    async def _shard(self, index: int) -> None:
-        from events.errors import LotaError
-        from node.cli.holders import holders
-
-        verdict = self._job.shards[index].verdict
-        claim = verdict.claim if verdict is not None else None
-        if claim is None:
-            state = self._job.shards[index].state
-            raise LotaError(f"it has no accepted result, it is {state}")
-        target = self._folder / str(index)
-        if await asyncio.to_thread(_is_there, target, claim):
-            return
-        said = []
-        for holder in holders(self._client, self._job, index):
-            try:
-                await self._from(holder, target, claim)
-            except LotaError as error:
-                said.append(f"{holder.name}: {error.what}")
-            else:
-                return
-        raise LotaError(f"nobody gave it ({'; '.join(said) or 'no one holds it'})")
-
-    async def _from(self, holder: "Holder", target: Path, claim: "Claim") -> None:
-        from events.errors import LotaError
-
-        part = target.with_name(f"{target.name}.part")
-        await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
-        try:
-            await asyncio.to_thread(part.parent.mkdir, parents=True, exist_ok=True)
-            await holder.fetch(part, claim.dag_size_bytes, self._on_bytes)
-            await asyncio.to_thread(_keep, part, target, claim)
-        except OSError as error:
-            raise LotaError(f"{part} cannot be written: {error.strerror}") from error
-        finally:
-            await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
-
-
-def _is_there(target: Path, claim: "Claim") -> bool:
-    """Whether the shard was fetched before. Raises LotaError when it is something else."""
+def _tell(problems: "Sequence[str]", folder: Path) -> None:
     from events.errors import LotaError
-    from publishers.unixfs import tree_cid
 
-    if not target.exists():
-        return False
-    if tree_cid(target).cid != claim.cid:
-        raise LotaError(f"{target} is there and is something else", hint="move it away")
-    return True
+    for problem in problems:
+        note(f"lota: {problem}")
+    if problems:
+        raise LotaError(
+            f"{len(problems)} thing(s) could not be fetched",
+            hint=f"what could is in {folder}; repeat to fetch the rest",
+        )
 
 
-def _keep(part: Path, target: Path, claim: "Claim") -> None:
-    from events.errors import ContentError
-    from publishers.unixfs import tree_cid
+def _matcher(glob: str) -> "re.Pattern[str] | None":
+    from events.errors import InvalidSpec, WrongUsage
+    from events.sharding import pattern
 
-    cid = tree_cid(part).cid
-    if cid != claim.cid:
-        raise ContentError(f"it has the CID {cid}, the verdict says {claim.cid}")
-    part.rename(target)
+    if not glob:
+        return None
+    try:
+        return pattern(glob)
+    except InvalidSpec as error:
+        raise WrongUsage(f"--glob {glob!r} matches nothing", hint=error.hint) from error
+
+
+def _indexes(job: "Job", shards: list[int] | None) -> list[int]:
+    """Return the shards that are meant, in their order."""
+    from node.jobs import shard_indexes
+
+    if not shards:
+        return shard_indexes(job, None)
+    return sorted({index for shard in shards for index in shard_indexes(job, shard)})
+
+
+def _size_bytes(job: "Job", indexes: list[int]) -> int:
+    """Return about how much there is to fetch."""
+    verdicts = [job.shards[index].verdict for index in indexes]
+    return sum(v.claim.dag_size_bytes for v in verdicts if v is not None and v.claim is not None)

@@ -9,10 +9,12 @@ from events.commitment import execution_id
 from events.errors import LotaError, NodeSilent, NotFound
 from events.log import Log
 from node.cli.following import follow_job
-from node.cli.holders import holders
-from node.jobs import shard_indexes
+from node.cli.opened_results import results_of
 from node.cli.output import note
+from node.cli.outputs import print_stream
+from node.jobs import shard_indexes
 from node.rpc import read_result
+from projections.nodes import Nodes
 from projections.state import OPEN, TERMINAL, Job, Shard
 
 POLL_S = 0.25
@@ -122,21 +124,9 @@ class _Follower:
         """Write what was accepted, from where the execution that was followed had come to."""
         if not shard.executions:
             return
-        said = []
-        for holder in holders(self._client, job, self._index):
-            skip, written = self._offset, False
-            try:
-                async for chunk in holder.stream(self._stream):
-                    rest, skip = chunk[skip:], max(0, skip - len(chunk))
-                    written = written or bool(rest)
-                    await asyncio.to_thread(self._write, rest)
-            except LotaError as error:
-                if written:
-                    raise
-                said.append(f"{holder.name}: {error.what}")
-            else:
-                return
-        raise NotFound(
-            f"no {self._stream} of shard {self._index} is to be had: {'; '.join(said)}",
-            hint="lota node ls shows who is there",
-        )
+        async with results_of(self._client, job, Nodes()) as results:
+            problem = await print_stream(
+                self._client, results, self._index, self._stream, self._write, offset=self._offset
+            )
+        if problem:
+            raise NotFound(problem, hint="lota node ls shows who is there")

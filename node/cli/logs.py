@@ -1,14 +1,11 @@
 """`lota job logs`: what a job's commands print, from whoever holds it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from node.cli.output import note, write_bytes
 from node.cli.server import Server, connected
-
-if TYPE_CHECKING:
-    pass
 
 
 async def logs(
@@ -37,9 +34,10 @@ async def logs(
     follow
         Wait for shards that have not ended, and print what comes as it comes.
     """
-    from node.jobs import find_job, load_job, shard_indexes
     from node.cli.live_output import follow_output
+    from node.cli.opened_results import results_of
     from node.cli.outputs import print_stream
+    from node.jobs import find_job, load_job, shard_indexes
 
     stream = "stderr" if stderr else "stdout"
     async with connected(server) as connection:
@@ -47,12 +45,14 @@ async def logs(
         if follow:
             await follow_output(connection.client, connection.log, name, shard, stream, write_bytes)
             return
-        found = (await load_job(connection.log, name)).job
-        missing = [
-            problem
-            for index in shard_indexes(found, shard)
-            if (problem := await print_stream(connection.client, found, index, stream, write_bytes))
-        ]
+        client = connection.client
+        loaded = await load_job(connection.log, name, with_nodes=True)
+        async with results_of(client, loaded.job, loaded.nodes) as results:
+            missing = [
+                problem
+                for index in shard_indexes(loaded.job, shard)
+                if (problem := await print_stream(client, results, index, stream, write_bytes))
+            ]
     for problem in missing:
         note(f"lota: {problem}")
     if missing:

@@ -13,6 +13,7 @@ from events.jetstream import open_blobs
 from node.cli import exits
 from node.cli.following import follow_job
 from node.cli.interrupts import interrupted
+from node.cli.opened_results import results_of
 from node.cli.outputs import print_outputs
 from node.cli.preparing import prepared
 from node.cli.progress import JobProgress
@@ -25,6 +26,7 @@ from node.gateway import Submission, prepare, request_cancel, submit
 from node.ids import new_id, new_job_id
 from node.inputs.file_uri import to_path
 from node.local import LocalConfig, LocalNetwork
+from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
 from publishers import credential_needed
 
@@ -111,7 +113,8 @@ async def _run(submission: Submission, server: Server | None, *, throw_away: boo
         if not following.done():
             return await _let_go(connection, job, following, cancel=throw_away)
         ended = await following
-        missing = await print_outputs(connection.client, ended)
+        async with results_of(connection.client, ended, Nodes()) as results:
+            missing = await print_outputs(connection.client, results)
         return _answer(ended, missing, throw_away=throw_away)
 
 

@@ -3,7 +3,8 @@
 Holders are asked in their order, the next one when one has failed or is slow; who answers first
 with a block that has its CID is believed, and the rest are let go. A holder that has failed is
 asked last from then on, also for other shards, since it is mostly a whole node or service that is
-away. One with wrong bytes is not asked again for this result, and a warning names it.
+away. Wrong bytes are passed over with a warning, and whoever sent them comes last of all: one
+file of a disk may be damaged, and the others are right.
 """
 
 import asyncio
@@ -105,8 +106,10 @@ class FailoverCopy:
 
     def _order(self) -> list[int]:
         failures = self._standing.failures
-        left = [n for n in range(len(self._holders)) if n not in self._tampered]
-        return sorted(left, key=lambda number: (failures[self._holders[number].service], number))
+        return sorted(
+            range(len(self._holders)),
+            key=lambda n: (n in self._tampered, failures[self._holders[n].service], n),
+        )
 
     async def _next(
         self,

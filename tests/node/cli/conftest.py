@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ from events.connection import connect
 from events.jetstream import JetStreamLog, open_blobs, open_log
 from events.spec import JobSpec
 from node.cli.main import main
+from node.rpc import ResultSource, serve_rpc
 from tests.node.cli.job_on_log import JobOnLog
 
 
@@ -24,6 +26,7 @@ class Ran(NamedTuple):
 
 Lota = Callable[..., Awaitable[Ran]]
 Begin = Callable[[JobSpec], Awaitable[JobOnLog]]
+Serve = Callable[[str, ResultSource], Awaitable[None]]
 
 
 @pytest.fixture
@@ -64,3 +67,14 @@ def begin(client: Client, log: JetStreamLog) -> Begin:
         return job
 
     return submitted
+
+
+@pytest.fixture
+async def serve(client: Client) -> AsyncIterator[Serve]:
+    """Answer for nodes until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(node: str, source: ResultSource) -> None:
+            stack.push_async_callback(await serve_rpc(client, node, source))
+
+        yield begin

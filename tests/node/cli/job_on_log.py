@@ -96,6 +96,17 @@ class JobOnLog:
         """Let a node say what its execution came to, for a job of one replica."""
         await self.append(ResultsProposed, node, proposals=(Proposal(0, 0, claim=claim),))
 
+    async def run_all(self, shards: dict[int, tuple[str, Claim]]) -> None:
+        """Cut the job into shards and let these nodes run them, to the end."""
+        await self.plan(len(shards))
+        awards = tuple(Award(index, 0, node) for index, (node, _) in shards.items())
+        until = {"until_ms": 2**50, "publish_until_ms": 0}
+        await self.append(ShardsAwarded, "r1", awards=awards, publish=(), **until)
+        for index, (node, claim) in shards.items():
+            proposal = Proposal(index, 0, claim=claim)
+            await self.append(ResultsProposed, node, proposals=(proposal,))
+        await self.complete()
+
     async def agree(self, claims: dict[str, Claim], *, publish: bool = False) -> None:
         """Commit, reveal and judge shard 0 that these nodes run: the first claim is the right."""
         right = next(iter(claims.values()))
