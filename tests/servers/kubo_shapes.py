@@ -35,10 +35,10 @@ class Request(NamedTuple):
 
 
 class KuboShapes:
-    """Answers each request by the present `shape`, a name of `_shaped`; `seen` holds requests.
+    """Answers each request by the present `shape`, a name in `_shaped` or `FIXED`; `seen` holds requests.
 
     While `held` is cleared, answers wait for it. With `breaks_at`, the connection is cut when that
-    many bytes of a request have arrived.
+    many bytes of a request have arrived. Without `closes`, it stays open behind an answer.
     """
 
     def __init__(self, shape: str = "imported") -> None:
@@ -48,8 +48,11 @@ class KuboShapes:
         self.held.set()
         self.arrived = asyncio.Event()
         self.breaks_at: int | None = None
+        self.closes = True
+        self._ending = asyncio.Event()
         self.port = 0
         self._server: asyncio.Server | None = None
+        self._serving: dict[asyncio.StreamWriter, asyncio.Future[None]] = {}
 
     @property
     def url(self) -> str:
@@ -64,34 +67,45 @@ class KuboShapes:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self.held.set()
+        self._ending.set()
         self._server.close()
+        for writer in self._serving:
+            writer.transport.abort()
+        await asyncio.gather(*self._serving.values())
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served = self._serving[writer] = asyncio.get_running_loop().create_future()
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-            size_bytes = int(headers.get("content-length", "0"))
-            if self.breaks_at is not None:
-                await reader.readexactly(min(self.breaks_at, size_bytes))
-                writer.transport.abort()
-                return
-            original = dict(line.split(": ", 1) for line in head[1:] if line)
-            headers["authorization"] = original.get("Authorization", "")
-            body = await reader.readexactly(size_bytes)
-            request = Request(head[0].split(" ")[1], headers, body)
-            self.seen.append(request)
-            self.arrived.set()
-            await self.held.wait()
-            writer.write(_shaped(self.shape, request))
-            await writer.drain()
+            await self._answer(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            pass  # the client has gone, or this server ends
         finally:
             writer.close()
+            served.set_result(None)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        fields = [line.split(": ", 1) for line in head[1:] if line]
+        headers = {name.lower(): value for name, value in fields}
+        size_bytes = int(headers.get("content-length", "0"))
+        if self.breaks_at is not None:
+            await reader.readexactly(min(self.breaks_at, size_bytes))
+            writer.transport.abort()
+            return
+        body = await reader.readexactly(size_bytes)
+        request = Request(head[0].split(" ")[1], headers, body)
+        self.seen.append(request)
+        self.arrived.set()
+        await self.held.wait()
+        writer.write(_shaped(self.shape, request))
+        await writer.drain()
+        if not self.closes:
+            await self._ending.wait()
 
 
 def _shaped(shape: str, request: Request) -> bytes:
+    """Return the answer to a request: one that depends on it, a fixed one, or `shape` itself."""
     if shape.isdecimal():
         return _answer(int(shape), b'{"code":"ERROR_SOME","message":"no, thank you"}')
     match shape:
@@ -99,31 +113,12 @@ def _shaped(shape: str, request: Request) -> bytes:
             return _lines([_root(request.root), {"Stats": {"BlockCount": 1}}])
         case "pin-error":
             return _lines([_root(request.root, "block was not found locally (offline)")])
-        case "other-root":
-            return _lines([_root(OTHER_ROOT)])
-        case "no-root":
-            return _lines([{"Stats": {"BlockCount": 1}}])
-        case "trailer":
-            return _lines([], trailer="X-Stream-Error: disk is full\r\n")
-        case "error-in-200":
-            return _lines([{"Message": "disk is full", "Code": 0, "Type": "error"}])
-        case "error":
-            text = {"Message": "merkledag: not found", "Code": 0, "Type": "error"}
-            return _answer(500, json.dumps(text).encode())
-        case "denied":
-            return _answer(403, DENIED)
+        case "cut":
+            return _answer(200, b"{", says_bytes=9999)
         case "echoes-token":
             return _answer(403, f"who is {request.headers['authorization']}?".encode())
-        case "garbage":
-            return _answer(200, b"<!DOCTYPE html><title>Welcome</title>")
-        case "cut":
-            return _answer(200, json.dumps(_root(request.root)).encode(), says_bytes=9999)
-        case "endless":
-            return _answer(200, b"x" * (3 << 20))
-        case "redirect":
-            return _answer(302, b"", "Location: http://169.254.169.254/secret\r\n")
         case _:
-            return shape.encode("latin-1")
+            return FIXED.get(shape) or shape.encode("latin-1")
 
 
 def _root(cid: str, error: str = "") -> dict[str, object]:
@@ -144,3 +139,19 @@ def _answer(status: int, body: bytes, more: str = "", *, says_bytes: int | None 
     length = len(body) if says_bytes is None else says_bytes
     head = f"HTTP/1.1 {status} Some\r\nContent-Length: {length}\r\n{more}Connection: close\r\n\r\n"
     return head.encode() + body
+
+
+FAILED = {"Message": "merkledag: not found", "Code": 0, "Type": "error"}
+FIXED = {
+    "fine": _answer(200, b"{}"),
+    "other-root": _lines([_root(OTHER_ROOT)]),
+    "no-root": _lines([{"Stats": {"BlockCount": 1}}]),
+    "trailer": _lines([], trailer="X-Stream-Error: disk is full\r\n"),
+    "error-in-200": _lines([FAILED]),
+    "error": _answer(500, json.dumps(FAILED).encode()),
+    "denied": _answer(403, DENIED),
+    "garbage": _answer(200, b"<!DOCTYPE html><title>Welcome</title>"),
+    "endless": _answer(200, b"x" * (3 << 20)),
+    "redirect": _answer(302, b"", "Location: http://169.254.169.254/secret\r\n"),
+}
+"""Answers that are the same whatever is asked."""

@@ -62,7 +62,7 @@ class Arrival(NamedTuple):
 class Quota:
     """The requests of one token in the present window."""
 
-    window: int = -1
+    began: float = -WINDOW_S
     count: int = 0
     blocked_until: float = 0.0
 
@@ -91,7 +91,6 @@ class Web3Storage:
     def __post_init__(self) -> None:
         self._users = {TOKEN: "ann", OTHER_TOKEN: "bob", BLOCKED_TOKEN: "eve"}
         self._quotas: dict[str, Quota] = {}
-        self._turn = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -234,9 +233,8 @@ class Web3Storage:
         """Count a request against its token, and block a token that asks too much."""
         now = time.monotonic()
         quota = self._quotas.setdefault(token, Quota())
-        window = int(now / (WINDOW_S * self.scale))
-        if window != quota.window:
-            quota.window, quota.count = window, 0
+        if now - quota.began >= WINDOW_S * self.scale:
+            quota.began, quota.count = now, 0
         quota.count += 1
         if quota.count > WINDOW_REQUESTS:
             quota.blocked_until = now + BLOCKED_S * self.scale
