@@ -15,7 +15,7 @@ from node.inputs.lota import LotaSource
 from node.rpc import serve_rpc
 from publishers.unixfs import tree_cid
 from tests.node.cli.job_on_log import JobOnLog
-from tests.node.cli.test_results import FolderSource
+from tests.node.cli.result_sources import FolderSource
 
 EVERYTHING = re.compile(".*", re.DOTALL)
 BIG = bytes(range(256)) * 12_000
