@@ -7,9 +7,9 @@ read. Memory is a few chunks of 1 MiB, however large the result.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from itertools import pairwise
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from events.cid import CID_SIZE_BYTES, cid_bytes, cid_text
@@ -24,6 +24,10 @@ from publishers.threads import in_thread
 AHEAD = 4
 """Blocks under way at the same time: enough to fill a line, few enough to hold."""
 
+RUN = 256
+"""Entries that need no reading are given together."""
+
+BATCH = 1024
 _SIZE_BYTES = 8
 
 
@@ -61,23 +65,23 @@ async def entries(
     if _entry(place, block).kind == "file":
         raise NotFound(f"{path!r} is a file", hint="Name a folder")
 
-    async def look(inner: Place) -> tuple[Place, bytes]:
-        return inner, b"" if inner.leaf else await read_node(copy, inner)
+    async def look(run: list[Place]) -> list[tuple[Place, bytes]]:
+        return [(inner, b"" if inner.leaf else await read_node(copy, inner)) for inner in run]
 
-    stack = [in_order(_names(copy, place, block), look, ahead=AHEAD)]
+    stack = [Listing(in_order(_runs(copy, place, block), look, ahead=AHEAD))]
     try:
         while stack:
-            found = await anext(stack[-1], None)
+            found = await stack[-1].next()
             if found is None:
-                await stack.pop().aclose()
+                await stack.pop().close()
                 continue
             entry = _entry(*found)
             yield entry
             if recursive and entry.kind == "folder":
-                stack.append(in_order(_names(copy, *found), look, ahead=AHEAD))
+                stack.append(Listing(in_order(_runs(copy, *found), look, ahead=AHEAD)))
     finally:
-        for names in reversed(stack):
-            await names.aclose()
+        for listing in reversed(stack):
+            await listing.close()
 
 
 async def fetch(
@@ -143,23 +147,63 @@ def _entry(place: Place, block: bytes) -> Entry:
     return Entry(path, "folder", below_bytes, cid)
 
 
-async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[Place, None]:
+class Listing:
+    """The entries of one folder, one by one, of which runs are read ahead."""
+
+    def __init__(self, runs: AsyncGenerator[list[tuple[Place, bytes]], None]) -> None:
+        self._runs = runs
+        self._run: Iterator[tuple[Place, bytes]] = iter(())
+
+    async def next(self) -> tuple[Place, bytes] | None:
+        """Return the next entry with its uppermost block; None at the end."""
+        while True:
+            for found in self._run:
+                return found
+            run = await anext(self._runs, None)
+            if run is None:
+                return None
+            self._run = iter(run)
+
+    async def close(self) -> None:
+        """Stop reading ahead; safe to repeat."""
+        await self._runs.aclose()
+
+
+async def _runs(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[list[Place], None]:
+    """Give the entries of one folder by name: leaves together, what has to be read alone."""
+    before = folder
+    run: list[Place] = []
+    async with aclosing(_names(copy, folder, block)) as names:
+        async for batch in names:
+            for place in batch:
+                if place.path == before.path:
+                    raise tampered(f"{os.fsdecode(place.path)} stands twice in its folder")
+                before = place
+                if place.leaf and len(run) < RUN:
+                    run.append(place)
+                    continue
+                if run:
+                    yield run
+                run = [place]
+                if not place.leaf:
+                    yield run
+                    run = []
+    if run:
+        yield run
+
+
+async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[list[Place], None]:
     """Give the entries of one folder by name; those of a HAMT stand in the order of hashes."""
     first = places_below(folder, block)
     if all(place.entry for place in first):
-        first.sort(key=_path)
-        for before, place in pairwise([folder, *first]):
-            yield _once(before, place)
+        yield sorted(first, key=_path)
         return
     records = SortedRecords()
     try:
         await _collect(copy, first, records)
-        before = folder
-        async with aclosing(in_thread(iter(records), ahead=256)) as ordered:
-            async for record in ordered:
-                place = _place(folder, record)
-                yield _once(before, place)
-                before = place
+        async with aclosing(in_thread(_batches(folder, records), ahead=1)) as batches:
+            async for batch in batches:
+                yield batch
     except OSError as error:
         raise PublishError(
             "io-error", f"a long list cannot be sorted: {error}", hint="Make room for a while"
@@ -168,14 +212,14 @@ async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[Plac
         await asyncio.to_thread(records.close)
 
 
+def _batches(folder: Place, records: SortedRecords) -> Iterator[list[Place]]:
+    ordered = iter(records)
+    while batch := [_place(folder, record) for record in islice(ordered, BATCH)]:
+        yield batch
+
+
 def _path(place: Place) -> bytes:
     return place.path
-
-
-def _once(before: Place, place: Place) -> Place:
-    if place.path == before.path:
-        raise tampered(f"{os.fsdecode(place.path)} stands twice in its folder")
-    return place
 
 
 async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> None:
