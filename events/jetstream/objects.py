@@ -292,10 +292,14 @@ class ObjectBucket:
         raise LogUnavailable(f"others write {name} again and again", hint="repeat it later")
 
     async def _give_up(self, draft: Draft) -> None:
-        """Remove the chunks of a draft as far as that goes without waiting for an answer."""
+        """Remove the chunks of a draft, now or when the connection is back."""
         self._config = None  # perhaps it changed
-        if draft.begun:
-            await draft.settle()
+        if not draft.begun:
+            return
+        await draft.settle()
+        if self._client.is_connected:
+            await self._remove(draft.subject)
+        else:
             with suppress(NatsError, OSError):
                 await purge_unheard(self._client, self.name, draft.subject)
 
