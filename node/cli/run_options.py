@@ -50,6 +50,8 @@ class RunOptions:
     publisher: Texts = ()
     """DRIVER[@CREDENTIAL][=TARGET], where accepted results go; s3@lab=bucket/runs names the
     credential `lab` of the nodes."""
+    publish: str = "all"
+    """How many of the publishers must succeed: all, any (the first that works), or a number."""
     timeout: str = "30m"
     """Time limit of one execution."""
     cpu: float = 1.0
@@ -78,6 +80,7 @@ class RunOptions:
             },
             "verifier": self.verifier,
             "publishers": [_publisher(text) for text in self.publisher],
+            "publish": int(self.publish) if self.publish.isdecimal() else self.publish,
             "resources": {"cpu": self.cpu, "memory": self.memory},
             "timeout": self.timeout,
         }
