@@ -36,6 +36,7 @@ FIELDS = frozenset(
         "duration",
         "wallet",
         "folder",
+        "path",
         "wait_for",
     }
 )
