@@ -12,7 +12,7 @@ from events.commitment import execution_id
 from events.items import Claim, Listing
 from events.times import rfc3339
 from projections.nodes import Node, Nodes
-from projections.state import Execution, Job, Shard, Story, Verdict
+from projections.state import Execution, Job, RootSlot, Shard, Slot, Story, Verdict
 from projections.timeline import Timeline
 from projections.waiting import why_waiting
 
@@ -40,6 +40,7 @@ def job_view(
         "spec": msgspec.to_builtins(job.spec),
         "inputs": [_input_view(listing) for listing in job.inputs],
         "shards": [_shard_view(job, index, shard) for index, shard in enumerate(job.shards)],
+        "roots": [_root_view(job, number, slot) for number, slot in sorted(job.roots.items())],
         "counts": {"events": job.seen, "late": job.late, "illegal": job.illegal},
         "illegal": [_story_view(story) for story in job.stories],
         "why_waiting": why_waiting(job, nodes, now_ms),
@@ -123,15 +124,51 @@ def _shard_view(job: Job, index: int, shard: Shard) -> dict[str, Any]:
         "verdict": _verdict_view(job, index, shard.verdict),
         "publications": [
             {
-                "publisher": job.spec.publishers[number].driver,
+                **_publisher_view(job, number),
                 "uri": copy.uri,
                 "cid": copy.cid,
                 "size_bytes": copy.size_bytes,
+                "duration_ms": copy.duration_ms,
+                "node": shard.executions[copy.attempt].node,
                 "execution": execution_id(job.id, index, copy.attempt),
             }
             for number, slot in sorted(shard.slots.items())
             for copy in slot.copies
         ],
+        "slots": [
+            _slot_view(job, number, shard, slot) for number, slot in sorted(shard.slots.items())
+        ],
+    }
+
+
+def _publisher_view(job: Job, number: int) -> dict[str, Any]:
+    publisher = job.spec.publishers[number]
+    return {"publisher": publisher.driver, "target": publisher.target or None}
+
+
+def _slot_view(job: Job, number: int, shard: Shard, slot: Slot) -> dict[str, Any]:
+    """Return how one publication stands: who has it in hand, how often, and what went wrong."""
+    executions = shard.executions
+    held = 0 <= slot.attempt < len(executions)
+    return {
+        **_publisher_view(job, number),
+        "state": slot.state,
+        "node": executions[slot.attempt].node if held else None,
+        "tries": slot.tries,
+        "given_up": [executions[attempt].node for attempt in slot.given_up],
+        "reason": slot.reason or None,
+    }
+
+
+def _root_view(job: Job, number: int, slot: RootSlot) -> dict[str, Any]:
+    return {
+        **_publisher_view(job, number),
+        "state": slot.state,
+        "node": slot.node or None,
+        "uri": slot.uri or None,
+        "cid": slot.cid or None,
+        "tries": slot.tries,
+        "reason": slot.reason or None,
     }
 
 

@@ -29,8 +29,8 @@ async def describe(
     job
         The job's id, or the start of it.
     """
-    from node.cli.jobs import find_job, load_job
     from node.clock import now_ms
+    from node.jobs import find_job, load_job
     from projections.views import job_view
 
     async with connected(server) as connection:
@@ -142,16 +142,53 @@ def _shards(view: View) -> "RenderableType | None":
 
 
 def _results(view: View) -> str | None:
-    """List CIDs and places a line each, unbroken, so that they can be copied."""
-    from rich.markup import escape
-
+    """List CIDs and copies a line each, unbroken, so that they can be copied."""
     lines = []
+    for root in view["roots"]:
+        if root["uri"]:
+            lines.append(f"root   {root['cid']}")
+            lines.append(f"       {_copy(root)}")
+        elif root["state"] != "none":
+            lines.append(f"root   {_slot(root)}")
     for shard in _first_shards(view):
         claim = (shard["verdict"] or {}).get("claim")
         if claim is not None:
             lines.append(f"{shard['index']:<6} {claim['cid']}")
-            lines += [f"       {escape(copy['uri'])}" for copy in shard["publications"]]
+            lines += [f"       {_copy(copy)}" for copy in shard["publications"]]
+            lines += [f"       {_slot(slot)}" for slot in shard["slots"] if _to_tell(slot)]
     return "\n".join(lines) or None
+
+
+def _copy(copy: View) -> str:
+    """Show one copy: where it is, and behind it who made it and what that took."""
+    from rich.filesize import decimal
+    from rich.markup import escape
+
+    from node.cli.durations import shown
+
+    told = [copy["publisher"]]
+    if "size_bytes" in copy:
+        told += [decimal(copy["size_bytes"]), f"in {shown(copy['duration_ms'])}"]
+    told.append(f"by {copy['node']}")
+    return f"{escape(copy['uri'])}  [dim]{escape(', '.join(told))}[/]"
+
+
+def _to_tell(slot: View) -> bool:
+    """Whether a slot has more to say than its copies do."""
+    return bool(slot["state"] != "published" and (slot["reason"] or slot["state"] != "idle"))
+
+
+def _slot(slot: View) -> str:
+    """Show a publication that failed or is still to come, with the reason."""
+    from rich.markup import escape
+
+    where = f"{slot['publisher']} {slot['target']}" if slot["target"] else slot["publisher"]
+    told = f", with {slot['node']}" if slot["node"] else ""
+    if slot["tries"] > 1:
+        told += f", try {slot['tries']}"
+    if slot["reason"]:
+        told += f": {slot['reason']}"
+    return f"{escape(where)}  {cell(slot['state'])}{escape(told)}"
 
 
 def _first_shards(view: View) -> list[View]:

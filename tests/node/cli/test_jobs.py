@@ -7,9 +7,9 @@ from collections.abc import Awaitable
 import pytest
 import yaml
 
-from events.decisions import JobCancelled, JobFailed
-from events.facts import BidsDeclined
-from events.items import Decline, Offer
+from events.decisions import JobCancelled, JobFailed, ResultsJudged
+from events.facts import BidsDeclined, PublishFailed
+from events.items import Decline, Judgement, Offer, PublishFailure, SlotAssignment
 from events.jetstream import JetStreamLog
 from events.spec import Deal, JobSpec, PublisherSpec
 from events.subjects import requests
@@ -64,7 +64,7 @@ async def test_describe_shows_the_whole_story(lota: Lota, begin: Begin) -> None:
     assert shard["verdict"]["claim"]["cid"] == CLAIM.cid
     (copy,) = shard["publications"]
     assert (copy["publisher"], copy["uri"]) == ("local", f"file:///published/{job.id}/0")
-    assert copy["cid"] == CLAIM.cid
+    assert (copy["cid"], copy["node"], copy["duration_ms"]) == (CLAIM.cid, "n1", 5)
     assert view["counts"] == {"events": 13, "late": 0, "illegal": 0}
     assert view["why_waiting"] == []
     assert view["timeline"][0]["kind"] == "job.submitted"
@@ -77,6 +77,32 @@ async def test_describe_is_legible(lota: Lota, begin: Begin) -> None:
     for words in ("completed", "n1 accepted", "bafyroot", "results.proposed", CLAIM.cid, "━"):
         assert words in ran.out
     assert "\x1b" not in ran.out
+
+
+async def test_describe_shows_copies_and_what_went_wrong(lota: Lota, begin: Begin) -> None:
+    """Each copy has its place, size, time and node, and one that failed has its reason."""
+    places = (PublisherSpec(driver="local"), PublisherSpec(driver="local", target="/full"))
+    job = await begin(JobSpec(engine="noop", publishers=places))
+    await job.plan()
+    await job.award("n1", publish=(0, 1))
+    await job.finish("n1", CLAIM)
+    verdict = Judgement(
+        0, "accepted", (0,), claim=CLAIM, publish=(SlotAssignment(0, 0), SlotAssignment(1, 0))
+    )
+    await job.append(ResultsJudged, "r1", judgements=(verdict,), publish_until_ms=2**50)
+    await job.publish("n1", CLAIM, f"file:///published/{job.id}/0")
+    failure = PublishFailure(0, 1, 0, "disk-full", "no room left")
+    await job.append(PublishFailed, "n1", failures=(failure,))
+    view = json.loads((await lota("job", "describe", job.id, "-o", "json")).out)
+    good, bad = view["shards"][0]["slots"]
+    assert (good["state"], good["reason"]) == ("published", None)
+    assert (bad["target"], bad["state"], bad["node"]) == ("/full", "retry", "n1")
+    assert bad["reason"] == "disk-full: no room left"
+    table = (await lota("job", "describe", job.id)).out
+    assert (
+        f"file:///published/{job.id}/0  local, {CLAIM.dag_size_bytes} bytes, in 5ms, by n1" in table
+    )
+    assert "local /full  retry, with n1: disk-full: no room left" in table
 
 
 async def test_describe_says_why_a_job_waits(lota: Lota, begin: Begin, log: JetStreamLog) -> None:
