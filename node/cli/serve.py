@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -84,17 +85,11 @@ async def serve(
         A file with the token to ask for; without one only this machine is served.
     """
     log_to_stderr()
-    found = find_server(server).context
+    address = _address(server)
     chosen = checked_name(name or default_name())
     config = NodeConfig(
         name=chosen,
-        address=Address(
-            url=found.server,
-            user=found.user or None,
-            password=found.password or None,
-            token=found.token or None,
-            credentials=found.creds or None,
-        ),
+        address=address,
         state=state or default_folder(chosen),
         roles=ROLES[role],
         engines=_engines(allow),
@@ -106,7 +101,22 @@ async def serve(
         width=width or cores(),
         memory_bytes=memory_bytes(),
     )
-    serving = asyncio.ensure_future(_serve(config, role, take_credentials(credentials)))
+    await _until_interrupted(_serve(config, role, take_credentials(credentials)))
+
+
+def _address(options: Server | None) -> Address:
+    found = find_server(options).context
+    return Address(
+        url=found.server,
+        user=found.user or None,
+        password=found.password or None,
+        token=found.token or None,
+        credentials=found.creds or None,
+    )
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    serving = asyncio.ensure_future(work)
     stop = interrupted()
     stop.add_done_callback(lambda _: serving.cancel())
     try:
