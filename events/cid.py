@@ -108,6 +108,12 @@ def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
 
     Raises `ContentError` when it is cut off or above 63 bits, which no size is.
     """
+    try:
+        value = data[at]
+    except IndexError:
+        value = _CONTINUES  # nothing more: as cut off as a byte that promises another
+    if value < _CONTINUES:
+        return value, at + 1
     value = shift = 0
     for end in range(at, min(at + MAX_VARINT_BYTES, len(data))):
         byte = data[end]

@@ -225,9 +225,13 @@ def _path(place: Place) -> bytes:
 async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> None:
     """Read the shards of a folder, one after the other, and put all of its entries aside."""
     shards: list[Place] = []
+    found: list[Place] = []
     while True:
-        await asyncio.to_thread(_add, places, records)
-        shards.extend(place for place in reversed(places) if not place.entry)
+        found += [place for place in places if place.entry]
+        shards += [place for place in reversed(places) if not place.entry]
+        if len(found) >= BATCH or not shards:
+            await asyncio.to_thread(_add, found, records)
+            found = []
         if not shards:
             return
         shard = shards.pop()
@@ -236,9 +240,8 @@ async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> N
 
 def _add(places: list[Place], records: SortedRecords) -> None:
     for place in places:
-        if place.entry:
-            size = (place.dag_size_bytes or 0).to_bytes(_SIZE_BYTES, "big")
-            records.add(place.path + b"\0" + place.cid + size)
+        size = (place.dag_size_bytes or 0).to_bytes(_SIZE_BYTES, "big")
+        records.add(place.path + b"\0" + place.cid + size)
 
 
 def _place(folder: Place, record: bytes) -> Place:
