@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import pytest
 from events.errors import PublishError
 from publishers import open_publisher
 from publishers.local import LocalPublisher
-from publishers.port import SmallResult, Workplace
+from publishers.port import Location, SmallResult, Workplace
 from publishers.reading import fetch, stat
-from publishers.unixfs import result_cid
+from publishers.unixfs import result_cid, tree_cid
 
 RESULT = SmallResult(b"hello\n", b"", 0)
 CID = result_cid(b"hello\n", b"", 0).cid
@@ -181,3 +182,102 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others(
         False, True, False, False,
     ]  # fmt: skip
     await publisher.publish(RESULT, "job/9", cid=CID)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A result of more bytes than are hashed for one read."""
+    folder = tmp_path / "large"
+    RESULT.write_to(folder)
+    for index in range(10):
+        (folder / "outputs" / str(index)).write_bytes(os.urandom(1 << 20))
+    return folder
+
+
+async def contents(publisher: LocalPublisher, location: Location, path: str) -> bytes:
+    copy = publisher.copy(location)
+    try:
+        return b"".join([chunk async for chunk in fetch(copy, location.cid, path)])
+    finally:
+        await copy.close()
+
+
+async def test_one_file_of_a_large_result_is_read_without_the_rest(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """With its skeleton beside it, a file is right although another one of the result is gone."""
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid)
+    (root / "job" / "0" / "outputs" / "1").unlink()
+    for path in ("stdout", "outputs/7"):
+        assert await contents(publisher, location, path) == (large / path).read_bytes()
+    with pytest.raises(PublishError, match="outputs/1 is not there"):
+        await contents(publisher, location, "outputs/1")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"nonsense", b"half"])
+async def test_a_skeleton_that_is_lost_or_damaged_is_made_anew(
+    publisher: LocalPublisher, root: Path, large: Path, damage: bytes | None
+) -> None:
+    """What is kept beside the results is a mere help: reading goes on, and mends it."""
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid)
+    kept = root / ".dag" / "job" / "0.car"
+    good = kept.read_bytes()
+    if damage is None:
+        kept.unlink()
+    else:
+        kept.write_bytes(good[:-60] if damage == b"half" else damage)
+    assert await contents(publisher, location, "outputs/7") == (large / "outputs/7").read_bytes()
+    assert kept.read_bytes() == good
+
+
+async def test_a_changed_block_in_a_skeleton_is_mended(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """A bit that has rotted in a kept block does not make the result unreadable."""
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid)
+    kept = root / ".dag" / "job" / "0.car"
+    good = kept.read_bytes()
+    at = good.index(b"stdout")
+    kept.write_bytes(good[:at] + b"S" + good[at + 1 :])
+    assert await contents(publisher, location, "stdout") == b"hello\n"
+    assert kept.read_bytes() == good
+
+
+async def test_the_skeleton_of_another_result_is_not_used(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """When a result gives way, what was kept for it leads nobody astray."""
+    await publisher.publish(RESULT, "job/0", cid=CID)
+    assert not (root / ".dag").exists()
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid, replace=True)
+    first = (root / ".dag" / "job" / "0.car").read_bytes()
+    await publisher.publish(RESULT, "job/0", cid=CID, replace=True)
+    assert not (root / ".dag" / "job" / "0.car").exists()
+    (root / ".dag" / "job" / "0.car").write_bytes(first)
+    now = Location(location.uri, CID, 0)
+    assert await contents(publisher, now, "stdout") == b"hello\n"
+
+
+async def test_a_root_that_cannot_be_written_is_still_read(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """Without a place for the skeleton a reader hashes, and no more is lost."""
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid)
+    shutil.rmtree(root / ".dag")
+    (root / ".dag").write_bytes(b"in the way")
+    assert await contents(publisher, location, "stdout") == b"hello\n"
+    again = await publisher.publish(large, "job/1", cid=location.cid)
+    assert await contents(publisher, again, "stdout") == b"hello\n"
+
+
+async def test_publishing_a_large_result_leaves_results_and_its_skeleton(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """Nothing of the staging stays, also when the result is not the one that was agreed on."""
+    with pytest.raises(PublishError, match="not baf"):
+        await publisher.publish(large, "job/0", cid=CID)
+    location = await publisher.publish(large, "job/0", cid=tree_cid(large).cid)
+    assert await publisher.publish(large, "job/0", cid=location.cid) == location
+    await publisher.close()
+    places = sorted(str(place.relative_to(root)) for place in root.glob("*/*"))
+    assert places == [".dag/job", "job/0"]
