@@ -32,7 +32,7 @@ _API = "/api/v0"
 _BASE32 = {"cid-base": "base32"}
 _HELD = {"offline": "true", "timeout": "5s"}
 """Asks for what the node holds itself. Not every server knows the first, and searches for ever."""
-_OK, _NOT_FOUND, _ERROR = 200, 404, 500
+_OK, _BAD, _NOT_FOUND, _ERROR = 200, 400, 404, 500
 
 _BOUNDARY = "lota-7d0c8f4e9a3b41d6b2c5"
 _BEFORE = (
@@ -186,10 +186,10 @@ class IpfsPublisher:
     async def _pin_alone(self, cid: str) -> None:
         params = {"arg": cid, "recursive": "false", **_HELD, **_BASE32}
         answer = await self._rpc.call(
-            "POST", f"{_API}/pin/add", params=params, accept=(_OK, _ERROR)
+            "POST", f"{_API}/pin/add", params=params, accept=(_OK, _BAD, _ERROR)
         )
         said = self._rpc.said(answer)
-        if answer.status == _ERROR and "already pinned recursively" not in said:
+        if answer.status != _OK and "already pinned recursively" not in said:
             raise PublishError("not-pinned", f"{self._rpc.url}: {said}", hint="Repeat it later")
 
     async def _require_pin(self, cid: str) -> None:

@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 class KuboShapes:
-    """Answers each request by the present `shape`, a name in `_shaped` or `FIXED`; `seen` holds requests.
+    """Answers by the present `shape`, a name in `_shaped` or `FIXED`; `seen` holds the requests.
 
     While `held` is cleared, answers wait for it. With `breaks_at`, the connection is cut when that
     many bytes of a request have arrived. Without `closes`, it stays open behind an answer.
