@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from events.cid import cid_text, matches
-from events.errors import LotaError, PublishError
+from events.errors import LotaError, NotFound, PublishError
 from node.results.block_cache import BlockCache
 from publishers.port import Copy
 
@@ -27,11 +27,15 @@ Warn = Callable[[str], None]
 
 
 class Holder(NamedTuple):
-    """Who may hold a result; `service` is what fails as one, also for other results."""
+    """Who may hold a result; `service` is what fails as one, also for other results.
+
+    `promised` says that the log has it there: then it is worth a warning when it is not.
+    """
 
     name: str
     service: str
     open: Callable[[], Awaitable[Copy]]
+    promised: bool = False
 
 
 class Standing:
@@ -61,7 +65,7 @@ class FailoverCopy:
         self._warn = warn
         self._head_start_s = head_start_s
         self._opened: dict[int, asyncio.Future[Copy]] = {}
-        self._tampered: set[int] = set()
+        self._damaged: set[int] = set()
 
     async def node(self, cid: bytes) -> bytes:
         block = self._cache.get(cid)
@@ -108,7 +112,7 @@ class FailoverCopy:
         failures = self._standing.failures
         return sorted(
             range(len(self._holders)),
-            key=lambda n: (n in self._tampered, failures[self._holders[n].service], n),
+            key=lambda n: (n in self._damaged, failures[self._holders[n].service], n),
         )
 
     async def _next(
@@ -148,20 +152,24 @@ class FailoverCopy:
             data = task.result()
         except LotaError as error:
             said.append(f"{holder.name}: {error.what}")
+            if holder.promised and _is_damage(error):
+                self._pass_over(number, f"has not all of {self._what} ({error.what})")
         except OSError as error:
             said.append(f"{holder.name}: {error.strerror or error}")
         else:
             if await _has_cid(data, cid):
                 return data
             said.append(f"{holder.name}: wrong bytes")
-            if number not in self._tampered:
-                self._tampered.add(number)
-                self._warn(
-                    f"{holder.name} has wrong bytes in {path!r} of {self._what}"
-                    f" (not {cid_text(cid)}); it is passed over"
-                )
+            self._pass_over(
+                number, f"has wrong bytes in {path!r} of {self._what} (not {cid_text(cid)})"
+            )
         self._standing.failures[holder.service] += 1
         return None
+
+    def _pass_over(self, number: int, why: str) -> None:
+        if number not in self._damaged:
+            self._damaged.add(number)
+            self._warn(f"{self._holders[number].name} {why}; it is passed over")
 
     async def _ask(self, number: int, ask: Ask) -> bytes:
         """Ask one holder, which is opened once; one that could not be opened stays so."""
@@ -170,6 +178,13 @@ class FailoverCopy:
             opening = asyncio.ensure_future(self._holders[number].open())
             self._opened[number] = opening
         return await ask(await asyncio.shield(opening))
+
+
+def _is_damage(error: LotaError) -> bool:
+    """Whether a holder was reached and lacks what it should have."""
+    return isinstance(error, NotFound) or (
+        isinstance(error, PublishError) and error.code in ("missing", "tampered")
+    )
 
 
 async def _has_cid(data: bytes, cid: bytes) -> bool:

@@ -78,12 +78,16 @@ class Holders:
         root = folder.parents[1]
         spec = PublisherSpec(driver="local", target=str(root))
         location = Location(copy.uri, copy.cid, copy.size_bytes)
-        return Holder(str(folder), f"{root}", lambda: self._publishers.copy(spec, location))
+        return Holder(
+            str(folder), str(root), lambda: self._publishers.copy(spec, location), promised=True
+        )
 
     def _published(self, spec: PublisherSpec, copy: Copy) -> Holder:
         location = Location(copy.uri, copy.cid, copy.size_bytes)
         service = f"{spec.driver} {spec.target} {spec.credential}"
-        return Holder(copy.uri, service, lambda: self._publishers.copy(spec, location))
+        return Holder(
+            copy.uri, service, lambda: self._publishers.copy(spec, location), promised=True
+        )
 
     def _gateway(self, url: str) -> Holder:
         async def opened() -> GatewayCopy:

@@ -13,6 +13,7 @@ from urllib.parse import quote_from_bytes
 from events.cid import cid_text
 from events.errors import LotaError, NotFound
 from events.unixfs import CHUNK_SIZE_BYTES
+from node.redaction import hide
 from publishers.http import Answer, HttpService
 
 TOKEN_VARIABLE = "LOTA_RESULTS_TOKEN"  # noqa: S105 - the name of the variable, not the token
@@ -29,15 +30,15 @@ def results_token(environ: Mapping[str, str]) -> str | None:
     None when there is none. Raises LotaError for a file that cannot be read; blocks.
     """
     path = environ.get(TOKEN_FILE_VARIABLE)
-    if not path:
-        return environ.get(TOKEN_VARIABLE) or None
     try:
-        return Path(path).read_text("utf-8").strip() or None
+        token = Path(path).read_text("utf-8").strip() if path else environ.get(TOKEN_VARIABLE)
     except (OSError, UnicodeDecodeError) as error:
         raise LotaError(
             f"the token in {path} cannot be read ({type(error).__name__})",
             hint=f"{TOKEN_FILE_VARIABLE} names a file with the token alone, on one line",
         ) from error
+    hide(token or "")
+    return token or None
 
 
 class ServedCopy:
