@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from events.errors import WrongUsage
 from node.config import ServeConfig
+from node.redaction import hide
 
 TOKEN_LENGTH_MIN = 16
 BACKLOG = 128
@@ -78,6 +79,7 @@ def read_token(path: Path) -> str:
             f"the token file {path} holds no token of {TOKEN_LENGTH_MIN} characters or more",
             hint=f"make one: openssl rand -hex 32 >{path}",
         )
+    hide(token)
     return token
 
 
