@@ -31,6 +31,7 @@ class Cars:
         self._cli = cli
         self.folder = folder
         self._staging: Staging | None = None
+        self._opening = threading.Lock()
 
     async def open(self) -> Staging:
         """Make the folder; raises `PublishError` when that cannot be."""
@@ -86,12 +87,13 @@ class Cars:
             await whole(staging.close)
 
     def _open(self) -> Staging:
-        if self._staging is not None and not self._staging.exists():
-            self._staging.close()
-            self._staging = None
-        if self._staging is None:
-            self._staging = Staging(self.folder)
-        return self._staging
+        with self._opening:
+            if self._staging is not None and not self._staging.exists():
+                self._staging.close()
+                self._staging = None
+            if self._staging is None:
+                self._staging = Staging(self.folder)
+            return self._staging
 
     def _failure(self, error: OSError) -> PublishError:
         return disk_error(error, f"the folder {self.folder}")

@@ -31,6 +31,8 @@ RETRIEVE_S = 24 * 3600.0
 _SHOWN = 200
 
 _AWAY = ("could not get API info", "API not running", "connection refused", "no endpoint")
+_REMOVED = "No help topic"
+_VERSIONS_HINT = "Name a lotus of v1.27.0 or before in the credential's field 'executable'"
 _REFUSED = ("401", "Unauthorized", "missing permission", "bad handshake", "JWT")
 _CUT_OFF = ("RPC", "websocket", "connection", "EOF", "context canceled", "deadline", "timeout")
 
@@ -123,7 +125,7 @@ class LotusCli:
             "not-installed",
             f"{self.executable!r} cannot be run: {error.strerror}",
             permanent=True,
-            hint="Name a lotus of v1.27.0 or before in the credential's field 'executable'",
+            hint=_VERSIONS_HINT,
         )
 
     def said(self, complaint: str) -> str:
@@ -137,6 +139,8 @@ class LotusCli:
         """Say what it means that a command ended with an error."""
         said = self.said(complaint)
         what = f"`lotus {command}` failed: {said or 'it said nothing'}"
+        if _REMOVED in complaint:
+            return PublishError("not-installed", what, permanent=True, hint=_VERSIONS_HINT)
         if any(word in complaint for word in _REFUSED):
             return PublishError(
                 "refused",

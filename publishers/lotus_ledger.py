@@ -9,6 +9,7 @@ failed is in doubt: somebody must look, since another try could pay a second tim
 import asyncio
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -147,7 +148,9 @@ class Ledger:
             await whole(slot.write, record)
 
     async def sweep(self) -> None:
-        """Remove the CARs that nobody needs since somebody last looked."""
+        """Remove what crashed nodes were writing, and CARs that nobody needs any more."""
+        with suppress(PublishError):  # a publication will tell
+            await self._cars.open()
         for folder, seen in await whole(self._records):
             if not await asyncio.to_thread(os.path.exists, seen.car):
                 continue

@@ -2,7 +2,9 @@
 
 import asyncio
 import fcntl
+import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tests.servers.lotus import MINER, Lotus
 RESULT = SmallResult(b"hello\n", b"", 0)
 CID = result_cid(b"hello\n", b"", 0).cid
 KEY = "job/0"
+REPOSITORY = Path(__file__).parents[2]
 JWT = "eyJhbGciOiJIUzI1NiJ9.secret"
 
 
@@ -291,16 +294,53 @@ async def test_a_slot_begun_with_another_provider_stays_with_it(
     await later.close()
 
 
+HEADER = "Created  DealCid  DealId  Provider  State  On Chain?"
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "nothing here", f"{HEADER}\nOct  5 12:00:00  ...abcdefgh  0  f01234  Active"]
+)
 async def test_a_table_that_cannot_be_read_is_not_taken_for_an_empty_one(
-    place: LotusPlace, tmp_path: Path
+    place: LotusPlace, printed: str
 ) -> None:
     """A lotus that prints something else leaves the slot in doubt."""
-    place.lotus.executable.write_text("#!/bin/sh\necho nothing here\n", encoding="utf-8")
+    script = f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\n"
+    place.lotus.executable.write_text(script, encoding="utf-8")
     publisher = LotusPublisher("", place.credential, place.workplace)
     with pytest.raises(PublishError, match="unknown") as caught:
         await publisher.lookup(KEY, cid=CID)
     await publisher.close()
     assert not caught.value.unpaid
+
+
+async def test_a_lotus_without_client_commands_is_told_as_such(place: LotusPlace) -> None:
+    """A version from which deals were removed is no use, and nothing was paid."""
+    script = "#!/bin/sh\necho \"No help topic for 'client'\" >&2\nexit 3\n"
+    place.lotus.executable.write_text(script, encoding="utf-8")
+    publisher = LotusPublisher("", place.credential, place.workplace)
+    error = await refusal(publisher)
+    await publisher.close()
+    assert (error.code, error.permanent, error.unpaid) == ("not-installed", True, True)
+    assert "v1.27.0" in error.hint
+
+
+@pytest.mark.parametrize("mode", ["steps", "parent", "command"])
+async def test_no_crash_makes_a_second_deal(mode: str, tmp_path: Path) -> None:
+    """Killed at any step, node or command, a slot has one deal, which the next life finds."""
+    program = [sys.executable, "-m", "tests.publishers.lotus_crashes", mode, str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(
+        *program, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    lives = [json.loads(line) for line in printed.splitlines()]
+    assert process.returncode == 0
+    assert lives[-1]["came_to"] == "done"
+    for life in lives:
+        assert life["made"] == 1, life
+        assert life["whole"], life
+        assert (life["left"], life["imports"]) == ([], {}), life
+    assert {"none", "found"} <= {life["told"][-1] for life in lives}
+    assert len(lives) > 10
 
 
 async def test_a_daemon_without_a_wallet_fails_the_check(
