@@ -22,9 +22,6 @@ from publishers.skeleton import Skeleton
 GATHERED_BYTES = 256 * 1024
 """Smaller blocks leave together, in chunks of at least this size."""
 
-_ALL = 1 << 63
-"""A piece that holds any tree."""
-
 
 def write_car(result: Result, file: IO[bytes]) -> Root:
     """Write all blocks of a result as one CAR, children first; return its root. Blocks.
@@ -105,7 +102,7 @@ class CarPlan:
 
     def chunks(self) -> Iterator[bytes]:
         """Give the bytes of one CAR with all blocks, as a `Piece` does."""
-        yield from next(self.pieces(_ALL)).chunks()
+        return self.chunks_of(Cut((), None, self.size_bytes))
 
     def pieces(self, piece_bytes: int) -> Iterator[Piece]:
         """Cut the tree into CARs whose blocks add up to less than `piece_bytes`, if that can be.

@@ -87,10 +87,13 @@ class Walk:
 
 
 class Cut(NamedTuple):
-    """A piece as it is planned: where it begins, how many new blocks it has, its size as a CAR."""
+    """A piece as it is planned: where it begins, how many new blocks it has, its size as a CAR.
+
+    `blocks` of None are all to the end.
+    """
 
     cursor: Cursor
-    blocks: int
+    blocks: int | None
     size_bytes: int
 
 
@@ -118,8 +121,8 @@ def steps(root: Place, read_node: ReadNode, cut: Cut) -> Iterator[Step]:
     """Give the blocks of a piece: those on the way to it, then its own."""
     walk = Walk(root, read_node, cut.cursor)
     yield from walk.ancestors()
-    for _ in range(cut.blocks):
-        step = walk.peek()
-        assert step is not None
+    blocks = 0
+    while blocks != cut.blocks and (step := walk.peek()) is not None:
         yield step
         walk.take(step)
+        blocks += 1

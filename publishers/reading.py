@@ -27,6 +27,7 @@ AHEAD = 4
 RUN = 256
 """Entries that need no reading are given together."""
 
+SHARDS_AT_ONCE = 16
 BATCH = 1024
 _SIZE_BYTES = 8
 
@@ -223,19 +224,23 @@ def _path(place: Place) -> bytes:
 
 
 async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> None:
-    """Read the shards of a folder, one after the other, and put all of its entries aside."""
-    shards: list[Place] = []
-    found: list[Place] = []
-    while True:
-        found += [place for place in places if place.entry]
-        shards += [place for place in reversed(places) if not place.entry]
-        if len(found) >= BATCH or not shards:
+    """Read the shards of a folder, a few at a time, and put all of its entries aside."""
+    shards = [place for place in places if not place.entry]
+    found = [place for place in places if place.entry]
+    while shards:
+        now, shards = shards[-SHARDS_AT_ONCE:], shards[:-SHARDS_AT_ONCE]
+        reads = [read_node(copy, shard) for shard in now]
+        for shard, block in zip(
+            now, await asyncio.gather(*reads, return_exceptions=True), strict=True
+        ):
+            if isinstance(block, BaseException):
+                raise block
+            for place in places_below(shard, block):
+                (found if place.entry else shards).append(place)
+        if len(found) >= BATCH:
             await asyncio.to_thread(_add, found, records)
             found = []
-        if not shards:
-            return
-        shard = shards.pop()
-        places = places_below(shard, await read_node(copy, shard))
+    await asyncio.to_thread(_add, found, records)
 
 
 def _add(places: list[Place], records: SortedRecords) -> None:

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import IO
 
 from events.cid import DAG_PB, cid_bytes, cid_text, matches
+from events.dagpb import Sink
 from events.errors import ContentError, NotFound, PublishError
 from events.unixfs import Root
 from publishers.car_blocks import HEADER_BYTES as CAR_HEADER_BYTES
@@ -36,6 +37,9 @@ from publishers.sorted_records import SortedRecords
 IN_MEMORY_BYTES = 1 << 20
 """Up to this size a skeleton is held in memory, and fetched in one read."""
 
+INDEX_IN_MEMORY = 100_000
+"""Blocks up to which the index of a local skeleton is held, at 40 bytes each."""
+
 _REMEMBERED = 50_000
 _COPY_BYTES = 1 << 20
 
@@ -54,17 +58,21 @@ class Skeleton:
             file.close()
         else:
             self._file = file
+        self._index = b""
         self._layout = answer(layout(size_bytes), self._read)
+        if self._file is not None and self._layout.entries <= INDEX_IN_MEMORY:
+            self._index = self._read(self._layout.entries_at, size_bytes)
         car = self._read(self._layout.data_at, CAR_HEADER_BYTES)
         self.cid = cid_text(Car(BytesIO(car)).root)
 
     @classmethod
-    def build(cls, result: Result) -> "BuiltSkeleton":
+    def build(cls, result: Result, leaves: Sink | None = None) -> "BuiltSkeleton":
         """Hash a result, and keep its skeleton in memory or, when it is large, a temporary file.
 
+        The blocks that the skeleton leaves out go to `leaves`, which must raise nothing.
         Raises `PublishError`: `no-result`, `bad-result`, or what the disk of temporary files says.
         """
-        return BuiltSkeleton(result)
+        return BuiltSkeleton(result, leaves)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Skeleton":
@@ -108,6 +116,9 @@ class Skeleton:
     def _read(self, offset: int, size_bytes: int) -> bytes:
         if self._file is None:
             return self._data[offset : offset + size_bytes]
+        if self._index and offset >= self._layout.entries_at:
+            start = offset - self._layout.entries_at
+            return self._index[start : start + size_bytes]
         return os.pread(self._file.fileno(), size_bytes, offset)
 
 
@@ -118,12 +129,12 @@ class BuiltSkeleton(Skeleton):
     how many files it has.
     """
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Result, leaves: Sink | None = None) -> None:
         """Hash the result; see `Skeleton.build`."""
         file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - as above
         try:
             try:
-                writer = _Writer(file)
+                writer = _Writer(file, leaves)
                 tree = pack(result, writer.add)
                 size_bytes = writer.finish(tree.cid)
                 if size_bytes > IN_MEMORY_BYTES:
@@ -175,8 +186,9 @@ class StoredSkeleton:
 class _Writer:
     """Writes the blocks of a tree, as they are made, and then the index."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], leaves: Sink | None) -> None:
         self._file = file
+        self._leaves = leaves
         self._at = CAR_HEADER_BYTES
         self._index = SortedRecords()
         self._seen: set[bytes] = set()
@@ -187,6 +199,8 @@ class _Writer:
         size_bytes = section_bytes(len(block))
         self.car_size_bytes += size_bytes
         if cid[1] != DAG_PB:
+            if self._leaves is not None:
+                self._leaves(cid, block)
             return
         digest = cid[-DIGEST_BYTES:]
         if digest in self._seen:
