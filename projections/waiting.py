@@ -145,7 +145,7 @@ def _verdict(job: Job) -> list[dict[str, Any]]:
 
 
 def _publishing(job: Job) -> list[dict[str, Any]]:
-    """Say what keeps accepted results from being published."""
+    """Say what keeps accepted results, and in the end the job's root, from being published."""
     found: Counter[tuple[str, str, str | None]] = Counter()
     for index in job.publishing:
         shard = job.shards[index]
@@ -161,6 +161,13 @@ def _publishing(job: Job) -> list[dict[str, Any]]:
                 ] += 1
             elif slot.state in ("assigned", "started", "looking"):
                 found["publishing", f"it publishes to {driver}", node] += 1
+    for number, root in job.roots.items():
+        driver = job.spec.publishers[number].driver
+        if root.state == "assigned":
+            found["publishing", f"it publishes the job's root to {driver}", root.node] += 1
+        elif root.state == "retry":
+            message = f"{driver} failed for the job's root: {root.reason}"
+            found["publish_failed", message, root.node] += 1
     return [
         _reason("publishing", code, message, node=node, shards=shards)
         for (code, message, node), shards in found.most_common(NODES_MAX)
