@@ -1,5 +1,6 @@
 """Secrets put wherever one can stand, and then looked for wherever one could come out."""
 
+import asyncio
 import base64
 import json
 import os
@@ -196,19 +197,23 @@ async def look_at(secretive: Secretive, nodes: Nodes, jobs: list[Job]) -> None:
     questions = [["node", "ls"], ["job", "ls"], ["context", "ls"], ["job", "describe", last]]
     questions += [[*words, "-o", "json"] for words in (*questions, ["events", "tail"])]
     questions += [["job", what, job.id] for job in jobs for what in ("describe", "history")]
-    for words in questions:
-        ran = await nodes.machine.run(*words, "--debug", LOTA_SERVER=secretive.url)
+    questions += [["job", "logs", job.id] for job in jobs]
+    questions += [["job", "get", job.id, "--output", job.id] for job in jobs]
+    room = asyncio.Semaphore(4)
+
+    async def ask(words: list[str]) -> None:
+        async with room:
+            ran = await nodes.machine.run(*words, "--debug", LOTA_SERVER=secretive.url)
         secretive.said[" ".join(words)] = ran.out + ran.err
         assert ran.code == 0, ran.err
-    for job in jobs:
-        ran = await nodes.machine.run("job", "logs", job.id, "--debug")
-        secretive.said[f"logs {job.id}"] = ran.out + ran.err
+
+    await asyncio.gather(*map(ask, questions))
 
 
 def check_what_jobs_saw(secretive: Secretive, jobs: list[Job]) -> None:
     """The jobs did look around, and what they printed is among what was searched."""
     for job in jobs:
-        assert "LOTA_INPUTS=inputs" in secretive.said[f"logs {job.id}"]
+        assert "LOTA_INPUTS=inputs" in secretive.said[f"job logs {job.id}"]
 
 
 async def test_secrets_stay_where_they_were_put(secretive: Secretive, watch: Watch) -> None:
@@ -225,7 +230,10 @@ async def test_secrets_stay_where_they_were_put(secretive: Secretive, watch: Wat
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(nodes.start_by(HASTY, "requester", "requester"))
-        c1 = await enter(nodes.start("c1", "compute", "--debug", **secretive.variables()))
+        token_file = secretive.write("results-token", secretive.canaries["served results"])
+        options = ("--debug", "--serve-results", "127.0.0.1:0", "--results-token-file", token_file)
+        c1 = await enter(nodes.start("c1", "compute", *options, **secretive.variables()))
+        nodes.machine.environment["LOTA_RESULTS_TOKEN_FILE"] = str(token_file)
         jobs = [await watch.ended(await watch.submit(spec)) for spec in specs]
         assert [job.state for job in jobs] == ["completed"] * 2 + ["failed"] * (len(jobs) - 2)
         assert {job.code for job in jobs[2:]} == {"publishing"}
