@@ -79,6 +79,7 @@ class Draft:
         self.size_bytes = 0
         self.chunks = 0
         self._hash = sha256()
+        self._hashing: asyncio.Future[None] | None = None
         self._replies = replies
         self._others = tries_filter(bucket, name)
         self._window = window
@@ -89,7 +90,7 @@ class Draft:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of what was added."""
+        """SHA-256 of what was added, once all of it is stored."""
         return self._hash.digest()
 
     async def begin(self, chunk: bytes) -> bool:
@@ -124,6 +125,7 @@ class Draft:
         """Wait until all chunks are stored; raises when one is not."""
         while self._under_way:
             self._check(await self._under_way.popleft())
+        await self._hashed()
 
     async def settle(self) -> None:
         """Wait shortly for what is under way, whatever becomes of it."""
@@ -136,9 +138,17 @@ class Draft:
         self._last = position
 
     async def _count(self, chunk: bytes) -> None:
+        """Hash a chunk, a large one in a thread while the next is sent."""
+        await self._hashed()
         if len(chunk) <= HASHED_IN_LOOP_BYTES:
             self._hash.update(chunk)
         else:
-            await asyncio.to_thread(self._hash.update, chunk)
+            loop = asyncio.get_running_loop()
+            self._hashing = loop.run_in_executor(None, self._hash.update, chunk)
         self.size_bytes += len(chunk)
         self.chunks += 1
+
+    async def _hashed(self) -> None:
+        if self._hashing is not None:
+            await self._hashing
+            self._hashing = None
