@@ -34,7 +34,10 @@ MAX_CAR_BYTES = 100_000_000
 REQUESTS = 30
 WINDOW_S = 10.0
 RETRIES = 5
-FIRST_PAUSE_S = 1.0
+FIRST_PAUSE_S = 0.1
+"""Doubled with each try, which covers three seconds: a longer failure is for a later publication."""
+BUSY_FACTOR = 10
+"""As much longer are the pauses after a 429: the service shuts a token out for 30 s."""
 UPLOAD_PATIENCE_S = 120.0
 
 DEFAULT_URL = "https://api.web3.storage"
@@ -59,8 +62,8 @@ class _Status(msgspec.Struct):
 class Web3StoragePublisher:
     """Publishes with the account of the credential's `token`, at its `url`.
 
-    Blocks are read from its `gateway`; without one nothing can be read back. `limit` and
-    `first_pause_s`, the wait before the second try, are the service's own by default.
+    Blocks are read from its `gateway`; without one nothing can be read back. `limit`, the wait
+    before the second try and the size of pieces are what the service asks for by default.
     """
 
     name = "web3storage"
@@ -94,8 +97,10 @@ class Web3StoragePublisher:
         self._piece_bytes = piece_bytes
 
     async def check(self) -> None:
+        """Upload the empty folder, which nearly every result holds anyway; tries only once."""
         probe = EMPTY_FOLDER
-        await self._send(lambda: iter([probe.car]), len(probe.car), "Lota", probe.cid)
+        named = await self._send_once(iter([probe.car]), len(probe.car), "Lota")
+        self._require_root(named, probe.cid)
 
     async def publish(
         self, result: Result, key: str, *, cid: str, replace: bool = False
@@ -172,17 +177,21 @@ class Web3StoragePublisher:
             except PublishError as error:
                 if error.permanent or not tries_left:
                     raise
+                busy = error.code == "busy"
             else:
-                if named != cid:
-                    raise PublishError(
-                        "wrong-root",
-                        f"{self._api.url} stored {named[:80]}, not {cid}",
-                        permanent=True,
-                        hint="It does not keep blocks as they are: use another service",
-                    )
+                self._require_root(named, cid)
                 return
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s * BUSY_FACTOR if busy else pause_s)
             pause_s *= 2
+
+    def _require_root(self, named: str, cid: str) -> None:
+        if named != cid:
+            raise PublishError(
+                "wrong-root",
+                f"{self._api.url} stored {named[:80]}, not {cid}",
+                permanent=True,
+                hint="It does not keep blocks as they are: use another service",
+            )
 
     async def _send_once(self, chunks: Iterator[bytes], size_bytes: int, name: str) -> str:
         """Upload one CAR and return the root that the service names."""

@@ -105,16 +105,15 @@ class Web3Storage:
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(self._app(), log_level="error", lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
+        threading.Thread(
             target=self._server.run, args=([listener],), name="web3.storage", daemon=True
-        )
-        self._thread.start()
+        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The thread ends by itself at its next tick: nobody needs to wait for that.
         self._server.should_exit = True
         self._server.force_exit = True
-        self._thread.join()
 
     def complete(self, root: bytes) -> bool:
         """Whether all blocks below the root are here: what the real one calls "linkdex"."""

@@ -1,6 +1,5 @@
 """Where the driver `web3storage` is tried: a service of its own, looked at from inside."""
 
-import asyncio
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -30,7 +29,7 @@ class Web3StoragePlace:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self._service.__exit__)
+        self._service.__exit__()
 
     def via(self, port: int) -> dict[str, str]:
         url = f"http://{HOST}:{port}"
