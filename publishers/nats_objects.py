@@ -104,4 +104,4 @@ class NatsPublisher(ObjectPublisher):
                 permanent=True,
                 hint="Use it from a node, or from a command that is connected to the log",
             )
-        super().__init__(NatsStore(ObjectBucket(workplace.client, bucket)), workplace)
+        super().__init__(NatsStore(ObjectBucket(workplace.client, bucket)))

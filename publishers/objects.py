@@ -12,15 +12,13 @@ goes out, and each file again on the way: one that changes in between is never w
 
 import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import msgspec
 
-from events.cid import cid_text
+from events.cid import cid_bytes, cid_text
 from events.errors import NotFound, PublishError
 from events.unixfs import CHUNK_SIZE_BYTES, FileLayout
 from publishers import reading
@@ -29,18 +27,18 @@ from publishers.in_parallel import for_each
 from publishers.object_copy import ObjectCopy
 from publishers.object_names import MANIFEST, SKELETON, encoded, refuse_long_names
 from publishers.object_store import ObjectStore
-from publishers.port import Copy, Location, Result, Workplace, require_key
+from publishers.port import Copy, Location, Result, require_key
 from publishers.reading import Entry
 from publishers.result_blocks import read_leaf
-from publishers.skeleton import Skeleton
-from publishers.staging import Staging
+from publishers.skeleton import BuiltSkeleton, Skeleton
 from publishers.threads import in_thread
 
 FILES_AT_ONCE = 16
 MAX_MANIFEST_BYTES = 4096
+HELD_BYTES = 16 << 20
+"""Of each result that is being published."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_OVERHEAD_BYTES = 200
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -55,11 +53,8 @@ class Manifest(msgspec.Struct, frozen=True):
 class ObjectPublisher:
     """Everything of a driver but its name and its store."""
 
-    def __init__(self, store: ObjectStore, workplace: Workplace) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._folder = workplace.folder
-        self._staging: Staging | None = None
-        self._opening = threading.Lock()
 
     async def check(self) -> None:
         await self._store.check()
@@ -69,19 +64,21 @@ class ObjectPublisher:
     ) -> Location:
         require_key(key)
         base = f"{key}/{cid}"
-        if isinstance(result, Path):
-            room_bytes = self._store.max_name_bytes - len(base) - 1
-            await asyncio.to_thread(_require_publishable, result, room_bytes)
-        skeleton = await self._on_disk(Skeleton.build, result)
+        room_bytes = self._store.max_name_bytes - len(base) - 1
+        held = _SmallFiles()
+        skeleton = await asyncio.to_thread(_hash, result, room_bytes, held)
         try:
             if skeleton.cid != cid:
                 raise _changed(f"the result for {key} has the CID {skeleton.cid}, not {cid}")
-            await self._send_files(result, base, skeleton)
-            await self._send_skeleton(base, skeleton)
+            async with asyncio.TaskGroup() as sending:
+                sending.create_task(self._send_files(result, base, skeleton, held))
+                sending.create_task(self._send_skeleton(base, skeleton))
             manifest = Manifest(1, cid, skeleton.dag_size_bytes, skeleton.files)
             # "There already" is as good: whose manifest stands here has the same bytes.
             await self._store.put_new(f"{base}/{MANIFEST}", msgspec.json.encode(manifest))
             return Location(f"{self._store.uri}/{base}", cid, skeleton.dag_size_bytes)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
         finally:
             await asyncio.to_thread(skeleton.close)
 
@@ -103,22 +100,20 @@ class ObjectPublisher:
         return ObjectCopy(self._store, self._base(location))
 
     async def close(self) -> None:
-        staging, self._staging = self._staging, None
-        if staging is not None:
-            await asyncio.to_thread(staging.close)
         await self._store.close()
 
-    async def _send_files(self, result: Result, base: str, skeleton: Skeleton) -> None:
+    async def _send_files(
+        self, result: Result, base: str, skeleton: BuiltSkeleton, held: "_SmallFiles"
+    ) -> None:
         async def send(entry: Entry) -> None:
             if entry.kind != "file":
                 return
             name = f"{base}/{encoded(os.fsencode(entry.path))}"
-            checked = _checked_chunks(result, entry)
-            if entry.size_bytes <= CHUNK_SIZE_BYTES:
-                chunks = await asyncio.to_thread(list, checked)
-                await self._store.put(name, entry.size_bytes, _given(chunks))
+            data = held.get(entry.cid)
+            if data is not None:
+                await self._store.put(name, len(data), _given([data]))
                 return
-            async with aclosing(in_thread(checked)) as stream:
+            async with aclosing(in_thread(_checked_chunks(result, entry))) as stream:
                 await self._store.put(name, entry.size_bytes, stream)
 
         copy = _SkeletonCopy(skeleton)
@@ -126,26 +121,8 @@ class ObjectPublisher:
             await for_each(entries, send, FILES_AT_ONCE)
 
     async def _send_skeleton(self, base: str, skeleton: Skeleton) -> None:
-        path = (await self._on_disk(self._open_staging)).new()
-        try:
-            await self._on_disk(skeleton.write, path)
-            size_bytes = (await self._on_disk(path.stat)).st_size
-            async with aclosing(in_thread(_file_chunks(path))) as chunks:
-                await self._store.put(f"{base}/{SKELETON}", size_bytes, chunks)
-        finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-
-    def _open_staging(self) -> Staging:
-        with self._opening:
-            if self._staging is None or not self._staging.exists():
-                self._staging = Staging(self._folder)
-            return self._staging
-
-    async def _on_disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await asyncio.to_thread(work, *args, **kwargs)
-        except OSError as error:
-            raise disk_error(error, f"the folder {self._folder}") from error
+        async with aclosing(in_thread(skeleton.chunks())) as chunks:
+            await self._store.put(f"{base}/{SKELETON}", skeleton.size_bytes, chunks)
 
     def _base(self, location: Location) -> str:
         """Return the prefix that a URI names; it came from the log, so it may say anything."""
@@ -182,6 +159,22 @@ class ObjectPublisher:
                 raise _tampered(f"{name} has {found_bytes} bytes, not {entry.size_bytes}")
 
 
+class _SmallFiles:
+    """Files of one chunk as they were read to be hashed, up to a limit: they are read once."""
+
+    def __init__(self) -> None:
+        self._files: dict[bytes, bytes] = {}
+        self._room_bytes = HELD_BYTES
+
+    def add(self, cid: bytes, chunk: bytes | memoryview) -> None:
+        if len(chunk) < CHUNK_SIZE_BYTES and len(chunk) <= self._room_bytes:
+            self._room_bytes -= len(chunk) + _OVERHEAD_BYTES
+            self._files[cid] = bytes(chunk)
+
+    def get(self, cid: str) -> bytes | None:
+        return self._files.get(cid_bytes(cid))
+
+
 class _SkeletonCopy:
     """The folders of a result that is being published."""
 
@@ -198,15 +191,17 @@ class _SkeletonCopy:
         """The skeleton is the publisher's."""
 
 
-def _require_publishable(folder: Path, room_bytes: int) -> None:
-    if not folder.is_dir():
-        raise PublishError(
-            "no-result",
-            f"the result {folder} is gone",
-            permanent=True,
-            hint="Let another execution publish",
-        )
-    refuse_long_names(folder, room_bytes)
+def _hash(result: Result, room_bytes: int, held: _SmallFiles) -> BuiltSkeleton:
+    if isinstance(result, Path):
+        if not result.is_dir():
+            raise PublishError(
+                "no-result",
+                f"the result {result} is gone",
+                permanent=True,
+                hint="Let another execution publish",
+            )
+        refuse_long_names(result, room_bytes)
+    return Skeleton.build(result, held.add)
 
 
 def _checked_chunks(result: Result, entry: Entry) -> Iterator[bytes]:
@@ -228,12 +223,6 @@ def _checked_chunks(result: Result, entry: Entry) -> Iterator[bytes]:
         raise _changed(f"the file {entry.path!r} has other bytes than before")
     if held:
         yield held
-
-
-def _file_chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK_SIZE_BYTES):
-            yield chunk
 
 
 async def _given(chunks: list[bytes]) -> AsyncIterator[bytes]:

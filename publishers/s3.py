@@ -51,7 +51,7 @@ class S3Publisher(ObjectPublisher):
     paid = False
 
     def __init__(self, target: str, credential: Mapping[str, str], workplace: Workplace) -> None:
-        super().__init__(S3Bucket(S3Place.named(target), S3Access.given(credential)), workplace)
+        super().__init__(S3Bucket(S3Place.named(target), S3Access.given(credential)))
 
 
 class S3Bucket:

@@ -7,7 +7,7 @@ of a large result is then read, and verified, without the rest.
 
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from typing import IO
@@ -49,7 +49,7 @@ class Skeleton:
 
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         """Read what `build` or `write` has written; raises `ContentError` when it is damaged."""
-        self._size_bytes = size_bytes
+        self.size_bytes = size_bytes
         self._file: IO[bytes] | None = None
         self._data = b""
         if size_bytes <= IN_MEMORY_BYTES:
@@ -92,6 +92,11 @@ class Skeleton:
         block = answer(find_block(self._layout, cid), self._read)
         return _checked(cid, block)
 
+    def chunks(self) -> Iterator[bytes]:
+        """Give the `size_bytes` that `write` writes, at most 1 MiB at a time."""
+        for offset in range(0, self.size_bytes, _COPY_BYTES):
+            yield self._read(offset, _COPY_BYTES)
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a CAR of version 2 with an index, which `open` and `StoredSkeleton` read.
 
@@ -100,8 +105,7 @@ class Skeleton:
         """
         with open(path, "xb") as target:
             try:
-                offsets = range(0, self._size_bytes, _COPY_BYTES)
-                target.writelines(self._read(at, _COPY_BYTES) for at in offsets)
+                target.writelines(self.chunks())
                 target.flush()
             except BaseException:
                 with suppress(OSError):
