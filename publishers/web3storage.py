@@ -35,7 +35,7 @@ REQUESTS = 30
 WINDOW_S = 10.0
 RETRIES = 5
 FIRST_PAUSE_S = 0.1
-"""Doubled with each try, which covers three seconds: a longer failure is for a later publication."""
+"""Doubled with each try, three seconds in all: what fails longer is for a later publication."""
 BUSY_FACTOR = 10
 """As much longer are the pauses after a 429: the service shuts a token out for 30 s."""
 UPLOAD_PATIENCE_S = 120.0
@@ -175,7 +175,9 @@ class Web3StoragePublisher:
             try:
                 named = await self._send_once(chunks(), size_bytes, name)
             except PublishError as error:
-                if error.permanent or not tries_left:
+                # Where nobody is, or somebody else, the node's own repeats are soon enough.
+                hopeless = error.permanent or error.code in {"unreachable", "bad-answer"}
+                if hopeless or not tries_left:
                     raise
                 busy = error.code == "busy"
             else:
