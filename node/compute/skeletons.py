@@ -65,9 +65,13 @@ def keep_skeleton(skeleton: Skeleton, result: Path) -> bool:
 
 
 class HeldSkeletons:
-    """Reads blocks from skeletons, and makes those that are missing."""
+    """Reads blocks from skeletons, and makes those that are missing.
 
-    def __init__(self) -> None:
+    Who asks waits `patience_s` for one that is being made, then comes again.
+    """
+
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._making: dict[Path, asyncio.Task[None]] = {}
         self._one = asyncio.Lock()
 
@@ -82,6 +86,11 @@ class HeldSkeletons:
             await self._made(result)
         return await asyncio.to_thread(_block, result, cid)
 
+    async def settled(self) -> None:
+        """Wait until nothing is being made."""
+        while self._making:
+            await asyncio.wait(list(self._making.values()))
+
     async def close(self) -> None:
         """Make no more; one that is being hashed goes on in its thread until it ends."""
         for task in self._making.values():
@@ -95,7 +104,7 @@ class HeldSkeletons:
                 raise NodeSilent("too many results are being indexed", hint="ask again")
             task = self._making[result] = asyncio.ensure_future(self._make(result))
             task.add_done_callback(lambda _: self._making.pop(result, None))
-        done, _ = await asyncio.wait((task,), timeout=PATIENCE_S)
+        done, _ = await asyncio.wait((task,), timeout=self._patience_s)
         if not done:
             raise NodeSilent("the result is being indexed", hint="ask again")
         task.result()
