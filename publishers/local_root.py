@@ -23,17 +23,11 @@ from events.errors import ContentError, NotFound, PublishError
 from publishers import result_blocks
 from publishers.disk import disk_error
 from publishers.durable import make_durable, tree_paths
+from publishers.kept_skeletons import KeptSkeletons, discard
 from publishers.port import Location, Result, SmallResult, require_key
-from publishers.skeleton import BuiltSkeleton, Skeleton
+from publishers.skeleton import Skeleton
 from publishers.staging import Staging
 from publishers.unixfs import Tree, listing, tree_cid
-
-KEPT_FOLDER = ".dag"
-"""Where the skeletons of large results are, beside the results; no job id starts with a dot."""
-
-KEPT_FROM_BYTES = 8 << 20
-KEPT_FROM_FILES = 1000
-"""A smaller result is hashed in the time that few reads take: no skeleton of it is kept."""
 
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
@@ -66,6 +60,7 @@ class LocalRoot:
         self._prefix = root.as_uri() + "/"
         self._staging: Staging | None = None
         self._opening = threading.Lock()
+        self._kept = KeptSkeletons(root)
 
     def check(self) -> None:
         """Raise `PublishError` unless this process can make a folder below the root."""
@@ -121,17 +116,12 @@ class LocalRoot:
         Raises `PublishError` when there is no result.
         """
         folder = self.folder_of(location)
-        kept = self._kept(folder.relative_to(self._root).as_posix())
-        if not anew:
-            with suppress(OSError, ContentError):
-                skeleton = Skeleton.open(kept)
-                if skeleton.cid == location.cid:
-                    return skeleton
-                skeleton.close()
+        key = folder.relative_to(self._root).as_posix()
+        if not anew and (kept := self._kept.find(key, location.cid)) is not None:
+            return kept
         built = Skeleton.build(folder)
-        if _is_large(built):
-            with suppress(OSError):  # without it the next reader hashes again, and no more
-                self._keep(self._write_skeleton(built, self._open_staging()), kept)
+        with suppress(OSError):  # without it the next reader hashes again, and no more
+            self._kept.keep(self._kept.write(built, self._open_staging().new()), key)
         return built
 
     def publish(self, requests: list[Request]) -> list[Answer]:
@@ -199,7 +189,7 @@ class LocalRoot:
         except PublishError:
             aside = staging.new()
             os.rename(target, aside)
-            self._kept(request.key).unlink(missing_ok=True)
+            self._kept.forget(request.key)
             shutil.rmtree(aside, ignore_errors=True)
 
     def _stage(self, index: int, request: Request, staging: Staging) -> _Staged:
@@ -231,32 +221,19 @@ class LocalRoot:
     def _tree_and_skeleton(self, folder: Path, staging: Staging) -> tuple[Tree, Path | None]:
         """Hash a folder, and write the skeleton of a large one to staging."""
         with closing(Skeleton.build(folder)) as built:
-            written = self._write_skeleton(built, staging) if _is_large(built) else None
+            written = self._kept.write(built, staging.new())
             return Tree(built.cid, built.dag_size_bytes, built.files), written
-
-    def _write_skeleton(self, skeleton: Skeleton, staging: Staging) -> Path:
-        path = staging.new()
-        skeleton.write(path)
-        return path
-
-    def _keep(self, written: Path, kept: Path) -> None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        written.replace(kept)
-
-    def _kept(self, key: str) -> Path:
-        return self._root / KEPT_FOLDER / f"{key}.car"
 
     def _discard(self, ready: _Staged) -> None:
         shutil.rmtree(ready.folder, ignore_errors=True)
-        if ready.skeleton is not None:
-            ready.skeleton.unlink(missing_ok=True)
+        discard(ready.skeleton)
 
     def _rename(self, ready: _Staged) -> Answer:
         target = self._root / ready.request.key
         try:
             os.makedirs(target.parent, exist_ok=True)
             os.rename(ready.folder, target)
-            self._keep_staged(ready)
+            self._kept.keep(ready.skeleton, ready.request.key)
             return self._location(ready.request, ready.tree)
         except OSError as error:
             self._discard(ready)
@@ -268,14 +245,6 @@ class LocalRoot:
             )
         except PublishError as error:
             return error
-
-    def _keep_staged(self, ready: _Staged) -> None:
-        """Put the skeleton to its place: not synced, since a reader notices a damaged one."""
-        if ready.skeleton is not None:
-            try:
-                self._keep(ready.skeleton, self._kept(ready.request.key))
-            except OSError:
-                ready.skeleton.unlink(missing_ok=True)  # the first reader makes it anew
 
     def _folders_of_names(self, requests: list[Request]) -> Iterator[str]:
         for job in {request.key.partition("/")[0] for request in requests}:
@@ -316,10 +285,6 @@ def open_below(folder: Path, path: str) -> int:
         os.close(found)
         raise NotFound(f"{path!r} in {folder} is no file", hint="Name a file of the result")
     return found
-
-
-def _is_large(skeleton: BuiltSkeleton) -> bool:
-    return skeleton.dag_size_bytes > KEPT_FROM_BYTES or skeleton.files > KEPT_FROM_FILES
 
 
 def _missing(folder: Path) -> PublishError:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from events.errors import ContentError, LotaError, NotFound
-from publishers.local_root import KEPT_FOLDER, open_below
+from publishers.kept_skeletons import KEPT_FOLDER
+from publishers.local_root import open_below
 from publishers.skeleton import BuiltSkeleton, Skeleton
 
 OPEN_MAX = 64
