@@ -200,7 +200,7 @@ class EstuaryPublisher:
             )
             if answer.status == _CONFLICT:
                 if cid not in answer.body.decode("utf-8", "replace"):
-                    raise PublishError("conflict", f"{end_point}: {service.said(answer)}")
+                    raise PublishError("bad-answer", f"{end_point}: {service.said(answer)}")
                 return None
             added = service.decode(answer, _Added)
         finally:

@@ -14,10 +14,12 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from events.errors import PublishError
+from publishers.disk import disk_error
 from publishers.lotus_cars import Cars, plan_car
 from publishers.lotus_cli import LotusCli
 from publishers.lotus_copy import LotusCopy
@@ -145,13 +147,15 @@ class LotusPublisher:
 
     async def _make(self, slot: Slot, result: Result, record: Record) -> Record:
         """Make a deal for a locked slot that remembers nothing, and return its record."""
-        # From here on, this node can say that nothing was asked of the provider.
-        await whole(slot.write, record)
         try:
+            # From here on, this node can say that nothing was asked of the provider.
+            await whole(slot.write, record)
             await self._pack(result, record)
             ended = await self._propose(slot, record)
-        except PublishError as error:
+        except (PublishError, OSError) as error:
             await self._ledger.discard(slot, record)
+            if isinstance(error, OSError):
+                error = disk_error(error, f"the folder {slot.folder}")
             raise _unpaid(error) from error
         try:
             async with asyncio.timeout(MAKING_S):
@@ -176,7 +180,7 @@ class LotusPublisher:
         await self._cars.note(Path(record.car), record.cid)
 
     async def _propose(self, slot: Slot, record: Record) -> "asyncio.Future[int]":
-        """Run the one command that costs money; a `PublishError` says that it surely was not."""
+        """Run the one command that costs money; an error says that it surely was not."""
         terms = self._terms
         payer = ["--from", terms.wallet] if terms.wallet else []
         arguments = [*payer, record.cid, terms.miner, terms.price, terms.duration]
@@ -187,8 +191,6 @@ class LotusPublisher:
             await whole(slot.write, record)
             # In the loop, though it blocks for a moment: nobody lets go of the lock meanwhile.
             return self._cli.start_deal(arguments, answer, complaint, slot.lock)
-        except OSError as error:
-            raise self._cli.not_started(error) from error
         finally:
             os.close(answer)
             os.close(complaint)
@@ -236,7 +238,11 @@ class LotusPublisher:
         idle = self._sweeping is None or self._sweeping.done()
         if idle and time.monotonic() - self._swept_s >= SWEEP_S:
             self._swept_s = time.monotonic()
-            self._sweeping = asyncio.create_task(self._ledger.sweep())
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        with suppress(PublishError, OSError):  # who needs that place is told by a publication
+            await self._ledger.sweep()
 
     def _location(self, deal: Deal, size_bytes: int) -> Location:
         return Location(f"filecoin://{self._terms.miner}/{deal.proposal}", deal.root, size_bytes)

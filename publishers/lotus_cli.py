@@ -91,18 +91,21 @@ class LotusCli:
         """Start `client deal`, and return what its exit code will be.
 
         It outlives this process, with its output in the files `answer` and `complaint` and with
-        `lock` held for as long as it runs; nothing here ever ends it. Raises OSError when it
-        surely did not start.
+        `lock` held for as long as it runs; nothing here ever ends it. Raises when it surely did
+        not start.
         """
-        process = subprocess.Popen(
-            [self.executable, "client", "deal", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=answer,
-            stderr=complaint,
-            env=self._environment,
-            pass_fds=(lock,),
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                [self.executable, "client", "deal", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=complaint,
+                env=self._environment,
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise self._not_started(error) from error
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[int] = loop.create_future()
 
@@ -118,15 +121,6 @@ class LotusCli:
         # Not asyncio's own: that one kills its children when the loop is closed.
         threading.Thread(target=wait, name="lotus client deal", daemon=True).start()
         return ended
-
-    def not_started(self, error: OSError) -> PublishError:
-        """Say that there is no such executable."""
-        return PublishError(
-            "not-installed",
-            f"{self.executable!r} cannot be run: {error.strerror}",
-            permanent=True,
-            hint=_VERSIONS_HINT,
-        )
 
     def said(self, complaint: str) -> str:
         """Return the start of what the command printed as its error, without our secret."""
@@ -152,6 +146,15 @@ class LotusCli:
             return PublishError("unreachable", what, hint="Start the lotus daemon")
         return PublishError("lotus-failed", what, hint="Run it by hand to see more")
 
+    def _not_started(self, error: OSError) -> PublishError:
+        """Say that there is no such executable."""
+        return PublishError(
+            "not-installed",
+            f"{self.executable!r} cannot be run: {error.strerror}",
+            permanent=True,
+            hint=_VERSIONS_HINT,
+        )
+
     async def _run(self, *arguments: str, timeout_s: float = QUERY_S) -> str:
         """Run a command that may be repeated at will, and return what it printed."""
         name = " ".join(arguments[:2])
@@ -166,7 +169,7 @@ class LotusCli:
                 start_new_session=True,
             )
         except OSError as error:
-            raise self.not_started(error) from error
+            raise self._not_started(error) from error
         try:
             async with asyncio.timeout(timeout_s):
                 printed, complaint = await process.communicate()

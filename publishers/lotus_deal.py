@@ -35,7 +35,7 @@ _TURNED_DOWN = re.compile(
     r"unexpected deal status while waiting for data request: (?:2|10|11|26)\b"
     r"|deal failed: \(State=(?:2|10)\)"
 )
-_PROPOSAL = re.compile(r"b[a-z2-7]{50,120}")
+_PROPOSAL = re.compile(r"(b[a-z2-7]{50,120})\n")
 _HEADER = re.compile(r"Created\s+DealCid\s+DealId\s+Provider\s+State\b")
 _ROW = re.compile(r".*?\s(b[a-z2-7]{50,120})\s+\d+\s+([ft]\w+)\s+StorageDeal\w+")
 _IMPORT = re.compile(r"(\d+): (\S+) @(.*) \(([^()]*)\)")
@@ -160,9 +160,9 @@ def read_imports(printed: str) -> list[Imported]:
 
 
 def read_proposal(printed: str) -> str | None:
-    """Return the proposal CID that `client deal` prints, alone on its line; None without one."""
-    text = printed.strip()
-    return text if _PROPOSAL.fullmatch(text) else None
+    """Return the proposal CID that `client deal` prints; None unless it is a whole line, alone."""
+    found = _PROPOSAL.fullmatch(printed)
+    return found[1] if found is not None else None
 
 
 def unreadable(command: str, printed: str) -> PublishError:

@@ -134,6 +134,17 @@ async def test_a_missing_executable_is_unpaid(place: LotusPlace) -> None:
     assert "no-such-lotus" in error.what
 
 
+async def test_a_folder_that_cannot_be_written_is_unpaid(place: LotusPlace, tmp_path: Path) -> None:
+    """Where the CAR finds no place no deal is made, and the error says which folder it is."""
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "cars")
+    publisher = LotusPublisher("", place.credential | {"folder": folder}, place.workplace)
+    error = await refusal(publisher)
+    await publisher.close()
+    assert (error.code, error.unpaid, place.lotus.made) == ("io-error", True, 0)
+    assert folder in error.what
+
+
 @pytest.mark.parametrize(
     ("at", "message", "to", "unpaid"),
     [
