@@ -18,6 +18,7 @@ from benchmarks import (
     node_memory,
     packing,
     process_engine,
+    publish_nats,
     read_models,
     reader,
     replay,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "node_memory": node_memory.measure,
     "packing": packing.measure,
     "process_engine": process_engine.measure,
+    "publish_nats": publish_nats.measure,
     "docker_engine": docker_engine.measure,
 }
 TIMEOUT_S = 240.0
