@@ -30,6 +30,9 @@ class IpfsPlace:
         self._repository = folder / "js-ipfs"
         self._repository.parent.mkdir(parents=True, exist_ok=True)
         self._node = self._server.start(self._repository)
+        # Loopback needs no certificates, and reading them takes longer than all the rest.
+        url = f"http://{HOST}:{self._node}/api/v0/"
+        self._client = httpx.AsyncClient(base_url=url, timeout=30, verify=False)
         self.port: int | None = self._node
         self.credential = self.via(self._node)
         self.workplace = Workplace(folder / "workplace")
@@ -38,6 +41,7 @@ class IpfsPlace:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
         await asyncio.to_thread(self._server.stop, self._node)
 
     def via(self, port: int) -> dict[str, str]:
@@ -85,9 +89,7 @@ class IpfsPlace:
         return dict(parsed(answer.content)[1])
 
     async def _call(self, command: str, **params: str) -> httpx.Response:
-        url = f"http://{HOST}:{self._node}/api/v0/{command}"
-        async with httpx.AsyncClient(timeout=30) as client:
-            answer = await client.post(url, params={"cid-base": "base32", **params})
+        answer = await self._client.post(command, params={"cid-base": "base32", **params})
         answer.raise_for_status()
         return answer
 
