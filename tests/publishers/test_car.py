@@ -44,15 +44,13 @@ def blocks_of(*cars: bytes) -> list[tuple[bytes, bytes]]:
 def test_pieces_are_those_of_the_services_own_client(
     tree: GoldenTree, piece_bytes: int, expected: set[tuple[int, str]], tmp_path: Path
 ) -> None:
-    """Every piece that web3.storage's client sent is among ours, byte by byte.
-
-    Of pieces of one length the fixture holds only one, so lengths are compared as a set.
-    """
+    """Every piece that web3.storage's client sent is among ours, byte by byte."""
     tree.write_to(tmp_path)
     plan = CarPlan(tmp_path, tree.cid)
     pieces = [b"".join(piece.chunks()) for piece in plan.pieces(piece_bytes)]
     plan.close()
     assert {(len(piece), sha256(piece).hexdigest()) for piece in pieces} >= expected
+    # Of pieces of one length the fixture holds only one.
     assert {len(piece) for piece in pieces} == {size for size, _ in expected}
 
 

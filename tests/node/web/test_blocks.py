@@ -11,7 +11,7 @@ from events.cid import cid_bytes, node_cid
 from events.errors import NotFound
 from node.web.blocks import OPEN_MAX, ResultBlocks
 from publishers.local import LocalPublisher
-from publishers.local_root import KEPT_FOLDER, KEPT_FROM_BYTES
+from publishers.kept_skeletons import KEPT_FOLDER, KEPT_FROM_BYTES
 from publishers.port import SmallResult, Workplace
 from publishers.skeleton import Skeleton
 from publishers.unixfs import tree_cid
