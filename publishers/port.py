@@ -131,8 +131,9 @@ class PaidPublisher(Publisher, Protocol):
     async def lookup(self, key: str, *, cid: str) -> Location | None:
         """Ask what an earlier try, perhaps one cut short, came to at the service.
 
-        Returns None only when surely nothing was made and nothing is on its way, so that paying
-        now would be the first time. Raises `PublishError` while nobody can tell.
+        Returns None only when surely nothing was made from here and nothing is on its way, so that
+        paying now would be the first time if no other node has begun: that the log says, not the
+        driver. Raises `PublishError` while nobody can tell.
         """
         ...
 
