@@ -1,17 +1,18 @@
 """What every publisher does when its service, the way to it or the credential fails it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from typing import Self
 
 import pytest
+from nats.aio.client import Client
 
 from events.connection import connect
 from events.errors import LotaError, PublishError
 from publishers import NO_CREDENTIAL
-from publishers.port import Publisher, SmallResult
+from publishers.port import Location, Publisher, SmallResult
 from publishers.unixfs import result_cid
 from tests.contracts.places import Place
 from tests.contracts.publishing import KEY, SMALL, SMALL_CID, open_at
@@ -34,20 +35,39 @@ def remote(place: Place, publisher: Publisher) -> Place:
     return place
 
 
-@asynccontextmanager
-async def by_way_of(place: Place, port: int) -> AsyncIterator[Publisher]:
-    """Open the driver so that it speaks to another port of this host."""
-    workplace, client = place.workplace, None
-    if workplace.client is not None:
-        client = await connect(f"nats://{HOST}:{port}", name="detour")
-        workplace = workplace._replace(client=client)
-    publisher = open_at(place, credential=place.via(port), workplace=workplace)
-    try:
-        yield publisher
-    finally:
-        await publisher.close()
-        if client is not None:
-            await client.close()
+class Detour:
+    """The driver of a place, speaking to it by way of another port of this host."""
+
+    def __init__(self, place: Place, port: int) -> None:
+        self._place = place
+        self._port = port
+        self._client: Client | None = None
+        self._back = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        workplace = self._place.workplace
+        if workplace.client is not None:
+            url = f"nats://{HOST}:{self._port}"
+            self._client = await connect(url, name="detour", on_reconnect=self._back.set)
+            workplace = workplace._replace(client=self._client)
+        credential = self._place.via(self._port)
+        self.publisher = open_at(self._place, credential=credential, workplace=workplace)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.publisher.close()
+        if self._client is not None:
+            with suppress(OSError):  # what was cut off says so again
+                await self._client.close()
+
+    async def publish(self, result: SmallResult, key: str, cid: str) -> Location:
+        return await self.publisher.publish(result, key, cid=cid)
+
+    async def mended(self) -> None:
+        """Wait until a line that was cut is used again."""
+        if self._client is not None:
+            async with asyncio.timeout(SOON_S):
+                await self._back.wait()
 
 
 async def failure(attempt: Awaitable[object]) -> PublishError | None:
@@ -103,36 +123,24 @@ async def test_a_credential_that_is_refused_is_told(place: Place) -> None:
 
 async def test_a_service_that_is_down_is_told_soon(remote: Place) -> None:
     """Where nobody listens a driver says so within seconds, and that a repeat may help."""
-    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
-        proxy.refuse = True
-        proxy.cut()
-        for attempt in (publisher.check(), publisher.publish(SMALL, KEY, cid=SMALL_CID)):
-            error = await failure(attempt)
-            assert error is not None
-            assert not error.permanent, str(error)
-            assert error.hint
-            keeps_secrets(remote, error)
+    async with TcpProxy(remote.port or 0) as proxy:
+        down = Detour(remote, proxy.port)
+        async with down:
+            await proxy.__aexit__()  # from here on nobody listens
+            for attempt in (down.publisher.check(), down.publish(SMALL, KEY, SMALL_CID)):
+                error = await failure(attempt)
+                assert error is not None
+                assert not error.permanent, str(error)
+                assert error.hint
+                keeps_secrets(remote, error)
     assert await remote.seen_cid(KEY, SMALL_CID) is None
-
-
-async def test_a_port_where_nobody_listens_is_told_soon(remote: Place) -> None:
-    """A refused connection is a failure that a repeat may help, told within seconds."""
-    if remote.workplace.client is not None:
-        pytest.skip("the node's own connection is not made by the driver")
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        publisher = open_at(remote, credential=remote.via(taken.getsockname()[1]))
-        error = await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
-        await publisher.close()
-    assert error is not None
-    assert not error.permanent, str(error)
 
 
 async def test_a_slow_service_is_waited_for(remote: Place) -> None:
     """An answer that takes its time is awaited, and the publication succeeds."""
-    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
+    async with TcpProxy(remote.port or 0) as proxy, Detour(remote, proxy.port) as slow:
         proxy.flowing.clear()
-        publishing = asyncio.ensure_future(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        publishing = asyncio.ensure_future(slow.publish(SMALL, KEY, SMALL_CID))
         async with asyncio.timeout(SOON_S):
             await proxy.held.wait()
         with suppress(TimeoutError):
@@ -145,18 +153,18 @@ async def test_a_slow_service_is_waited_for(remote: Place) -> None:
 
 async def test_a_silent_service_can_be_given_up(remote: Place) -> None:
     """Whoever waits no longer gets away at once, and a repeat succeeds."""
-    async with TcpProxy(remote.port or 0) as proxy, by_way_of(remote, proxy.port) as publisher:
+    async with TcpProxy(remote.port or 0) as proxy, Detour(remote, proxy.port) as silent:
         proxy.flowing.clear()
-        publishing = asyncio.ensure_future(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        publishing = asyncio.ensure_future(silent.publish(SMALL, KEY, SMALL_CID))
         async with asyncio.timeout(SOON_S):
             await proxy.held.wait()
             publishing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await publishing
-            proxy.cut()
-            proxy.flowing.set()
-            location = await publisher.publish(SMALL, KEY, cid=SMALL_CID)
-        await publisher.verify(location)
+        proxy.cut()
+        proxy.flowing.set()
+        await silent.mended()
+        await silent.publisher.verify(await silent.publish(SMALL, KEY, SMALL_CID))
 
 
 async def test_a_cut_at_any_message_is_mended_by_a_repeat(remote: Place) -> None:
@@ -165,17 +173,19 @@ async def test_a_cut_at_any_message_is_mended_by_a_repeat(remote: Place) -> None
         for step in count():
             result = SmallResult(b"%d" % step, b"", 0)
             cid, key = result_cid(result.stdout, b"", 0).cid, f"job/{step}"
-            async with by_way_of(remote, proxy.port) as publisher:
+            async with Detour(remote, proxy.port) as cut:
                 proxy.break_at(step)
-                error = await failure(publisher.publish(result, key, cid=cid))
-                ended = not proxy.broke
+                error = await failure(cut.publish(result, key, cid))
+                broke = proxy.broke
                 proxy.break_at(None)
                 if error is not None:
                     assert not error.permanent, str(error)
                     assert await remote.seen_cid(key, cid) in {None, cid}
-                await publisher.verify(await publisher.publish(result, key, cid=cid))
+                if broke:
+                    await cut.mended()
+                await cut.publisher.verify(await cut.publish(result, key, cid))
             assert await remote.seen_cid(key, cid) == cid
-            if ended:
+            if not broke:
                 return
 
 
@@ -184,9 +194,9 @@ async def test_nonsense_is_never_taken_for_success(remote: Place) -> None:
     if remote.workplace.client is not None:
         pytest.skip("the log's own server is known before a driver speaks to it")
     for body in NONSENSE:
-        async with answering(body) as port, by_way_of(remote, port) as publisher:
-            error = await failure(publisher.check())
-            error = error or await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        async with answering(body) as port, Detour(remote, port) as strange:
+            error = await failure(strange.publisher.check())
+            error = error or await failure(strange.publish(SMALL, KEY, SMALL_CID))
             assert error is not None, body[:80]
             keeps_secrets(remote, error)
 
@@ -196,8 +206,8 @@ async def test_what_is_no_http_is_never_taken_for_success(remote: Place) -> None
     if remote.workplace.client is not None:
         pytest.skip("the log's own server is known before a driver speaks to it")
     for said in (b"", b"220 mail.example.org ESMTP\r\n", b"\x16\x03\x01\x02\x00\x01\x00"):
-        async with saying(said) as port, by_way_of(remote, port) as publisher:
-            error = await failure(publisher.publish(SMALL, KEY, cid=SMALL_CID))
+        async with saying(said) as port, Detour(remote, port) as strange:
+            error = await failure(strange.publisher.check())
             assert error is not None, said
             assert not error.permanent, str(error)
 
