@@ -10,8 +10,8 @@ import pytest
 from events.cid import cid_bytes, node_cid
 from events.errors import NotFound
 from node.web.blocks import OPEN_MAX, ResultBlocks
-from publishers.local import LocalPublisher
 from publishers.kept_skeletons import KEPT_FOLDER, KEPT_FROM_BYTES
+from publishers.local import LocalPublisher
 from publishers.port import SmallResult, Workplace
 from publishers.skeleton import Skeleton
 from publishers.unixfs import tree_cid
