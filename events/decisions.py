@@ -5,7 +5,7 @@ A decision names executions, never "all". It beats a fact that its author had no
 
 from typing import Literal
 
-from events.envelope import Decided, Event
+from events.envelope import Decided, DecidedAmong, Event
 from events.items import (
     Assignment,
     Award,
@@ -54,7 +54,7 @@ class ShardsOffered(Event, tag="lota.shards.offered.v1", frozen=True):
     data: ShardsOfferedData
 
 
-class ShardsAwardedData(Decided, frozen=True):
+class ShardsAwardedData(DecidedAmong, frozen=True):
     """Who runs what, and until when.
 
     With `publish` (verifier none, one replica) each awarded execution also publishes to these of
@@ -73,7 +73,7 @@ class ShardsAwarded(Event, tag="lota.shards.awarded.v1", frozen=True):
     data: ShardsAwardedData
 
 
-class ExecutionsLostData(Decided, frozen=True):
+class ExecutionsLostData(DecidedAmong, frozen=True):
     """The executions given up on."""
 
     lost: tuple[Loss, ...]
@@ -85,7 +85,7 @@ class ExecutionsLost(Event, tag="lota.executions.lost.v1", frozen=True):
     data: ExecutionsLostData
 
 
-class RevealsRequestedData(Decided, frozen=True):
+class RevealsRequestedData(DecidedAmong, frozen=True):
     """The commitments to be opened, until `until_ms`."""
 
     executions: tuple[ExecutionRef, ...]
@@ -98,7 +98,7 @@ class RevealsRequested(Event, tag="lota.reveals.requested.v1", frozen=True):
     data: RevealsRequestedData
 
 
-class ResultsJudgedData(Decided, frozen=True):
+class ResultsJudgedData(DecidedAmong, frozen=True):
     """Verdicts, and the first assignments to publish until `publish_until_ms`."""
 
     judgements: tuple[Judgement, ...]
@@ -111,7 +111,7 @@ class ResultsJudged(Event, tag="lota.results.judged.v1", frozen=True):
     data: ResultsJudgedData
 
 
-class PublicationsAssignedData(Decided, frozen=True):
+class PublicationsAssignedData(DecidedAmong, frozen=True):
     """Who publishes what, until when.
 
     `roots` go out once every shard is published: the blocks of the job's root, whose CID is
@@ -131,7 +131,7 @@ class PublicationsAssigned(Event, tag="lota.publications.assigned.v1", frozen=Tr
     data: PublicationsAssignedData
 
 
-class PublicationsRevokedData(Decided, frozen=True):
+class PublicationsRevokedData(DecidedAmong, frozen=True):
     """The paid assignments that end."""
 
     revoked: tuple[Revocation, ...]
@@ -143,7 +143,7 @@ class PublicationsRevoked(Event, tag="lota.publications.revoked.v1", frozen=True
     data: PublicationsRevokedData
 
 
-class ShardsFailedData(Decided, frozen=True):
+class ShardsFailedData(DecidedAmong, frozen=True):
     """The shards given up on."""
 
     shards: tuple[ShardFailure, ...]
@@ -155,7 +155,7 @@ class ShardsFailed(Event, tag="lota.shards.failed.v1", frozen=True):
     data: ShardsFailedData
 
 
-class JobCompletedData(Decided, frozen=True):
+class JobCompletedData(DecidedAmong, frozen=True):
     """The job's result. `closed` says that no execution is open, so that this also closes it."""
 
     root_cid: str
@@ -170,7 +170,7 @@ class JobCompleted(Event, tag="lota.job.completed.v1", frozen=True):
     data: JobCompletedData
 
 
-class JobFailedData(Decided, frozen=True):
+class JobFailedData(DecidedAmong, frozen=True):
     """Why: `code` is user, disagreement, infrastructure, publishing, inputs or deadline."""
 
     code: Literal["user", "disagreement", "infrastructure", "publishing", "inputs", "deadline"]
@@ -185,7 +185,7 @@ class JobFailed(Event, tag="lota.job.failed.v1", frozen=True):
     data: JobFailedData
 
 
-class JobCancelledData(Decided, frozen=True):
+class JobCancelledData(DecidedAmong, frozen=True):
     """What the client gave as its reason."""
 
     reason: str = ""
@@ -198,7 +198,7 @@ class JobCancelled(Event, tag="lota.job.cancelled.v1", frozen=True):
     data: JobCancelledData
 
 
-class JobClosedData(Decided, frozen=True):
+class JobClosedData(DecidedAmong, frozen=True):
     """The seal over the whole job is this decision's own `seal`."""
 
 

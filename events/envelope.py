@@ -41,3 +41,12 @@ class Decided(Data, frozen=True):
     seen: int
     seal: str
     policy: str
+
+
+class DecidedAmong(Decided, frozen=True, kw_only=True):
+    """A decision that nodes had a part in: `members` counts the events about nodes folded by then.
+
+    0 stands in decisions that were made before it was recorded.
+    """
+
+    members: int = 0

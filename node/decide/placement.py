@@ -45,7 +45,6 @@ def plan(view: View) -> Append | str:
         JobPlannedData,
         shards=shards,
         deadline_ms=view.now_ms + job.spec.deadline_ms,
-        members=view.nodes.seen,
         offers=tuple(offers),
         bids_until_ms=view.now_ms + policy.bids_ms if offers else 0,
     )
@@ -223,7 +222,6 @@ def _offers(view: View, waiting: list[Cohort]) -> Append | WakeAt | None:
             view,
             ShardsOffered,
             ShardsOfferedData,
-            members=view.nodes.seen,
             offers=one_round(offers),
             bids_until_ms=view.now_ms + policy.bids_ms,
         )

@@ -59,10 +59,11 @@ def append(
     decision records.
     """
     job = view.job
+    made = {"seen": job.seen, "seal": job.seal.hex(), "policy": view.policy.version}
     return Append(
         job=job.id,
         kind=kind,
-        data=data(seen=job.seen, seal=job.seal.hex(), policy=view.policy.version, **fields),
+        data=data(**made, members=view.nodes.seen, **fields),
         cause=job.last_event,
         fence=job.fence,
         blobs=blobs,
