@@ -50,7 +50,7 @@ class GatewayCopy:
             limit_bytes=MAX_BLOCK_BYTES,
         )
         if answer.status == _NOT_FOUND:
-            raise NotFound(f"{self._service.url} does not have {name}")
+            raise NotFound(f"{self._service.origin} does not have {name}")
         return answer.body
 
 

@@ -57,14 +57,15 @@ class HttpService:
 
     `name` is the driver's, for messages. `token` is sent as a bearer token. `patience_s` bounds
     each silence of the service, and the time from the first byte of an answer to its last.
-    Raises `PublishError` for an address or a token that cannot be used; neither is ever shown
-    when it could hold a secret.
+    Messages show the `origin` alone, since services have keys in their paths, too. Raises
+    `PublishError` for an address or a token that cannot be used, and shows neither.
     """
 
     def __init__(
         self, name: str, url: str, *, token: str | None = None, patience_s: float = PATIENCE_S
     ) -> None:
         self.url = _base_url(name, url)
+        self.origin = _origin(self.url)
         self._token = token
         self._patience_s = patience_s
         self._client: httpx.AsyncClient | None = None
@@ -99,7 +100,7 @@ class HttpService:
         if size_bytes is not None:
             sent["Content-Length"] = str(size_bytes)
         request = client.build_request(method, path, params=params, headers=sent, content=body)
-        place = f"{method} {self.url}{path}"
+        place = f"{method} {self.origin}{path}"
         try:
             response = await client.send(request, stream=True)
             try:
@@ -124,7 +125,7 @@ class HttpService:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PublishError(
                 "bad-answer",
-                f"{self.url} did not answer as such a service does: {self.said(answer)}",
+                f"{self.origin} did not answer as such a service does: {self.said(answer)}",
                 hint=_ANSWER_HINT,
             ) from error
 
@@ -139,20 +140,30 @@ class HttpService:
             await client.aclose()
 
     async def _opened(self) -> httpx.AsyncClient:
-        # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
-        verify = await asyncio.to_thread(_tls) if self.url.startswith("https:") else False
-        if self._client is None:
-            headers = {"Accept-Encoding": "identity", "User-Agent": "lota"}
-            if self._token is not None:
-                headers["Authorization"] = f"Bearer {self._token}"
-            self._client = httpx.AsyncClient(
-                base_url=self.url,
-                headers=headers,
-                verify=verify,
-                timeout=httpx.Timeout(self._patience_s, connect=CONNECT_TIMEOUT_S, pool=None),
-                limits=httpx.Limits(max_connections=CONNECTIONS),
-            )
+        try:
+            # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
+            verify = await asyncio.to_thread(_tls) if self.url.startswith("https:") else False
+            if self._client is None:
+                self._client = self._made(verify)
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            raise PublishError(
+                "unreachable",
+                f"{self.origin} cannot be asked: {type(error).__name__}",
+                hint="Check SSL_CERT_FILE, SSL_CERT_DIR and HTTPS_PROXY of this process",
+            ) from error
         return self._client
+
+    def _made(self, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:  # noqa: FBT001 - httpx's
+        headers = {"Accept-Encoding": "identity", "User-Agent": "lota"}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return httpx.AsyncClient(
+            base_url=self.url,
+            headers=headers,
+            verify=verify,
+            timeout=httpx.Timeout(self._patience_s, connect=CONNECT_TIMEOUT_S, pool=None),
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+        )
 
     def _shown(self, text: str) -> str:
         if self._token:
@@ -226,6 +237,11 @@ def _base_url(name: str, url: str) -> str:
             hint="Give http(s)://host[:port][/path], and a secret in the field 'token' instead",
         )
     return str(parts).rstrip("/")
+
+
+def _origin(url: str) -> str:
+    parts = httpx.URL(url)
+    return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
 
 
 async def _read(response: httpx.Response, limit_bytes: int) -> Answer | None:

@@ -10,6 +10,7 @@ Source: ipfs/kubo, `core/commands/{dag/import,pin/pin,block}.go`; all of it is P
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 
@@ -34,14 +35,12 @@ _HELD = {"offline": "true", "timeout": "5s"}
 """Asks for what the node holds itself. Not every server knows the first, and searches for ever."""
 _OK, _BAD, _NOT_FOUND, _ERROR = 200, 400, 404, 500
 
-_BOUNDARY = "lota-7d0c8f4e9a3b41d6b2c5"
-_BEFORE = (
-    f"--{_BOUNDARY}\r\n"
+_PART = (
+    "--{}\r\n"
     'Content-Disposition: form-data; name="file"; filename="result.car"\r\n'
     "Content-Type: application/octet-stream\r\n\r\n"
-).encode()
-_BEHIND = f"\r\n--{_BOUNDARY}--\r\n".encode()
-_MULTIPART = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+)
+_END = "\r\n--{}--\r\n"
 
 
 class _Link(msgspec.Struct):
@@ -141,14 +140,17 @@ class IpfsPublisher:
     async def _import(
         self, chunks: AsyncIterator[bytes], size_bytes: int, *, pin: bool = True
     ) -> Answer:
-        async with aclosing(_framed(chunks)) as body:
+        # Nobody can guess it, so no result can end its part and begin another one.
+        boundary = secrets.token_hex(16)
+        before, behind = _PART.format(boundary).encode(), _END.format(boundary).encode()
+        async with aclosing(_framed(before, chunks, behind)) as body:
             return await self._imports.call(
                 "POST",
                 f"{_API}/dag/import",
                 params={"pin-roots": "true" if pin else "false", "stats": "true", **_BASE32},
-                headers=_MULTIPART,
+                headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
                 body=body,
-                size_bytes=len(_BEFORE) + size_bytes + len(_BEHIND),
+                size_bytes=len(before) + size_bytes + len(behind),
             )
 
     def _require_root(self, answer: Answer, cid: str) -> None:
@@ -158,14 +160,16 @@ class IpfsPublisher:
             line = self._rpc.decode(answer._replace(body=text), _Line)
             if line.message:
                 raise PublishError(
-                    "unavailable", f"{self._rpc.url}: {line.message[:120]}", hint="Repeat it later"
+                    "unavailable",
+                    f"{self._rpc.origin}: {line.message[:120]}",
+                    hint="Repeat it later",
                 )
             if line.root is not None:
                 named = line.root.cid.cid
                 if line.root.pin_error_msg:
                     raise PublishError(
                         "not-pinned",
-                        f"{self._rpc.url} cannot pin it: {line.root.pin_error_msg[:120]}",
+                        f"{self._rpc.origin} cannot pin it: {line.root.pin_error_msg[:120]}",
                         hint="Look at its disk and its pins, then repeat it",
                     )
         if named == cid:
@@ -173,13 +177,13 @@ class IpfsPublisher:
         if named:
             raise PublishError(
                 "wrong-root",
-                f"{self._rpc.url} stored {named[:80]}, not {cid}",
+                f"{self._rpc.origin} stored {named[:80]}, not {cid}",
                 permanent=True,
                 hint="It does not keep blocks as they are: use another service",
             )
         raise PublishError(
             "broken-off",
-            f"{self._rpc.url} ended its answer without naming the root",
+            f"{self._rpc.origin} ended its answer without naming the root",
             hint="It failed on the way; its own log says why",
         )
 
@@ -190,7 +194,7 @@ class IpfsPublisher:
         )
         said = self._rpc.said(answer)
         if answer.status != _OK and "already pinned recursively" not in said:
-            raise PublishError("not-pinned", f"{self._rpc.url}: {said}", hint="Repeat it later")
+            raise PublishError("not-pinned", f"{self._rpc.origin}: {said}", hint="Repeat it later")
 
     async def _require_pin(self, cid: str) -> None:
         """Raise unless the node keeps the root; hosted services may have no such question."""
@@ -200,14 +204,21 @@ class IpfsPublisher:
             params={"arg": cid, "type": "recursive", **_BASE32},
             accept=(_OK, _NOT_FOUND, _ERROR),
         )
-        if answer.status == _NOT_FOUND and self._gateway is not None:
-            return
+        if answer.status == _NOT_FOUND:
+            if self._gateway is not None:
+                return
+            raise PublishError(
+                "rejected",
+                f"{self._rpc.origin} cannot tell what it pins",
+                permanent=True,
+                hint="Give the credential a field 'gateway', to read the blocks from",
+            )
         said = self._rpc.said(answer)
         if answer.status != _OK and "not pinned" not in said:
-            raise PublishError("unavailable", f"{self._rpc.url}: {said}", hint="Repeat it later")
+            raise PublishError("unavailable", f"{self._rpc.origin}: {said}", hint="Repeat it later")
         if answer.status != _OK or cid not in self._rpc.decode(answer, _Pins).keys:
             raise PublishError(
-                "missing", f"{self._rpc.url} does not pin {cid}", hint="Publish it again"
+                "missing", f"{self._rpc.origin} does not pin {cid}", hint="Publish it again"
             )
 
 
@@ -238,16 +249,17 @@ class _RpcCopy:
             return answer.body
         said = self._service.said(answer)
         if "not found" in said or "could not find" in said:  # Kubo's words, newer and older
-            raise NotFound(f"{self._service.url} does not have {cid_text(cid)}")
-        raise PublishError("unavailable", f"{self._service.url}: {said}", hint="Repeat it later")
+            raise NotFound(f"{self._service.origin} does not have {cid_text(cid)}")
+        raise PublishError("unavailable", f"{self._service.origin}: {said}", hint="Repeat it later")
 
 
-async def _framed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Put a CAR into the one part of a multipart body."""
-    yield _BEFORE
+async def _framed(
+    before: bytes, chunks: AsyncIterator[bytes], behind: bytes
+) -> AsyncGenerator[bytes, None]:
+    yield before
     async for chunk in chunks:
         yield chunk
-    yield _BEHIND
+    yield behind
 
 
 async def _whole(data: bytes) -> AsyncGenerator[bytes, None]:

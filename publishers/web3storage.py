@@ -145,7 +145,7 @@ class Web3StoragePublisher:
         if not any(pin.status == "Pinned" for pin in status.pins):
             raise PublishError(
                 "incomplete",
-                f"{self._api.url} has not put all pieces of {cid} together",
+                f"{self._api.origin} has not put all pieces of {cid} together",
                 hint="Verify it later, or publish it again",
             )
         if self._gateway is None:
@@ -175,9 +175,7 @@ class Web3StoragePublisher:
             try:
                 named = await self._send_once(chunks(), size_bytes, name)
             except PublishError as error:
-                # Where nobody is, or somebody else, the node's own repeats are soon enough.
-                hopeless = error.permanent or error.code in {"unreachable", "bad-answer"}
-                if hopeless or not tries_left:
+                if error.permanent or not tries_left:
                     raise
                 busy = error.code == "busy"
             else:
@@ -190,7 +188,7 @@ class Web3StoragePublisher:
         if named != cid:
             raise PublishError(
                 "wrong-root",
-                f"{self._api.url} stored {named[:80]}, not {cid}",
+                f"{self._api.origin} stored {named[:80]}, not {cid}",
                 permanent=True,
                 hint="It does not keep blocks as they are: use another service",
             )
@@ -214,7 +212,7 @@ class Web3StoragePublisher:
         await self._limit.turn()
         answer = await self._api.call("GET", path, accept=(_OK, _NOT_FOUND))
         if answer.status == _NOT_FOUND:
-            raise _missing(f"{self._api.url} does not know {cid}")
+            raise _missing(f"{self._api.origin} does not know {cid}")
         return self._api.decode(answer, _Status)
 
 

@@ -189,6 +189,15 @@ def test_an_address_that_cannot_be_used_is_not_shown(url: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+async def test_a_key_in_the_path_is_not_shown(server: KuboShapes) -> None:
+    """Where a service's address holds a key, errors name no more than the host."""
+    service = HttpService("some", f"{server.url}/{SECRET}/v1")
+    server.shape = "500"
+    assert server.url in str(await failure(service))
+    assert server.seen[0].target == f"/{SECRET}/v1/thing"
+    await service.close()
+
+
 @pytest.mark.parametrize("token", ["", f"{SECRET}\n", f"{SECRET}\r\nX: y", f"{SECRET}ü"])
 def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
     """A token with a line's end is refused here, where nobody prints it."""

@@ -125,6 +125,14 @@ async def test_a_result_is_one_request(server: KuboShapes, publisher: IpfsPublis
     assert sum(len(block) for _, block in blocks) == SMALL_ROOT.dag_size_bytes
 
 
+async def test_no_result_can_guess_the_frame(server: KuboShapes, publisher: IpfsPublisher) -> None:
+    """The boundary of the part is another one each time, so that no file can hold it."""
+    await publisher.check()
+    await publisher.check()
+    first, second = (request.headers["content-type"] for request in server.seen)
+    assert first != second
+
+
 async def test_a_base_url_may_have_a_path(tmp_path: Path, server: KuboShapes) -> None:
     """A service behind a path of its own is asked below it, and without a token sends none."""
     credential = {"url": f"{server.url}/ipfs-rpc/"}
@@ -257,8 +265,12 @@ async def test_a_service_without_pins_is_verified_by_its_gateway(tmp_path: Path)
     """Where pins cannot be asked for, a result is there when the gateway has all of its blocks."""
     with Web3Storage() as service:
         credential = {"url": service.url, "gateway": service.url}
-        publisher = IpfsPublisher("", credential, Workplace(tmp_path))
         location = Location(f"ipfs://{EMPTY_FOLDER.cid}", EMPTY_FOLDER.cid, 4)
+        blind = IpfsPublisher("", {"url": service.url}, Workplace(tmp_path))
+        with pytest.raises(PublishError, match="'gateway'"):
+            await blind.verify(location)
+        await blind.close()
+        publisher = IpfsPublisher("", credential, Workplace(tmp_path))
         with pytest.raises(PublishError, match="does not have") as caught:
             await publisher.verify(location)
         assert caught.value.code == "missing"
