@@ -6,7 +6,8 @@ two digits alone. The shape depends on the set of names only, not on the order o
 the tree is built here from the full set at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from events.cid import varint
 from events.dagpb import Node, Sink, link, node
@@ -29,10 +30,24 @@ def hamt(entries: Sequence[tuple[bytes, bytes, int]], sink: Sink | None = None) 
     Raises `ContentError` when two names have the same 64-bit hash, which no directory of ours can
     hold.
     """
-    return _shard([(murmur3_64(entry[0]), *entry) for entry in entries], 0, sink)
+    return _shard(_buckets([(murmur3_64(entry[0]), *entry) for entry in entries], 0), 0, sink)
 
 
-def _shard(entries: list[Hashed], level: int, sink: Sink | None) -> Node:
+def sorted_hamt(entries: Iterable[Hashed], sink: Sink | None = None) -> Node:
+    """Build the same from entries that come in the order of their hashes, of any number.
+
+    It holds those of one first byte at a time. Raises as `hamt` does.
+    """
+    groups = groupby(entries, key=_first_byte)
+    return _shard(((index, list(group)) for index, group in groups), 0, sink)
+
+
+def _first_byte(entry: Hashed) -> int:
+    return entry[0] >> 56
+
+
+def _buckets(entries: list[Hashed], level: int) -> Iterator[tuple[int, list[Hashed]]]:
+    """Group entries by the slots of a level, in the order of slots."""
     if level == LEVELS:
         names = " and ".join(repr(entry[1]) for entry in entries[:2])
         raise ContentError(f"the names {names} collide in a HAMT", hint="Rename one of them")
@@ -40,17 +55,21 @@ def _shard(entries: list[Hashed], level: int, sink: Sink | None) -> Node:
     shift = 56 - 8 * level
     for entry in entries:
         buckets.setdefault(entry[0] >> shift & 255, []).append(entry)
+    for index in sorted(buckets):
+        yield index, buckets.pop(index)
+
+
+def _shard(buckets: Iterable[tuple[int, list[Hashed]]], level: int, sink: Sink | None) -> Node:
     links: list[bytes] = []
     below_bytes = 0
     bits = 0
-    for index in sorted(buckets):
-        bucket = buckets.pop(index)
+    for index, bucket in buckets:
         if len(bucket) == 1:
             _, name, cid, size_bytes = bucket[0]
             name = PREFIXES[index] + name
         else:
             name = PREFIXES[index]
-            cid, size_bytes = _shard(bucket, level + 1, sink)
+            cid, size_bytes = _shard(_buckets(bucket, level + 1), level + 1, sink)
         links.append(link(name, cid, size_bytes))
         below_bytes += size_bytes
         bits |= 1 << index

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from events.cid import CID_SIZE_BYTES, cid_bytes, cid_text
-from events.errors import ContentError, NotFound, PublishError
+from events.errors import ContentError, NotFound
 from events.unixfs_reader import Place, file_size_bytes
 from publishers.blocks import leaves, places_below, read_leaf, read_node, resolve, tampered
 from publishers.pipeline import in_order
@@ -205,10 +205,6 @@ async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[list
         async with aclosing(in_thread(_batches(folder, records), ahead=1)) as batches:
             async for batch in batches:
                 yield batch
-    except OSError as error:
-        raise PublishError(
-            "io-error", f"a long list cannot be sorted: {error}", hint="Make room for a while"
-        ) from error
     finally:
         await asyncio.to_thread(records.close)
 

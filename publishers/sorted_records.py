@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+from publishers.disk import disk_error
+
 BATCH_BYTES = 8 << 20
 _RECORD_COST_BYTES = 48  # what Python adds to each bytes object, and the list's reference to it
 _READ_BYTES = 64 * 1024
@@ -17,9 +19,10 @@ _LENGTH_BYTES = 4
 
 
 class SortedRecords:
-    """Takes records of bytes in any order and gives them sorted; blocks, may raise OSError.
+    """Takes records of bytes in any order and gives them sorted; blocks.
 
     It holds some 8 MiB, and 64 KiB for each batch that was put aside. Equal records all stay.
+    Raises `PublishError` when the disk of temporary files is full or fails.
     """
 
     def __init__(self) -> None:
@@ -33,7 +36,10 @@ class SortedRecords:
         self._batch.append(record)
         self._batch_bytes += len(record) + _RECORD_COST_BYTES
         if self._batch_bytes > BATCH_BYTES:
-            self._put_aside()
+            try:
+                self._put_aside()
+            except OSError as error:
+                raise disk_error(error, f"the folder {tempfile.gettempdir()}") from error
 
     def __iter__(self) -> Iterator[bytes]:
         """Give all records taken so far, from the least on."""
@@ -69,11 +75,19 @@ class SortedRecords:
             length = int.from_bytes(data[start : start + _LENGTH_BYTES], "big")
             stop = start + _LENGTH_BYTES + length
             if len(data) - start < _LENGTH_BYTES or stop > len(data):
-                more = os.pread(descriptor, min(_READ_BYTES, end - at), at)
-                if not more:
-                    raise OSError(f"the temporary file ends at {at}, before {end}")
+                more = _read(descriptor, min(_READ_BYTES, end - at), at)
                 data, start = data[start:] + more, 0
                 at += len(more)
                 continue
             yield data[start + _LENGTH_BYTES : stop]
             start = stop
+
+
+def _read(descriptor: int, size_bytes: int, at: int) -> bytes:
+    try:
+        data = os.pread(descriptor, size_bytes, at)
+        if not data:
+            raise OSError(f"a temporary file ends at {at} bytes")
+    except OSError as error:
+        raise disk_error(error, f"the folder {tempfile.gettempdir()}") from error
+    return data

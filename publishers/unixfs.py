@@ -5,12 +5,14 @@ refused rather than followed or kept: followed, it reaches out of the result; ke
 nothing where the result ends up. The hashing of a tree and the writing of its blocks are one path
 of code with and without a sink, so that a CAR file cannot disagree with the CID.
 
-Memory is one chunk, plus the names of the folders between the root and the file being read.
+Memory is one chunk and, for each folder between the root and the file being read, its names: up
+to 16 MiB, since those of a larger folder are sorted by way of a temporary file.
 These functions block: call them in a thread.
 """
 
 import os
 import stat
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,9 +20,14 @@ from events.cid import cid_text
 from events.dagpb import Node, Sink, link, node
 from events.errors import ContentError
 from events.unixfs import CHUNK_SIZE_BYTES, MAX_DEPTH, Entry, FileLayout, Root, directory, file
+from publishers.folder_entries import FolderEntries
+from publishers.sorted_records import SortedRecords
 
 _FIRST_READ_BYTES = 64 * 1024
 """Most files end within it, and reading them needs no buffer of a whole chunk."""
+
+_IS_FILE = b"\0f"  # a name has no NUL: so records sort as names do
+_IS_FOLDER = b"\0d"
 
 _COPY_HINT = "Put a copy of what it points to in its place, or leave it out"
 _SPECIAL_HINT = "Only files and folders have a content address: leave it out"
@@ -97,7 +104,7 @@ class _Folder:
         self.path = path
         self.name = name
         self.pending = listing(path, depth)
-        self.done: list[Entry] = []
+        self.done = FolderEntries()
 
 
 class _TreeWalk:
@@ -131,19 +138,20 @@ class _TreeWalk:
         stack = [_Folder(path, b"", 0)]
         while True:
             folder = stack[-1]
-            if folder.pending:
-                name, is_folder = folder.pending.pop()
+            following = next(folder.pending, None)
+            if following is not None:
+                name, is_folder = following
                 below = os.path.join(folder.path, name)
                 if is_folder:
                     stack.append(_Folder(below, name, len(stack)))
                 else:
-                    folder.done.append(Entry(name, *self._file(below)))
+                    folder.done.add(Entry(name, *self._file(below)))
                 continue
-            made = directory(folder.done, self._sink)
+            made = folder.done.directory(self._sink)
             stack.pop()
             if not stack:
                 return made
-            stack[-1].done.append(Entry(folder.name, *made))
+            stack[-1].done.add(Entry(folder.name, *made))
 
     def _file(self, path: bytes) -> Node:
         self._files += 1
@@ -178,28 +186,32 @@ class _TreeWalk:
                 filled = 0
 
 
-def listing(path: bytes, depth: int) -> list[tuple[bytes, bool]]:
-    """Return (name, is it a folder) for all in a folder, falling, to be popped from the end.
+def listing(path: bytes, depth: int) -> Iterator[tuple[bytes, bool]]:
+    """Give (name, is it a folder) for all in a folder, by name, of any number.
 
-    Raises `ContentError` for what has no content address, OSError when the folder cannot be read.
+    Raises `ContentError` for what has no content address, OSError when the folder cannot be read,
+    `PublishError` when a long list cannot be sorted.
     """
     if depth > MAX_DEPTH:
         raise ContentError(
             f"{_shown(path)} lies more than {MAX_DEPTH} folders deep", hint="Nest them less"
         )
-    found: list[tuple[bytes, bool]] = []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                raise ContentError(f"{_shown(entry.path)} is a symlink", hint=_COPY_HINT)
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.is_file(follow_symlinks=False):
-                raise ContentError(
-                    f"{_shown(entry.path)} is a device, socket or pipe", hint=_SPECIAL_HINT
-                )
-            found.append((entry.name, is_folder))
-    found.sort(reverse=True)
-    return found
+    names = SortedRecords()
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    raise ContentError(f"{_shown(entry.path)} is a symlink", hint=_COPY_HINT)
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.is_file(follow_symlinks=False):
+                    raise ContentError(
+                        f"{_shown(entry.path)} is a device, socket or pipe", hint=_SPECIAL_HINT
+                    )
+                names.add(entry.name + (_IS_FOLDER if is_folder else _IS_FILE))
+        for record in names:
+            yield record[:-2], record.endswith(_IS_FOLDER)
+    finally:
+        names.close()
 
 
 def _shown(path: bytes) -> str:
