@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from benchmarks.figures import Figure, Limit, Peer
 from events.connection import connect
 from events.jetstream import ObjectBucket
-from events.jetstream.objects import CHUNK_BYTES, WINDOW_CHUNKS
+from events.jetstream.objects import CHUNK_BYTES, WINDOW_BYTES
 from node.server import EmbeddedServer
 from publishers.nats_objects import NatsPublisher
 from publishers.port import Workplace
@@ -54,7 +54,8 @@ async def write_s(bucket: ObjectBucket, name: str) -> float:
 async def bare_write_s(client: Client, name: str) -> float:
     """Publish chunks of the same size, as many ahead, and wait until all are stored."""
     await client.jetstream().add_stream(name=name, subjects=[f"{name}.>"])
-    window, stored, data = asyncio.Semaphore(WINDOW_CHUNKS), 0, os.urandom(CHUNK_BYTES)
+    window, stored = asyncio.Semaphore(WINDOW_BYTES // CHUNK_BYTES), 0
+    data = os.urandom(CHUNK_BYTES)
     total, done = OBJECT_MIB * MIB // CHUNK_BYTES, asyncio.Event()
 
     async def answered(_: Msg) -> None:
@@ -209,8 +210,8 @@ async def measure() -> AsyncIterator[Figure]:
                 unit="ms",
             )
             place = Path(scratch)
-            small = make_files(place / "small", 200, 100_000)
-            yield await publishing(client, place, "200x100kB", small)
+            small = make_files(place / "small", 1000, 2_000)
+            yield await publishing(client, place, "1000x2kB", small)
             large = make_files(place / "large", 4, 16_000_000)
             yield await publishing(client, place, "4x16MB", large)
             await bucket.close()

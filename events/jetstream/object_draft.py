@@ -35,6 +35,28 @@ class BucketFull(LogError):
     """A limit of the bucket, the account or the server's disk leaves no room."""
 
 
+class Window:
+    """Bounds what all tries of a bucket have under way; whoever has waited longest goes first."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._free_bytes = self._size_bytes = size_bytes
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    async def take(self, size_bytes: int) -> None:
+        """Wait until so much more may be sent; what is larger than the window goes alone."""
+        async with self._turn:
+            while self._free_bytes < min(size_bytes, self._size_bytes):
+                self._freed.clear()
+                await self._freed.wait()
+            self._free_bytes -= size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        """Note that so much has been answered, or was not sent after all."""
+        self._free_bytes += size_bytes
+        self._freed.set()
+
+
 class _PubAck(msgspec.Struct):
     seq: int = 0
     error: ApiError | None = None
@@ -71,9 +93,9 @@ async def store(
 
 
 class Draft:
-    """The chunks of one try; `window` bounds what all tries of a bucket have under way."""
+    """The chunks of one try."""
 
-    def __init__(self, replies: Replies, bucket: str, name: str, window: asyncio.Semaphore) -> None:
+    def __init__(self, replies: Replies, bucket: str, name: str, window: Window) -> None:
         self.nuid = new_nuid(name)
         self.subject = chunk_subject(bucket, self.nuid)
         self.size_bytes = 0
@@ -96,10 +118,8 @@ class Draft:
     async def begin(self, chunk: bytes) -> bool:
         """Add the first chunk if no other try to write this name, done or not, is there."""
         only = {EXPECTED_POSITION: "0", EXPECTED_FILTER: self._others}
-        headers = {OFFSET: "0", **only}
-        self.begun = True
         try:
-            self._last = await (await store(self._replies, self.subject, chunk, headers))
+            self._last = await (await self._send(chunk, only))
         except WrongExpectedPosition:
             self.begun = False
             return False
@@ -110,16 +130,20 @@ class Draft:
         """Send one more chunk; returns before it is stored. Raises what earlier ones came to."""
         while self._under_way and self._under_way[0].done():
             self._check(self._under_way.popleft().result())
-        await self._window.acquire()
-        self.begun = True
-        try:
-            stored = await store(self._replies, self.subject, chunk, {OFFSET: str(self.size_bytes)})
-        except BaseException:
-            self._window.release()
-            raise
-        stored.add_done_callback(lambda _: self._window.release())
-        self._under_way.append(stored)
+        self._under_way.append(await self._send(chunk, {}))
         await self._count(chunk)
+
+    async def _send(self, chunk: bytes, condition: Mapping[str, str]) -> "asyncio.Future[int]":
+        await self._window.take(len(chunk))
+        self.begun = True
+        headers = {OFFSET: str(self.size_bytes), **condition}
+        try:
+            stored = await store(self._replies, self.subject, chunk, headers)
+        except BaseException:
+            self._window.give(len(chunk))
+            raise
+        stored.add_done_callback(lambda _: self._window.give(len(chunk)))
+        return stored
 
     async def stored(self) -> None:
         """Wait until all chunks are stored; raises when one is not."""

@@ -43,7 +43,7 @@ from events.jetstream.bucket_stream import (
     tries_to_write,
 )
 from events.jetstream.object_chunks import ChunkReader
-from events.jetstream.object_draft import BucketFull, Draft, store
+from events.jetstream.object_draft import BucketFull, Draft, Window, store
 from events.jetstream.object_format import (
     ROLLUP,
     ObjectInfo,
@@ -64,8 +64,9 @@ CHUNK_BYTES = 512 * 1024
 HEADERS_BYTES = 1024
 """The room for headers below the largest message of a server."""
 
-WINDOW_CHUNKS = 16
-"""How many chunks of all objects may be sent and not acknowledged: 8 MiB."""
+WINDOW_BYTES = 2 * 1024 * 1024
+"""What of all objects may be sent and not acknowledged. More is no faster, and the log's own
+messages wait behind it on a slow line."""
 
 READERS_KEPT = 256
 TRIES = 5
@@ -90,7 +91,7 @@ class ObjectBucket:
         self._client = client
         self._replicas = replicas
         self._replies = Replies(client)
-        self._window = asyncio.Semaphore(WINDOW_CHUNKS)
+        self._window = Window(WINDOW_BYTES)
         self._ensuring = asyncio.Lock()
         self._config: BucketConfig | None = None
         self._readers: OrderedDict[str, ChunkReader] = OrderedDict()

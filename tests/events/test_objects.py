@@ -18,7 +18,7 @@ from events.errors import ContentError, LogUnavailable, NotAdmitted, NotFound
 from events.jetstream import NAME_MAX_BYTES, BucketFull, ObjectBucket
 from events.jetstream.bucket_stream import tries_to_write
 from events.jetstream.object_chunks import BATCH_BYTES
-from events.jetstream.objects import CHUNK_BYTES, WINDOW_CHUNKS
+from events.jetstream.objects import CHUNK_BYTES, WINDOW_BYTES
 from node.server import EmbeddedServer
 from tests.tcp_proxy import TcpProxy
 
@@ -182,7 +182,7 @@ async def test_a_writer_is_a_window_ahead_at_most(nats_url: str, name: str) -> N
             await writing
         await back.wait()
         await client.close()
-    assert taken <= WINDOW_CHUNKS + 2
+    assert taken <= WINDOW_BYTES // CHUNK_BYTES + 2
 
 
 @pytest.mark.parametrize("offset", [5, 6])
