@@ -18,7 +18,9 @@ from benchmarks import (
     node_memory,
     packing,
     process_engine,
+    publish_cars,
     publish_nats,
+    publish_s3,
     read_models,
     reader,
     replay,
@@ -39,8 +41,10 @@ BENCHMARKS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "read_models": read_models.measure,
     "node_memory": node_memory.measure,
     "packing": packing.measure,
+    "publish_s3": publish_s3.measure,
     "process_engine": process_engine.measure,
     "publish_nats": publish_nats.measure,
+    "publish_cars": publish_cars.measure,
     "docker_engine": docker_engine.measure,
 }
 TIMEOUT_S = 240.0
