@@ -10,7 +10,7 @@ from events.errors import LotaError, NotFound, PublishError
 from publishers import names, open_publisher, reading
 from publishers.port import Location, Publisher, SmallResult
 from publishers.unixfs import result_cid, tree_cid
-from tests.contracts.places import PLACES, Place
+from tests.contracts.places import BY_CLIENT, KEYED, LOCKED, PLACES, SERVED, Place
 from tests.contracts.publishing import (
     KEY,
     ODD_NAMES,
@@ -28,6 +28,13 @@ LONG_FILE = "outputs/a b/deep/ünï.bin"
 def test_every_driver_is_held_to_this_suite() -> None:
     """A driver that is registered has a place to be tried on."""
     assert set(names()) <= set(PLACES)
+
+
+async def test_what_can_go_wrong_at_a_place_is_tried(place: Place) -> None:
+    """A place with a service, a lock or the node's connection is among those tried for that."""
+    assert (place.port is not None) == (place.driver in SERVED)
+    assert (place.refused is not None) == (place.driver in LOCKED)
+    assert (place.workplace.client is not None) == (place.driver in BY_CLIENT)
 
 
 async def test_a_usable_place_passes_the_check(publisher: Publisher, place: Place) -> None:
@@ -149,12 +156,11 @@ async def test_nodes_that_race_with_the_same_result_all_succeed(
     assert await place.leftovers() == []
 
 
+@pytest.mark.parametrize("place", KEYED, indirect=True)
 async def test_nodes_that_race_with_different_results_have_one_winner(
     place: Place, tmp_path: Path
 ) -> None:
     """Where a key holds one result, the other node is told that it is not its own."""
-    if not place.keyed:
-        pytest.skip("results are told apart by their CIDs here")
     nodes = [open_elsewhere(place, tmp_path / f"node-{number}") for number in range(2)]
     answers = await asyncio.gather(
         nodes[0].publish(SMALL, KEY, cid=SMALL_CID),
@@ -173,7 +179,7 @@ async def test_another_result_at_the_key_stands_beside_or_conflicts(
 ) -> None:
     """What is published is not replaced by something else unless that is asked for."""
     first = await publisher.publish(SMALL, KEY, cid=SMALL_CID)
-    if place.keyed:
+    if place.driver in KEYED:
         with pytest.raises(PublishError, match="already holds") as caught:
             await publisher.publish(OTHER, KEY, cid=OTHER_CID)
         assert caught.value.permanent

@@ -1,4 +1,7 @@
-"""A process that publishes is killed at each of its steps; what it leaves is nothing or whole."""
+"""A process that publishes is killed at each of its steps; what it leaves is nothing or whole.
+
+What is paid is tried at the level of its driver: see tests/publishers.
+"""
 
 from collections.abc import AsyncIterator
 from itertools import count
@@ -6,17 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from publishers.port import Publisher, SmallResult
+from publishers.port import SmallResult
 from publishers.unixfs import tree_cid
 from tests.contracts.crasher import Crasher
-from tests.contracts.places import Place
+from tests.contracts.places import SERVED, Place
 from tests.tcp_proxy import TcpProxy
 
 
 @pytest.fixture
-async def crasher(place: Place, publisher: Publisher) -> AsyncIterator[Crasher]:
-    if publisher.paid:
-        pytest.skip("what is paid is tried at the level of its driver")
+async def crasher(place: Place) -> AsyncIterator[Crasher]:
     async with Crasher(place) as crasher:
         yield crasher
 
@@ -38,12 +39,11 @@ async def check_mended(place: Place, crasher: Crasher, result: Path, key: str, c
     assert await place.leftovers() == []
 
 
+@pytest.mark.parametrize("place", ["local"], indirect=True)
 async def test_a_crash_at_any_step_is_mended_by_a_repeat(
     place: Place, crasher: Crasher, tmp_path: Path
 ) -> None:
     """Killed at each of its steps, a publication is absent or whole, and a repeat completes it."""
-    if place.port is not None:
-        pytest.skip("what speaks to a service is killed at its messages")
     for step in count():
         result, cid = result_of_its_own(tmp_path, step)
         key = f"job/{step}"
@@ -54,13 +54,12 @@ async def test_a_crash_at_any_step_is_mended_by_a_repeat(
             return
 
 
+@pytest.mark.parametrize("place", SERVED, indirect=True)
 async def test_a_crash_at_any_message_is_mended_by_a_repeat(
     place: Place, crasher: Crasher, tmp_path: Path
 ) -> None:
     """Killed at each message to or from its service, a publication is absent or whole, too."""
-    if place.port is None:
-        pytest.skip("what speaks to no service is killed at its own steps")
-    async with TcpProxy(place.port) as proxy:
+    async with TcpProxy(place.port or 0) as proxy:
         for step in count():
             result, cid = result_of_its_own(tmp_path, step)
             key = f"job/{step}"

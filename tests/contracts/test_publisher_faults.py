@@ -12,9 +12,9 @@ from nats.aio.client import Client
 from events.connection import connect
 from events.errors import LotaError, PublishError
 from publishers import NO_CREDENTIAL
-from publishers.port import Location, Publisher, SmallResult
+from publishers.port import Location, SmallResult
 from publishers.unixfs import result_cid
-from tests.contracts.places import Place
+from tests.contracts.places import BY_CLIENT, LOCKED, SERVED, Place
 from tests.contracts.publishing import KEY, SMALL, SMALL_CID, open_at
 from tests.tcp_proxy import HOST, TcpProxy
 
@@ -27,12 +27,11 @@ NONSENSE = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def remote(place: Place, publisher: Publisher) -> Place:
-    """A place with a service in it that can be reached by way of something else."""
-    if place.port is None:
-        pytest.skip("there is no service between this driver and its place")
-    return place
+served = pytest.mark.parametrize("place", SERVED, indirect=True)
+"""For what can go wrong between a driver and its service."""
+
+connecting = pytest.mark.parametrize("place", sorted({*SERVED} - {*BY_CLIENT}), indirect=True)
+"""For what can be there instead of a service; the log's own server is known before."""
 
 
 class Detour:
@@ -107,10 +106,9 @@ async def test_a_field_that_is_missing_is_named(place: Place) -> None:
     assert bool(needed) == (place.driver not in NO_CREDENTIAL)
 
 
+@pytest.mark.parametrize("place", LOCKED, indirect=True)
 async def test_a_credential_that_is_refused_is_told(place: Place) -> None:
     """Whom the service turns away is told so, and not to try again; nothing is published."""
-    if place.refused is None:
-        pytest.skip("nobody is turned away here")
     publisher = open_at(place, credential=place.refused)
     for attempt in (publisher.check(), publisher.publish(SMALL, KEY, cid=SMALL_CID)):
         error = await failure(attempt)
@@ -121,10 +119,11 @@ async def test_a_credential_that_is_refused_is_told(place: Place) -> None:
     assert await place.seen_cid(KEY, SMALL_CID) is None
 
 
-async def test_a_service_that_is_down_is_told_soon(remote: Place) -> None:
+@served
+async def test_a_service_that_is_down_is_told_soon(place: Place) -> None:
     """Where nobody listens a driver says so within seconds, and that a repeat may help."""
-    async with TcpProxy(remote.port or 0) as proxy:
-        down = Detour(remote, proxy.port)
+    async with TcpProxy(place.port or 0) as proxy:
+        down = Detour(place, proxy.port)
         async with down:
             await proxy.__aexit__()  # from here on nobody listens
             for attempt in (down.publisher.check(), down.publish(SMALL, KEY, SMALL_CID)):
@@ -132,13 +131,14 @@ async def test_a_service_that_is_down_is_told_soon(remote: Place) -> None:
                 assert error is not None
                 assert not error.permanent, str(error)
                 assert error.hint
-                keeps_secrets(remote, error)
-    assert await remote.seen_cid(KEY, SMALL_CID) is None
+                keeps_secrets(place, error)
+    assert await place.seen_cid(KEY, SMALL_CID) is None
 
 
-async def test_a_slow_service_is_waited_for(remote: Place) -> None:
+@served
+async def test_a_slow_service_is_waited_for(place: Place) -> None:
     """An answer that takes its time is awaited, and the publication succeeds."""
-    async with TcpProxy(remote.port or 0) as proxy, Detour(remote, proxy.port) as slow:
+    async with TcpProxy(place.port or 0) as proxy, Detour(place, proxy.port) as slow:
         proxy.flowing.clear()
         publishing = asyncio.ensure_future(slow.publish(SMALL, KEY, SMALL_CID))
         async with asyncio.timeout(SOON_S):
@@ -148,12 +148,13 @@ async def test_a_slow_service_is_waited_for(remote: Place) -> None:
         assert not publishing.done()
         proxy.flowing.set()
         location = await publishing
-    assert location.cid == await remote.seen_cid(KEY, SMALL_CID)
+    assert location.cid == await place.seen_cid(KEY, SMALL_CID)
 
 
-async def test_a_silent_service_can_be_given_up(remote: Place) -> None:
+@served
+async def test_a_silent_service_can_be_given_up(place: Place) -> None:
     """Whoever waits no longer gets away at once, and a repeat succeeds."""
-    async with TcpProxy(remote.port or 0) as proxy, Detour(remote, proxy.port) as silent:
+    async with TcpProxy(place.port or 0) as proxy, Detour(place, proxy.port) as silent:
         proxy.flowing.clear()
         publishing = asyncio.ensure_future(silent.publish(SMALL, KEY, SMALL_CID))
         async with asyncio.timeout(SOON_S):
@@ -167,46 +168,45 @@ async def test_a_silent_service_can_be_given_up(remote: Place) -> None:
         await silent.publisher.verify(await silent.publish(SMALL, KEY, SMALL_CID))
 
 
-async def test_a_cut_at_any_message_is_mended_by_a_repeat(remote: Place) -> None:
+@served
+async def test_a_cut_at_any_message_is_mended_by_a_repeat(place: Place) -> None:
     """When the line is cut at a message the driver succeeds or says that a repeat may help."""
-    async with TcpProxy(remote.port or 0) as proxy:
+    async with TcpProxy(place.port or 0) as proxy:
         for step in count():
             result = SmallResult(b"%d" % step, b"", 0)
             cid, key = result_cid(result.stdout, b"", 0).cid, f"job/{step}"
-            async with Detour(remote, proxy.port) as cut:
+            async with Detour(place, proxy.port) as cut:
                 proxy.break_at(step)
                 error = await failure(cut.publish(result, key, cid))
                 broke = proxy.broke
                 proxy.break_at(None)
                 if error is not None:
                     assert not error.permanent, str(error)
-                    assert await remote.seen_cid(key, cid) in {None, cid}
+                    assert await place.seen_cid(key, cid) in {None, cid}
                 if broke:
                     await cut.mended()
                 await cut.publisher.verify(await cut.publish(result, key, cid))
-            assert await remote.seen_cid(key, cid) == cid
+            assert await place.seen_cid(key, cid) == cid
             if not broke:
                 return
 
 
-async def test_nonsense_is_never_taken_for_success(remote: Place) -> None:
+@connecting
+async def test_nonsense_is_never_taken_for_success(place: Place) -> None:
     """Where a server answers 200 and something, nothing counts as published."""
-    if remote.workplace.client is not None:
-        pytest.skip("the log's own server is known before a driver speaks to it")
     for body in NONSENSE:
-        async with answering(body) as port, Detour(remote, port) as strange:
+        async with answering(body) as port, Detour(place, port) as strange:
             error = await failure(strange.publisher.check())
             error = error or await failure(strange.publish(SMALL, KEY, SMALL_CID))
             assert error is not None, body[:80]
-            keeps_secrets(remote, error)
+            keeps_secrets(place, error)
 
 
-async def test_what_is_no_http_is_never_taken_for_success(remote: Place) -> None:
+@connecting
+async def test_what_is_no_http_is_never_taken_for_success(place: Place) -> None:
     """Where something else listens, the driver says that it does not understand, and soon."""
-    if remote.workplace.client is not None:
-        pytest.skip("the log's own server is known before a driver speaks to it")
     for said in (b"", b"220 mail.example.org ESMTP\r\n", b"\x16\x03\x01\x02\x00\x01\x00"):
-        async with saying(said) as port, Detour(remote, port) as strange:
+        async with saying(said) as port, Detour(place, port) as strange:
             error = await failure(strange.publisher.check())
             assert error is not None, said
             assert not error.permanent, str(error)

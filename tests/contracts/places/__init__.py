@@ -21,6 +21,19 @@ PLACES = {
 }
 
 
+KEYED = ("local",)
+"""Drivers with one result at a key, so that another one conflicts; the rest tell CIDs apart."""
+
+SERVED = ("estuary", "ipfs", "nats", "s3", "web3storage")
+"""Drivers that speak to a service by themselves, so that something can come between."""
+
+LOCKED = ("estuary", "lotus", "s3", "web3storage")
+"""Drivers whose service turns somebody away."""
+
+BY_CLIENT = ("nats",)
+"""Drivers that use the node's own connection, which others make."""
+
+
 class Place(Protocol):
     """A fresh place for results on a server that this test process shares.
 
@@ -32,9 +45,6 @@ class Place(Protocol):
     target: str
     credential: dict[str, str]
     workplace: Workplace
-
-    keyed: bool
-    """Whether there is one result at a key, so that another one conflicts."""
 
     refused: dict[str, str] | None
     """A credential that the service turns away, None where it turns nobody away."""

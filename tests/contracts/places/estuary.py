@@ -12,7 +12,6 @@ class EstuaryPlace:
 
     driver = "estuary"
     target = "results"
-    keyed = False
 
     def __init__(self, folder: Path) -> None:
         self._server = estuary()

@@ -22,7 +22,6 @@ class IpfsPlace:
 
     driver = "ipfs"
     target = ""
-    keyed = False
     refused: dict[str, str] | None = None
 
     def __init__(self, folder: Path) -> None:

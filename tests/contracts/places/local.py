@@ -12,7 +12,6 @@ class LocalPlace:
     """One publish root."""
 
     driver = "local"
-    keyed = True
 
     def __init__(self, folder: Path) -> None:
         self._root = folder / "root"

@@ -14,7 +14,6 @@ class LotusPlace:
 
     driver = "lotus"
     target = ""
-    keyed = False
     port: int | None = None
 
     def __init__(self, folder: Path) -> None:

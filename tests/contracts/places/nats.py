@@ -24,7 +24,6 @@ class NatsPlace:
     """One bucket; the driver is pointed by the connection in its workplace."""
 
     driver = "nats"
-    keyed = False
 
     def __init__(self, folder: Path) -> None:
         self.target = f"place-{uuid.uuid4().hex}"

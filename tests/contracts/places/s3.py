@@ -24,7 +24,6 @@ class S3Place:
     """Seen through the bare client, as the administrator."""
 
     driver = "s3"
-    keyed = False
 
     def __init__(self, folder: Path) -> None:
         self._server = seaweedfs()

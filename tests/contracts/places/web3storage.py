@@ -15,7 +15,6 @@ class Web3StoragePlace:
 
     driver = "web3storage"
     target = ""
-    keyed = False
 
     def __init__(self, folder: Path) -> None:
         self._service = Web3Storage(scale=0.01)
