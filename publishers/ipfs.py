@@ -29,6 +29,9 @@ from publishers.threads import in_thread
 IMPORT_PATIENCE_S = 600.0
 """Pinning walks the whole DAG, and nothing is said meanwhile."""
 
+IMPORTS_AT_ONCE = 4
+"""Of all results together: each holds some 10 MiB while it is sent."""
+
 _API = "/api/v0"
 _BASE32 = {"cid-base": "base32"}
 _HELD = {"offline": "true", "timeout": "5s"}
@@ -84,6 +87,7 @@ class IpfsPublisher:
         self._gateway = credential.get("gateway") or None
         self._rpc = self._service()
         self._imports = self._service(IMPORT_PATIENCE_S)
+        self._slots = asyncio.Semaphore(IMPORTS_AT_ONCE)
         if self._gateway is not None:
             HttpService(self.name, self._gateway)  # a bad address is refused now
 
@@ -143,7 +147,7 @@ class IpfsPublisher:
         # Nobody can guess it, so no result can end its part and begin another one.
         boundary = secrets.token_hex(16)
         before, behind = _PART.format(boundary).encode(), _END.format(boundary).encode()
-        async with aclosing(_framed(before, chunks, behind)) as body:
+        async with self._slots, aclosing(_framed(before, chunks, behind)) as body:
             return await self._imports.call(
                 "POST",
                 f"{_API}/dag/import",

@@ -30,6 +30,7 @@ from publishers.threads import in_thread
 
 PIECE_BYTES = 50 << 20
 PIECES_AT_ONCE = 3
+"""Of all results together: each holds some 10 MiB while it is sent."""
 MAX_CAR_BYTES = 100_000_000
 REQUESTS = 30
 WINDOW_S = 10.0
@@ -93,6 +94,7 @@ class Web3StoragePublisher:
         if self._gateway is not None:
             HttpService(self.name, self._gateway)  # a bad address is refused now
         self._limit = limit or shared_limit(self._api.url, token, REQUESTS, WINDOW_S)
+        self._slots = asyncio.Semaphore(PIECES_AT_ONCE)
         self._first_pause_s = first_pause_s
         self._piece_bytes = piece_bytes
 
@@ -196,9 +198,9 @@ class Web3StoragePublisher:
     async def _send_once(self, chunks: Iterator[bytes], size_bytes: int, name: str) -> str:
         """Upload one CAR and return the root that the service names."""
         headers = {"Content-Type": _CAR, "X-Name": quote(name, safe="!'()*~")}
-        await self._limit.turn()
         try:
-            async with aclosing(in_thread(chunks)) as body:
+            async with self._slots, aclosing(in_thread(chunks)) as body:
+                await self._limit.turn()
                 answer = await self._api.call(
                     "POST", "/car", headers=headers, body=body, size_bytes=size_bytes
                 )
