@@ -15,7 +15,7 @@ import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from events.cid import DAG_PB, cid_bytes
 from events.errors import LotaError
@@ -34,9 +34,11 @@ CHUNKS_AT_ONCE = 16
 AHEAD = 8
 """Chunks of one file that are begun before the first has come."""
 
-GROUP_FILES = 64
+GROUP_FILES = 512
 GROUP_BYTES = 256 * 1024 * 1024
 """Files that become durable together: syncing one by one takes longer than fetching small ones."""
+
+_OCCUPIED = {errno.EEXIST, errno.ELOOP, errno.ENOTDIR}
 
 OnBytes = Callable[[int], None]
 
@@ -110,17 +112,16 @@ class Placing:
         Its last steps may be left to `flush`. Raises LotaError when something else is there, or
         when no copy gives it.
         """
-        target = self._folder / path
-        if await self._is_there(target, origins):
+        target, part = self._folder / path, self._parts / _name(path, origins)
+        if len(origins) == 1 and cid_bytes(origins[0].entry.cid)[1] != DAG_PB:
+            if not await self._chunk(target, part, origins[0]):
+                return
+        elif await self._is_there(target, origins):
             return
-        part = await asyncio.to_thread(PartFile.begin, self._parts / _name(path, origins))
-        size_bytes = sum(origin.entry.size_bytes for origin in origins)
-        try:
+        else:
             await self._fill(part, origins)
-            await asyncio.to_thread(part.finish, size_bytes)
-        finally:
-            await asyncio.to_thread(part.close)
-        self._ready.append(_Ready(part.path, target, size_bytes))
+        size_bytes = sum(origin.entry.size_bytes for origin in origins)
+        self._ready.append(_Ready(part, target, size_bytes))
         bytes_ready = sum(ready.size_bytes for ready in self._ready)
         if len(self._ready) >= GROUP_FILES or bytes_ready >= GROUP_BYTES:
             await self.flush()
@@ -136,7 +137,7 @@ class Placing:
         try:
             found = await asyncio.to_thread(PartFile.existing, target)
         except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ELOOP, errno.ENOTDIR):
+            if error.errno not in _OCCUPIED:
                 raise
             raise _other(target) from None
         if found is None:
@@ -153,8 +154,21 @@ class Placing:
         self._on_bytes(found.had_bytes)
         return True
 
-    async def _fill(self, part: PartFile, origins: Sequence[Origin]) -> None:
-        """Fetch the chunks that the part lacks, some at a time."""
+    async def _chunk(self, target: Path, part: Path, origin: Origin) -> bool:
+        """Fetch a file of one chunk, of which there may be very many; False when it is there."""
+        copy, entry = origin
+        leaf = Place(cid_bytes(entry.cid), os.fsencode(entry.path), entry.size_bytes)
+        state = await asyncio.to_thread(_state, target, part, leaf)
+        if state == "missing":
+            async with self._room:
+                data = await read_leaf(copy, leaf)
+                await asyncio.to_thread(_write, part, data)
+        self._on_bytes(entry.size_bytes)
+        return state != "there"
+
+    async def _fill(self, path: Path, origins: Sequence[Origin]) -> None:
+        """Fetch the chunks that a part lacks, some at a time."""
+        part = await asyncio.to_thread(PartFile.begin, path)
 
         async def fill(chunk: _Chunk) -> None:
             async with self._room:
@@ -163,9 +177,14 @@ class Placing:
                     await asyncio.to_thread(part.write, data, chunk.at)
             self._on_bytes(chunk.leaf.dag_size_bytes or 0)
 
-        async with aclosing(in_order(_chunks(origins), fill, ahead=AHEAD)) as filled:
-            async for _ in filled:
-                pass
+        try:
+            async with aclosing(in_order(_chunks(origins), fill, ahead=AHEAD)) as filled:
+                async for _ in filled:
+                    pass
+            size_bytes = sum(origin.entry.size_bytes for origin in origins)
+            await asyncio.to_thread(part.finish, size_bytes)
+        finally:
+            await asyncio.to_thread(part.close)
 
 
 async def _chunks(origins: Sequence[Origin]) -> AsyncGenerator[_Chunk, None]:
@@ -186,6 +205,36 @@ def _name(path: str, origins: Sequence[Origin]) -> str:
     """Return the name of a part: the same for the same file, so that it is found again."""
     told = "\0".join([path, *(origin.entry.cid for origin in origins)])
     return hashlib.sha256(os.fsencode(told)).hexdigest()[:32]
+
+
+def _state(target: Path, part: Path, leaf: Place) -> Literal["there", "ready", "missing"]:
+    """Say whether a file of one chunk stands under its name, or ready beside it."""
+    for path in (target, part):
+        try:
+            found = PartFile.existing(path)
+        except OSError as error:
+            if error.errno in _OCCUPIED:
+                raise _other(path) from None
+            raise
+        if found is None:
+            continue
+        try:
+            if found.had_bytes == leaf.dag_size_bytes and found.has(leaf, 0):
+                return "there" if path == target else "ready"
+        finally:
+            found.close()
+        if path == target:
+            raise _other(target)
+    return "missing"
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = PartFile.begin(path)
+    try:
+        part.write(data, 0)
+        part.finish(len(data))
+    finally:
+        part.close()
 
 
 def _place(group: list[_Ready], folder: str) -> list[LotaError]:

@@ -34,6 +34,7 @@ from events.times import rfc3339
 from node.gateway import prepare, submit
 from node.ids import new_id, new_job_id
 from projections.entry import role_of
+from publishers import credential_needed
 from publishers.unixfs import result_cid
 
 START_MS = 1_790_000_000_000
@@ -59,7 +60,7 @@ class JobOnLog:
         await submit(
             self._log,
             blobs,
-            await prepare(spec, publishers={"local": False}),
+            await prepare(spec, publishers=credential_needed()),
             job=self.id,
             author="cli",
             new_id=new_id,
