@@ -81,14 +81,17 @@ def main() -> None:
     if _is_current():
         return
     if shutil.which("npm") is None:
-        print("no npm here: the tests of the driver 'ipfs' against js-ipfs will skip")
+        print("No npm here: the tests of the driver 'ipfs' against js-ipfs will skip")
         return
+    print("Installing js-ipfs from npm, some 250 MB, for the tests of the driver 'ipfs'")
     shutil.rmtree(INSTALLED, ignore_errors=True)
     INSTALLED.mkdir()
     for name in ("package.json", LOCK):
         shutil.copy(SOURCES / name, INSTALLED)
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(["npm", "ci", *quiet], cwd=INSTALLED, check=True)
+    if subprocess.run(["npm", "ci", *quiet], cwd=INSTALLED, check=False).returncode:
+        print("npm could not install js-ipfs: the tests against it will skip")
+        return
     shutil.copy(SOURCES / LOCK, INSTALLED / "complete")
 
 
