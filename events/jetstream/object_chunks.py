@@ -31,6 +31,7 @@ PROBES_GUESSED = 5
 """After so many guesses that missed, the range is halved instead: an end is then sure."""
 
 PLACES_KEPT = 256
+DIGITS = 18
 NOBODY_ANSWERS = "503"
 NO_MORE = ("204", "404", NOBODY_ANSWERS)
 
@@ -69,7 +70,7 @@ class _Batch:
             self._whole = False
         if self._whole:
             position = int(headers["Nats-Sequence"])
-            self._chunks.append(_Chunk(position, int(headers.get(OFFSET, -1)), message.data))
+            self._chunks.append(_Chunk(position, _number(headers.get(OFFSET, "")), message.data))
         return None
 
 
@@ -239,5 +240,10 @@ def _offset(message: StoredMessage) -> int:
     name = f"{OFFSET}: ".encode()
     for line in b64decode(message.hdrs).split(b"\r\n"):
         if line.startswith(name):
-            return int(line[len(name) :])
+            return _number(line[len(name) :].decode("ascii", "replace"))
     return -1
+
+
+def _number(text: str) -> int:
+    """Read a header that anyone may have written; -1 is as good as none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else -1

@@ -10,6 +10,7 @@ in a header, so that a range is found without reading what lies before it. And a
 filter: what a crashed writer left can be told, and removed by whoever completes the object.
 """
 
+import re
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,6 +26,8 @@ OTHERS_CHUNK_BYTES = 128 * 1024
 
 NAME_MAX_BYTES = 2560
 """In base64 within the 4,096 bytes of a protocol line, with room for inboxes and lengths."""
+
+_NUID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 def stream_of(bucket: str) -> str:
@@ -99,10 +102,12 @@ class ObjectInfo(NamedTuple):
 def read_description(body: bytes, position: int) -> ObjectInfo:
     """Decode a description; raises `msgspec.DecodeError` for what is none."""
     found = msgspec.json.decode(body, type=Description)
-    chunk_bytes = found.options.max_chunk_size if found.options else 0
+    chunk_bytes = max(0, found.options.max_chunk_size) if found.options else 0
+    # What is purged is named by it, so a wildcard in its place would be a disaster.
+    nuid = found.nuid if _NUID.fullmatch(found.nuid) else "unreadable"
     return ObjectInfo(
         found.name,
-        found.nuid,
+        nuid,
         found.size,
         found.digest or "",
         chunk_bytes or OTHERS_CHUNK_BYTES,

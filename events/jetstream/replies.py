@@ -8,8 +8,10 @@ own, and what is asked in one order is sent in that order.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -119,7 +121,8 @@ class Replies:
             _fail(waiting, _unavailable("it was closed while answers were on their way"))
         subscription, self._subscription = self._subscription, None
         if subscription is not None and not self._client.is_closed:
-            await subscription.unsubscribe()
+            with suppress(NatsError, OSError):
+                await subscription.unsubscribe()
 
     async def _open(self) -> None:
         if self._subscription is not None:
@@ -143,6 +146,9 @@ class Replies:
             result = waiting.take(message)
         except LogError as error:
             _fail(waiting, error)
+            return
+        except (ValueError, KeyError, msgspec.MsgspecError) as error:
+            _fail(waiting, LogError(f"the answer to {waiting.subject} cannot be read: {error}"))
             return
         if result is not None:
             waiting.answer.set_result(result)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
@@ -18,6 +19,12 @@ from events.errors import ContentError, LogUnavailable, NotAdmitted, NotFound
 from events.jetstream import NAME_MAX_BYTES, BucketFull, ObjectBucket
 from events.jetstream.bucket_stream import tries_to_write
 from events.jetstream.object_chunks import BATCH_BYTES
+from events.jetstream.object_format import (
+    OFFSET,
+    chunk_subject,
+    description_subject,
+    write_description,
+)
 from events.jetstream.objects import CHUNK_BYTES, WINDOW_BYTES
 from node.server import EmbeddedServer
 from tests.tcp_proxy import TcpProxy
@@ -307,6 +314,39 @@ async def test_a_missing_chunk_is_told(client: Client, bucket: ObjectBucket) -> 
     with pytest.raises(ContentError):
         await read(bucket, "a", CHUNK_BYTES + 5, 10)
     assert await read(bucket, "a", 0, 10) == data[:10]
+
+
+@pytest.mark.parametrize("nuid", [">", "*", "", "a.>", "a b"])
+async def test_a_forged_description_costs_no_other_object(
+    client: Client, bucket: ObjectBucket, nuid: str
+) -> None:
+    """When a description names others' chunks, replacing or deleting its object spares them."""
+    await put(bucket, "a", b"precious")
+    forged = {"name": "b", "nuid": nuid, "size": 8, "digest": "SHA-256=x"}
+    for work in (partial(put, bucket, "b", b"replaced"), partial(bucket.delete, "b")):
+        subject = description_subject(bucket.name, "b")
+        await client.jetstream().publish(subject, msgspec.json.encode(forged))
+        with suppress(ContentError):
+            await work()
+    assert await read(bucket, "a") == b"precious"
+
+
+@pytest.mark.parametrize("offset", ["x", "-1", "7", "9" * 40, "\u0665"])
+async def test_a_forged_offset_does_not_stop_a_reader(
+    client: Client, bucket: ObjectBucket, offset: str
+) -> None:
+    """A chunk that tells nonsense about its place gives bytes or an error, and soon."""
+    chunk = bytes(1000)
+    for _ in range(3):
+        subject = chunk_subject(bucket.name, "forged")
+        await client.jetstream().publish(subject, chunk, headers={OFFSET: offset})
+    described = write_description(
+        bucket.name, "a", nuid="forged", size_bytes=3000, chunks=3, chunk_bytes=1000, digest="x"
+    )
+    await client.jetstream().publish(description_subject(bucket.name, "a"), described)
+    for start in (0, 1500, 2999):
+        with suppress(ContentError):
+            assert len(await read(bucket, "a", start, 10)) <= 10
 
 
 async def test_a_full_bucket_says_so(client: Client, name: str) -> None:
