@@ -27,7 +27,8 @@ from publishers.kept_skeletons import KeptSkeletons, discard
 from publishers.port import Location, Result, SmallResult, require_key
 from publishers.skeleton import Skeleton
 from publishers.staging import Staging
-from publishers.unixfs import Tree, listing, tree_cid
+from publishers.tree_copy import copy_tree
+from publishers.unixfs import Tree, tree_cid
 
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
@@ -305,7 +306,7 @@ def _write(result: Result, folder: Path) -> None:
     if isinstance(result, SmallResult):
         result.write_to(folder)
     elif result.is_dir():
-        _copy(os.fsencode(result), os.fsencode(folder))
+        copy_tree(os.fsencode(result), os.fsencode(folder))
     else:
         raise PublishError(
             "no-result",
@@ -313,20 +314,3 @@ def _write(result: Result, folder: Path) -> None:
             permanent=True,
             hint="Let another execution publish",
         )
-
-
-def _copy(source: bytes, target: bytes) -> None:
-    """Copy a tree without modes and times; raise `ContentError` for what has no content address."""
-    os.mkdir(target)
-    below = [(b"", 0)]
-    while below:
-        folder, depth = below.pop()
-        for name, is_folder in listing(os.path.join(source, folder), depth):
-            path = os.path.join(folder, name)
-            if is_folder:
-                os.mkdir(os.path.join(target, path))
-                below.append((path, depth + 1))
-            else:
-                shutil.copyfile(
-                    os.path.join(source, path), os.path.join(target, path), follow_symlinks=False
-                )

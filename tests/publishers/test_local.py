@@ -281,3 +281,22 @@ async def test_publishing_a_large_result_leaves_results_and_its_skeleton(
     await publisher.close()
     places = sorted(str(place.relative_to(root)) for place in root.glob("*/*"))
     assert places == [".dag/job", "job/0"]
+
+
+async def test_holes_of_a_file_stay_holes(
+    publisher: LocalPublisher, root: Path, tmp_path: Path
+) -> None:
+    """A sparse file is published as the bytes that it stands for, and takes no more room."""
+    result = tmp_path / "sparse"
+    RESULT.write_to(result)
+    with (result / "outputs" / "sparse").open("wb") as file:
+        file.seek(3 << 20)
+        file.write(b"in the middle")
+        file.truncate(30 << 20)
+    (result / "outputs" / "hole").touch()
+    os.truncate(result / "outputs" / "hole", 10 << 20)
+    cid = tree_cid(result).cid
+    location = await publisher.publish(result, "job/0", cid=cid)
+    await publisher.verify(location)
+    published = root / "job" / "0" / "outputs"
+    assert sum(place.stat().st_blocks * 512 for place in published.iterdir()) < 1 << 20
