@@ -11,7 +11,7 @@ from events.cid import cid_text, node_cid_bytes, raw_cid_bytes
 from events.dagpb import block, link
 from events.errors import NotFound, PublishError
 from events.hamt import hamt, shard_data
-from events.unixfs import CHUNK_SIZE_BYTES, Entry, directory
+from events.unixfs import CHUNK_SIZE_BYTES, MAX_DEPTH, Entry, directory
 from publishers import reading
 from publishers.folder_copy import FolderCopy
 from publishers.port import Copy, SmallResult
@@ -305,3 +305,17 @@ async def test_one_chunk_is_no_result() -> None:
     """A CID that names bytes instead of a folder cannot be listed."""
     with pytest.raises(NotFound, match="not a result"):
         await reading.stat(Blockwise({}), cid_text(raw_cid_bytes(b"x")), "")
+
+
+async def test_the_deepest_tree_there_can_be_is_read(tmp_path: Path) -> None:
+    """Folders nested to the limit are listed, and what lies in the last one is fetched."""
+    deepest = tmp_path.joinpath(*["d"] * MAX_DEPTH)
+    deepest.mkdir(parents=True)
+    (deepest / "file").write_bytes(b"down here")
+    copy, cid = blockwise(tmp_path)
+    path = "d/" * MAX_DEPTH + "file"
+    assert await everything(copy, cid, path) == b"down here"
+    listed = [entry.path async for entry in reading.entries(copy, cid, recursive=True)]
+    assert len(listed) == MAX_DEPTH + 1
+    assert listed[-1] == path
+    await reading.verify(copy, cid)
