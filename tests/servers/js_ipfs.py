@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ class JsIpfs:
         """End the process, which ends with its standard input. Blocks."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has died before
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
@@ -59,8 +61,10 @@ class JsIpfs:
         assert self._process.stdout is not None
         with self._turn:
             self._process.stdin.write(json.dumps(command) + "\n")
-            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+            answer = self._process.stdout.readline()
+        assert answer, "js-ipfs has died: its last words are on standard error"
+        said: dict[str, Any] = json.loads(answer)
+        return said
 
 
 @cache

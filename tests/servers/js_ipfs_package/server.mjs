@@ -5,7 +5,13 @@
 // {"stopped": N}. It ends with its standard input, so that it does not outlive who started it.
 import { createInterface } from 'node:readline'
 
-// What ipfs-core has come to depend on wants a Promise of Node 22.
+// What ipfs-core has come to depend on wants events of Node 19 and promises of Node 22.
+globalThis.CustomEvent ??= class extends Event {
+  constructor (type, options) {
+    super(type, options)
+    this.detail = options?.detail ?? null
+  }
+}
 Promise.withResolvers ??= function () {
   const made = {}
   made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
