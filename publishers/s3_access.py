@@ -4,6 +4,7 @@ Nothing ambient is used: neither keys from the environment or from files, nor th
 identity. A node that holds no credential for a job has none.
 """
 
+import atexit
 import os
 import re
 import threading
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from obstore.store import S3Store
 
 from events.errors import PublishError
+from publishers.client_threads import let_threads_finish
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -34,6 +36,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()-]+")
 
 _hiding = threading.Lock()
+
+atexit.register(let_threads_finish)
 
 
 class S3Place(NamedTuple):
