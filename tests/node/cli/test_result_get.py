@@ -1,6 +1,7 @@
 """`lota result get`: whole files under their names, resumed, merged, shard by shard."""
 
 import asyncio
+import hashlib
 import os
 from pathlib import Path
 
@@ -198,3 +199,39 @@ def written(out: Path) -> set[int]:
             if data[chunk] == BIG[chunk]:
                 found.add(index)
     return found
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=2m none "$1" || exit 77
+shift
+"$@"
+code=$?
+find "$DISK" -type f ! -path "*/.lota-part/*" -exec sha256sum {} +
+exit $code
+"""
+
+
+async def test_a_full_disk_ends_it_and_shows_nothing_wrong(
+    begin: Begin, serve: Serve, tmp_path: Path, nats_url: str
+) -> None:
+    """A disk without room ends the command with what to do, and what is there is right."""
+    claim = result(tmp_path / "held", big=BIG)
+    await serve("get-full", FolderSource(tmp_path / "held"))
+    job = await begin(NOOP)
+    await job.run_all({0: ("get-full", claim)})
+    machine = Machine(tmp_path)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    get = (LOTA, "result", "get", job.id, "--output", disk / "out", "--server", nats_url)
+    unshared = ("unshare", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh")
+    async with machine.start(*unshared, disk, *get, DISK=str(disk)) as running:
+        ran = await running.end()
+    if ran.code not in (0, 1):
+        pytest.skip(f"no disk can be mounted here: {ran.err}")
+    assert ran.code == 1
+    assert "No space left on device" in ran.err
+    assert "make room, and repeat it to go on" in ran.err
+    for line in ran.out.splitlines():
+        digest, _, path = line.partition("  ")
+        held = tmp_path / "held" / Path(path).relative_to(disk / "out" / "0")
+        assert hashlib.sha256(held.read_bytes()).hexdigest() == digest
