@@ -49,6 +49,8 @@ from publishers.port import Workplace
 VERSION = version("lota")
 PUBLISH_SHARE = 0.9
 """The part of its time after which a publication is given up, before another node takes over."""
+CANCEL_AGAIN_S = 1.0
+"""`asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with its answer."""
 
 log = logging.getLogger(__name__)
 
@@ -296,8 +298,9 @@ class Host:
         task.add_done_callback(ended)
 
         async def stop() -> None:
-            task.cancel()
-            await asyncio.wait((task,))
+            while not task.done():
+                task.cancel()
+                await asyncio.wait((task,), timeout=CANCEL_AGAIN_S)
 
         stack.push_async_callback(stop)
 

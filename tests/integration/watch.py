@@ -45,8 +45,9 @@ class Watch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._folding.cancel()
-        await asyncio.wait((self._folding,))
+        while not self._folding.done():
+            self._folding.cancel()
+            await asyncio.wait((self._folding,), timeout=1)  # wait_for of 3.11 may lose it
         await self.log.close()
         await self.client.close()
 
