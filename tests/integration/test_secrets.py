@@ -12,15 +12,16 @@ from urllib.parse import quote
 
 import pytest
 
-from events.spec import Engine, JobSpec, PublisherSpec
+from events.spec import JobSpec, PublisherSpec
 from node.cli.context_file import Context, ContextFiles
 from node.policy import Policy
 from node.server import CONFIG, EmbeddedServer
 from projections.state import Job
+from tests.contracts.executor_drivers import IMAGE, engine_problem
 from tests.integration.node_processes import Nodes
 from tests.integration.secret_service import EchoingService
 from tests.integration.watch import Watch
-from tests.lota_process import Ran
+from tests.lota_process import PATIENCE_S, Ran
 from tests.servers.seaweedfs import BUCKET, seaweedfs
 
 HASTY = Policy(publish_ms=2_000, publish_tries_max=2, publish_backoff_ms=100, presence_ms=2_500)
@@ -31,6 +32,7 @@ for above in $ABOVE; do
   cat /proc/$process/environ /proc/$process/cmdline
   process=$(awk '/^PPid/ {print $2}' /proc/$process/status)
 done
+true
 """
 
 
@@ -181,10 +183,9 @@ async def watch(secretive: Secretive) -> AsyncIterator[Watch]:
 
 def publishing(driver: str, credential: str, target: str = "", **fields: object) -> JobSpec:
     """Return a job that looks around for secrets and publishes what it saw."""
-    engine: Engine = "process"
-    given: dict[str, object] = {"timeout": "30s", "env": {"ABOVE": "1"}, **fields}
+    given: dict[str, object] = {"engine": "process", "timeout": "30s", "env": {"ABOVE": "1"}}
+    given.update(fields)
     return JobSpec(
-        engine=engine,
         command=("sh", "-c", LOOK_AROUND),
         publishers=(PublisherSpec(driver=driver, target=target, credential=credential),),
         **given,  # type: ignore[arg-type]
@@ -250,6 +251,30 @@ async def test_secrets_stay_where_they_were_put(secretive: Secretive, watch: Wat
     secretive.check_files()
 
 
+@pytest.mark.docker
+async def test_a_container_sees_no_secret(secretive: Secretive, watch: Watch) -> None:
+    """What a job sees in a container is none of the node's, nor of its engine's."""
+    if problem := engine_problem():
+        if os.environ.get("LOTA_REQUIRE_DOCKER") == "1":
+            pytest.fail(problem)
+        pytest.skip(problem)
+    nodes = secretive.started()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        await enter(nodes.start("requester", "requester"))
+        options = ("--debug", "--allow", "docker")
+        c1 = await enter(nodes.start("c1", "compute", *options, **secretive.variables()))
+        spec = publishing("local", "store", engine="docker", image=IMAGE)
+        job = await watch.ended(await watch.submit(spec))
+        assert job.state == "completed", job.reason
+        secretive.check_processes()
+        await look_at(secretive, nodes, [job])
+        stopped = await c1.terminate()
+    secretive.said["c1"] = stopped.out + stopped.err
+    secretive.check_said()
+    secretive.check_files()
+
+
 async def test_a_crash_shows_no_secret(secretive: Secretive, watch: Watch) -> None:
     """A publication that hangs is given up, one that is killed is taken up, and neither tells."""
     nodes = secretive.started()
@@ -264,7 +289,8 @@ async def test_a_crash_shows_no_secret(secretive: Secretive, watch: Watch) -> No
         await enter(nodes.start_by(HASTY, "requester", "requester"))
         c1 = await enter(nodes.start("c1", "compute", "--debug"))
         name = await watch.submit(publishing("s3", "stuck", "s3://hang/prefix"))
-        await secretive.service.hung.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            await secretive.service.hung.wait()
         secretive.check_processes()
         await c1.kill()
         secretive.said["c1"] = c1.out + c1.err
