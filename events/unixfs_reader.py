@@ -15,10 +15,16 @@ from events.cid import DAG_PB, RAW, read_varint
 from events.dagpb import Link, decode
 from events.errors import ContentError
 from events.hamt import LEVELS, PREFIXES, shard_data, slot
-from events.unixfs import CHUNK_SIZE_BYTES, DIRECTORY_DATA, MAX_DEPTH, is_name
+from events.unixfs import (
+    CHUNK_SIZE_BYTES,
+    DIRECTORY_DATA,
+    MAX_DEPTH,
+    MAX_DIRECTORY_BLOCK_BYTES,
+    is_name,
+)
 
-MAX_NODE_BYTES = 1 << 20
-"""No folder, shard or file node of the profile takes as much; the rest is leaves."""
+MAX_NODE_BYTES = MAX_DIRECTORY_BLOCK_BYTES
+"""A folder in one block may take it; shards and file nodes take a third of it, leaves are bytes."""
 
 _FILE_DATA = b"\x08\x02\x18"
 _SHARD_DATA = b"\x08\x05"

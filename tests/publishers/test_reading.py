@@ -11,7 +11,14 @@ from events.cid import cid_text, node_cid_bytes, raw_cid_bytes
 from events.dagpb import block, link
 from events.errors import NotFound, PublishError
 from events.hamt import hamt, shard_data
-from events.unixfs import CHUNK_SIZE_BYTES, MAX_DEPTH, Entry, directory
+from events.unixfs import (
+    CHUNK_SIZE_BYTES,
+    DIRECTORY_DATA,
+    MAX_DEPTH,
+    MAX_DIRECTORY_BLOCK_BYTES,
+    Entry,
+    directory,
+)
 from publishers import reading
 from publishers.folder_copy import FolderCopy
 from publishers.port import Copy, SmallResult
@@ -319,3 +326,20 @@ async def test_the_deepest_tree_there_can_be_is_read(tmp_path: Path) -> None:
     assert len(listed) == MAX_DEPTH + 1
     assert listed[-1] == path
     await reading.verify(copy, cid)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_a_block_as_large_as_a_folder_can_be_is_read_and_no_larger(over: int) -> None:
+    """The largest flat folder is listed; a block of one byte more is not even looked at."""
+    # A name of 20 bytes takes 64 in the block, the data field takes 4.
+    links = [link(b"%020d" % index, raw_cid_bytes(b"x"), 1) for index in range(4094)]
+    links.append(link(b"z" * (80 + over), raw_cid_bytes(b"x"), 1))
+    folder = block(links, DIRECTORY_DATA)
+    assert len(folder) == MAX_DIRECTORY_BLOCK_BYTES + over
+    cid = node_cid_bytes(folder)
+    listing = reading.entries(Blockwise({cid: folder}), cid_text(cid))
+    if over:
+        with pytest.raises(PublishError, match="too large"):
+            await anext(listing)
+    else:
+        assert len([entry async for entry in listing]) == 4095
