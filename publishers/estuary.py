@@ -91,7 +91,7 @@ class EstuaryPublisher:
         self._token = required(self.name, credential, "token")
         url = credential.get("url") or DEFAULT_URL
         self._api = HttpService(self.name, url, token=self._token)
-        self._gateway = credential.get("gateway") or f"{self._api.url}/gw"
+        self._gateway = credential.get("gateway") or f"{self._api.origin}/gw"
         HttpService(self.name, self._gateway)  # refuse a bad address now, not when it is read
 
     async def check(self) -> None:
@@ -151,14 +151,14 @@ class EstuaryPublisher:
         if settings.content_adding_disabled:
             raise PublishError(
                 "disabled",
-                f"{self._api.url} takes no content now",
+                f"{self._api.origin} takes no content now",
                 hint="Its operator has switched that off: repeat it later, or publish elsewhere",
             )
-        bases = [*settings.upload_endpoints, self._api.url + ADD]
+        bases = [*settings.upload_endpoints, self._api.origin + ADD]
         if not all(self._safe(base) for base in bases):
             raise PublishError(
                 "bad-answer",
-                f"{self._api.url} names an end point that is no {ADD} behind the same protection",
+                f"{self._api.origin} names an end point that is no {ADD} behind the same protection",
                 hint="Check that the credential's address is that of an Estuary node",
             )
         return list(dict.fromkeys(base.removesuffix(ADD) for base in bases))
@@ -169,7 +169,7 @@ class EstuaryPublisher:
             url = httpx.URL(end_point)
         except httpx.InvalidURL:
             return False
-        schemes = {"https"} if self._api.url.startswith("https:") else {"http", "https"}
+        schemes = {"https"} if self._api.origin.startswith("https:") else {"http", "https"}
         return url.scheme in schemes and bool(url.host) and end_point.endswith(ADD)
 
     async def _upload(self, plan: CarPlan, key: str, cid: str) -> int | None:
@@ -229,7 +229,7 @@ class EstuaryPublisher:
         except TimeoutError:
             raise PublishError(
                 "pending",
-                f"{self._api.url} has {cid}, and has not made it active in {ACTIVE_S:.0f} s",
+                f"{self._api.origin} has {cid}, and has not made it active in {ACTIVE_S:.0f} s",
                 hint="Repeat it later: what is there is found by its CID",
             ) from None
 
@@ -239,13 +239,13 @@ class EstuaryPublisher:
         if content.failed:
             raise PublishError(
                 "failed",
-                f"{self._api.url} could not pin {cid}",
+                f"{self._api.origin} could not pin {cid}",
                 hint="Repeat it; if it stays so, ask its operator about the content's id",
             )
         if content.active and content.cid != cid:
             raise PublishError(
                 "wrong-root",
-                f"{self._api.url} holds {content.cid[:80]!r} under the id of {cid}",
+                f"{self._api.origin} holds {content.cid[:80]!r} under the id of {cid}",
                 permanent=True,
                 hint="It did not keep what it was sent: publish elsewhere",
             )
@@ -265,7 +265,7 @@ class EstuaryPublisher:
         if collection is None:
             raise PublishError(
                 "bad-answer",
-                f"{self._api.url} does not list the collection {self._collection!r} it has made",
+                f"{self._api.origin} does not list the collection {self._collection!r} it has made",
                 hint="Repeat it later",
             )
         await self._api.call(
