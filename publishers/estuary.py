@@ -91,7 +91,7 @@ class EstuaryPublisher:
         self._token = required(self.name, credential, "token")
         url = credential.get("url") or DEFAULT_URL
         self._api = HttpService(self.name, url, token=self._token)
-        self._gateway = credential.get("gateway") or f"{self._api.origin}/gw"
+        self._gateway = credential.get("gateway") or f"{self._api.url}/gw"
         HttpService(self.name, self._gateway)  # refuse a bad address now, not when it is read
 
     async def check(self) -> None:
@@ -154,7 +154,7 @@ class EstuaryPublisher:
                 f"{self._api.origin} takes no content now",
                 hint="Its operator has switched that off: repeat it later, or publish elsewhere",
             )
-        bases = [*settings.upload_endpoints, self._api.origin + ADD]
+        bases = [*settings.upload_endpoints, self._api.url + ADD]
         if not all(self._safe(base) for base in bases):
             raise PublishError(
                 "bad-answer",
@@ -169,7 +169,7 @@ class EstuaryPublisher:
             url = httpx.URL(end_point)
         except httpx.InvalidURL:
             return False
-        schemes = {"https"} if self._api.origin.startswith("https:") else {"http", "https"}
+        schemes = {"https"} if self._api.url.startswith("https:") else {"http", "https"}
         return url.scheme in schemes and bool(url.host) and end_point.endswith(ADD)
 
     async def _upload(self, plan: CarPlan, key: str, cid: str) -> int | None:
