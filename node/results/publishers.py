@@ -22,16 +22,14 @@ class OpenPublishers:
         self._workplace = workplace
         self._credentials = credentials
         self._opened: dict[PublisherSpec, Publisher] = {}
+        self._opening = asyncio.Lock()
 
     async def copy(self, spec: PublisherSpec, location: Location) -> Copy:
         """Return a copy to read from. Raises LotaError when it cannot be opened from here."""
-        values: Mapping[str, str] = {}
-        if spec.credential and spec not in self._opened:
-            values = await asyncio.to_thread(self._credentials, spec.credential)
-        publisher = self._opened.get(spec)
-        if publisher is None:
-            publisher = open_publisher(spec.driver, spec.target, values, self._workplace)
-            self._opened[spec] = publisher
+        async with self._opening:
+            publisher = self._opened.get(spec)
+            if publisher is None:
+                publisher = self._opened[spec] = await self._open(spec)
         return publisher.copy(location)
 
     async def close(self) -> None:
@@ -39,3 +37,9 @@ class OpenPublishers:
         opened, self._opened = self._opened, {}
         for publisher in opened.values():
             await publisher.close()
+
+    async def _open(self, spec: PublisherSpec) -> Publisher:
+        values: Mapping[str, str] = {}
+        if spec.credential:
+            values = await asyncio.to_thread(self._credentials, spec.credential)
+        return open_publisher(spec.driver, spec.target, values, self._workplace)
