@@ -13,7 +13,15 @@ LotaError
 │   ├── AppendTimeout           no answer: maybe stored, maybe not; repeat it with the same id
 │   ├── LogUnavailable          no connection to the server
 │   │   └── NotAdmitted         the server is there and refuses our credentials
+│   ├── ReadOnlyLog      an append to a log that is a copy: a twin, or a file
+│   ├── LogNotEmpty      an import into a log that has events, readers or another import
 │   └── StreamMismatch          a stream of this name exists and is configured otherwise
+├── ExportError          a file that does not hold the log it should
+│   ├── NotAnExport      it is something else
+│   ├── NewerExport      it was written by a version of Lota that is newer than this one
+│   ├── TruncatedExport  its end is missing
+│   ├── DamagedExport    a line was changed
+│   └── UnorderedExport  its events are not in the order of the log
 ├── DatabaseUnusable     a SQLite file of a node is damaged, foreign or out of reach
 ├── ServerError          the embedded nats-server did not start or stop
 ├── ExecutorError        the infrastructure of one execution failed; not the user's command
@@ -92,6 +100,38 @@ class NotAdmitted(LogUnavailable):
 
 class StreamMismatch(LogError):
     """The stream exists with another configuration than this version expects."""
+
+
+class ReadOnlyLog(LogError):
+    """The log is a copy of another, to look at; nothing is decided or stored there."""
+
+
+class LogNotEmpty(LogError):
+    """An import needs a log that nobody has written to and nobody reads."""
+
+
+class ExportError(LotaError):
+    """An exported log cannot be read; each kind says in which line and what to do."""
+
+
+class NotAnExport(ExportError):
+    """The file is something else."""
+
+
+class NewerExport(ExportError):
+    """The file's major version is above what this version of Lota reads."""
+
+
+class TruncatedExport(ExportError):
+    """The file ends before its last line."""
+
+
+class DamagedExport(ExportError):
+    """The file is not what was written: a line or the digest does not fit."""
+
+
+class UnorderedExport(ExportError):
+    """The events are not in the order of the log."""
 
 
 class DatabaseUnusable(LotaError):

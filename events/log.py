@@ -32,7 +32,28 @@ class Expect(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
-class Log(Protocol):
+class Readable(Protocol):
+    """What is there to read: a log, or an export of one (`events.archive.file_log.FileLog`).
+
+    All methods may raise `LogUnavailable`.
+    """
+
+    def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        """Yield, in order and in batches, what is stored now behind `after`; then end."""
+        ...
+
+    async def last(self, filter: str = EVERYTHING) -> int:
+        """Return the position of the last message by `filter`, 0 if there is none; never stale."""
+        ...
+
+    async def close(self) -> None:
+        """End every read and release what is held; safe to repeat."""
+        ...
+
+
+class Log(Readable, Protocol):
     """Append and read. All methods may raise `LogUnavailable`."""
 
     def append(
@@ -47,22 +68,8 @@ class Log(Protocol):
         """
         ...
 
-    def read(
-        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
-    ) -> AsyncIterator[list[Record]]:
-        """Yield, in order and in batches, what is stored now behind `after`; then end."""
-        ...
-
     def follow(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
     ) -> AsyncIterator[list[Record]]:
         """Yield, in order and in batches, all behind `after`, and go on with what comes."""
-        ...
-
-    async def last(self, filter: str = EVERYTHING) -> int:
-        """Return the position of the last message by `filter`, 0 if there is none; never stale."""
-        ...
-
-    async def close(self) -> None:
-        """End every read and release what is held; safe to repeat."""
         ...

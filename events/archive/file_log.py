@@ -1,0 +1,196 @@
+"""An export as a log to read, so that what folds a log folds a file by the same code.
+
+Opening reads the file once, start to end: everything is checked, and where every thousandth event
+begins is noted. That costs a few seconds and 50 KB of memory per million events; reading and
+`last` then go through the file, from the mark before `after` on. Of a compressed file the part
+before that mark is decompressed again.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from events.archive.check import Checker
+from events.archive.files import lines, reading, skip_to
+from events.archive.lines import Header, Piece, Stored, decode_line, decode_record
+from events.blobs import missing, verified
+from events.errors import LogUnavailable, NotAnExport, ReadOnlyLog
+from events.log import EVERYTHING, Record
+from events.wildcards import matches, refuse_overlap
+
+STEP_LINES = 2_000
+"""What one turn in a thread takes: enough to be worth it, little enough to be given up."""
+
+MARK_EVERY = 1_000
+_MESSAGE = b'{"position":'
+_SUBJECT = b'"subject":"'
+_HEADER = b'{"lota":'
+
+
+class FileLog:
+    """The read side of `events.log.Log` over one export; positions are those recorded.
+
+    `header` says what was exported and `blobs` gives what the events name. Make it with `open`.
+    """
+
+    def __init__(self, path: Path, header: Header, index: "_Index") -> None:
+        self._path = path
+        self._index = index
+        self._closed = False
+        self.header = header
+        self.blobs = FileBlobs(path, index.blobs)
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Check the whole file and return it as a log.
+
+        Raises ExportError, of the kind that says what is wrong, and InvalidInput when the file
+        cannot be read.
+        """
+        index = _Index()
+        with ExitStack() as stack:
+            file = await asyncio.to_thread(stack.enter_context, reading(path))
+            content = lines(file)
+            while await asyncio.to_thread(index.take, content):
+                pass
+        index.checker.finish()
+        if index.header is None:
+            raise NotAnExport(f"{path} has no header", hint="name a file of `lota events export`")
+        return cls(path, index.header, index)
+
+    async def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        """Yield, in order and in batches, what stands behind `after`; then end."""
+        refuse_overlap(filters)
+        self._check_open()
+        wanted = _Wanted(filters, after)
+        mark = bisect_right(self._index.positions, after + 1) - 1
+        with ExitStack() as stack:
+            file = await asyncio.to_thread(stack.enter_context, reading(self._path))
+            await asyncio.to_thread(skip_to, file, self._index.offsets[mark] if mark >= 0 else 0)
+            rest = lines(file)
+            more = True
+            while more:
+                records, more = await asyncio.to_thread(wanted.select, rest)
+                self._check_open()
+                if records:
+                    yield records
+
+    async def last(self, filter: str = EVERYTHING) -> int:
+        """Return the position of the last message by `filter`, 0 if there is none."""
+        self._check_open()
+        if filter in {EVERYTHING, ">"}:
+            return self._index.checker.last
+        last = 0
+        async for records in self.read((filter,)):
+            last = records[-1].position
+        return last
+
+    async def close(self) -> None:
+        """End every read; safe to repeat."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LogUnavailable("the log is closed", hint="open the file again")
+
+
+class FileBlobs:
+    """The blobs of one export; see `events.blobs.Blobs`. Nothing can be put there."""
+
+    def __init__(self, path: Path, offsets: dict[str, int]) -> None:
+        self._path = path
+        self._offsets = offsets
+
+    async def put(self, data: bytes) -> str:
+        raise ReadOnlyLog("an export takes no blobs", hint="import it into a server")
+
+    async def get(self, key: str) -> bytes:
+        if key not in self._offsets:
+            raise missing(key)
+        return verified(key, await asyncio.to_thread(self._read, key))
+
+    def _read(self, key: str) -> bytes:
+        parts = []
+        with reading(self._path) as file:
+            skip_to(file, self._offsets[key])
+            for line in lines(file):
+                piece = decode_line(line, 0)
+                if not isinstance(piece, Piece) or piece.blob != key:
+                    break
+                parts.append(piece.data)
+        return b"".join(parts)
+
+
+class _Index:
+    """What opening finds: `offsets[i]` is where the message of `positions[i]` begins."""
+
+    def __init__(self) -> None:
+        self.header: Header | None = None
+        self.positions: list[int] = []
+        self.offsets: list[int] = []
+        self.blobs: dict[str, int] = {}
+        self.checker = Checker()
+        self._offset = 0
+
+    def take(self, rest: Iterator[bytes]) -> bool:
+        """Check the next lines and note where they are; say whether there may be more."""
+        checker = self.checker
+        for count, line in enumerate(rest, 1):
+            found = checker.take(line)
+            if isinstance(found, Stored):
+                if checker.events % MARK_EVERY == 1:
+                    self.positions.append(found.position)
+                    self.offsets.append(self._offset)
+            elif isinstance(found, Piece):
+                self.blobs.setdefault(found.blob, self._offset)
+            elif isinstance(found, Header):
+                self.header = found
+            self._offset += len(line)
+            if count == STEP_LINES:
+                return True
+        return False
+
+
+class _Wanted:
+    """Picks records out of lines by their bytes, and decodes only those that may be wanted."""
+
+    def __init__(self, filters: Sequence[str], after: int) -> None:
+        self._after = after
+        self._filters = [_Filter(each) for each in filters]
+
+    def select(self, rest: Iterator[bytes]) -> tuple[list[Record], bool]:
+        """Return what the next lines hold, and whether there may be more."""
+        step = list(islice(rest, STEP_LINES))
+        records = []
+        for line in step:
+            if line.startswith(_MESSAGE):
+                subject_at = line.index(_SUBJECT) + len(_SUBJECT)
+                if any(line.startswith(f.literal, subject_at) for f in self._filters):
+                    record = decode_record(line)
+                    if record.position > self._after and self._selects(record.subject):
+                        records.append(record)
+            elif not line.startswith(_HEADER):
+                return records, False
+        return records, len(step) == STEP_LINES
+
+    def _selects(self, subject: str) -> bool:
+        return any(f.whole or matches(f.filter, subject) for f in self._filters)
+
+
+class _Filter:
+    """A filter and its part before the first wildcard, by which most lines are ruled out.
+
+    `whole` says that whatever begins so is selected.
+    """
+
+    def __init__(self, filter: str) -> None:
+        literal = filter.partition("*")[0].partition(">")[0]
+        self.filter = filter
+        self.literal = literal.encode()
+        self.whole = filter == f"{literal}>"

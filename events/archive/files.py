@@ -1,0 +1,113 @@
+"""Export files on disk, compressed if their name says so. Blocking: call it in a thread.
+
+A file under its name is whole: it is written beside and renamed when it is on the disk.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import IO
+
+from events.archive.lines import RESTORE
+from events.errors import DamagedExport, ExportError, InvalidInput
+
+COMPRESSED = ".zst"
+BUFFER_BYTES = 1024 * 1024
+LINE_BYTES_MAX = 96 * 1024 * 1024
+"""The longest line that is read: the largest message that a NATS server takes (64 MiB), in base64
+and with its subject. It bounds the memory that a foreign file can claim."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[IO[bytes]]:
+    """Open an export for reading, decompressed.
+
+    Raises InvalidInput when there is no such file, ExportError when zstd is needed and missing,
+    and, where the block reads it, DamagedExport for what is not zstd.
+    """
+    try:
+        with path.open("rb", buffering=BUFFER_BYTES) as file:
+            if path.suffix != COMPRESSED:
+                yield file
+                return
+            zstd = _zstd()
+            reader = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+            try:
+                yield io.BufferedReader(reader, BUFFER_BYTES)
+            except zstd.ZstdError as error:
+                raise DamagedExport(f"{path} is not whole: {error}", hint=RESTORE) from None
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}", hint="name a file of `lota events export`"
+        ) from None
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is left of an export, line by line, each with its line break.
+
+    Raises DamagedExport for a line beyond all bounds.
+    """
+    while line := file.readline(LINE_BYTES_MAX):
+        if len(line) == LINE_BYTES_MAX:
+            raise DamagedExport(f"a line has more than {LINE_BYTES_MAX} bytes", hint=RESTORE)
+        yield line
+
+
+def skip_to(file: IO[bytes], offset: int) -> None:
+    """Go on reading at `offset` of what is decompressed; `file` has not been read from yet."""
+    if file.seekable():
+        file.seek(offset)
+        return
+    while offset > 0 and (passed := file.read(min(offset, BUFFER_BYTES))):
+        offset -= len(passed)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Open an export for writing; only when the block ends well is there a file of that name.
+
+    Raises InvalidInput when it cannot be written, ExportError when zstd is needed and missing.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb", buffering=BUFFER_BYTES) as file:
+            if path.suffix == COMPRESSED:
+                writer = _zstd().ZstdCompressor().stream_writer(file, closefd=False)
+                with io.BufferedWriter(writer, BUFFER_BYTES) as packed:
+                    yield packed
+            else:
+                yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _keep_name(path)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}", hint="choose another file or make room"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _keep_name(path: Path) -> None:
+    """Have the folder's entry on the disk too."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _zstd() -> ModuleType:
+    try:
+        return import_module("zstandard")
+    except ImportError:
+        raise ExportError(
+            "files that end in .zst need the package zstandard",
+            hint="install lota[zstd], or use a file that ends in .jsonl",
+        ) from None
