@@ -7,7 +7,10 @@ for manifests. Since the CID stands in the path, all who write an object write t
 it: a repeat, a race of two nodes and a takeover change nothing that was there.
 
 So nothing may be sent that is not the CID's. A result is hashed as a whole before its first byte
-goes out, and each file again on the way: one that changes in between is never written.
+goes out. Small files then go as they were read for that, the others are hashed again on the way:
+one that changes in between is never written. So a large file that an earlier try left behind is
+right and need not be sent again. Only where there is a manifest all is: who repeats what was done
+has reason to doubt it.
 """
 
 import asyncio
@@ -37,6 +40,9 @@ FILES_AT_ONCE = 16
 MAX_MANIFEST_BYTES = 4096
 HELD_BYTES = 16 << 20
 """Of each result that is being published."""
+
+RESUMED_FROM_BYTES = 8 << 20
+"""From this size on it is worth asking whether a file is there."""
 
 _OVERHEAD_BYTES = 200
 
@@ -105,6 +111,9 @@ class ObjectPublisher:
     async def _send_files(
         self, result: Result, base: str, skeleton: BuiltSkeleton, held: "_SmallFiles"
     ) -> None:
+        large = skeleton.dag_size_bytes >= RESUMED_FROM_BYTES
+        resumes = large and not await self._has(f"{base}/{MANIFEST}")
+
         async def send(entry: Entry) -> None:
             if entry.kind != "file":
                 return
@@ -112,6 +121,9 @@ class ObjectPublisher:
             data = held.get(entry.cid)
             if data is not None:
                 await self._store.put(name, len(data), _given([data]))
+                return
+            may_be_there = resumes and entry.size_bytes >= RESUMED_FROM_BYTES
+            if may_be_there and await self._has(name, entry.size_bytes):
                 return
             async with aclosing(in_thread(_checked_chunks(result, entry))) as stream:
                 await self._store.put(name, entry.size_bytes, stream)
@@ -123,6 +135,14 @@ class ObjectPublisher:
     async def _send_skeleton(self, base: str, skeleton: Skeleton) -> None:
         async with aclosing(in_thread(skeleton.chunks())) as chunks:
             await self._store.put(f"{base}/{SKELETON}", skeleton.size_bytes, chunks)
+
+    async def _has(self, name: str, size_bytes: int | None = None) -> bool:
+        """Say whether an object is there; who may not ask is told no."""
+        try:
+            found_bytes = await self._store.size(name)
+        except (NotFound, PublishError):
+            return False
+        return size_bytes in {None, found_bytes}
 
     def _base(self, location: Location) -> str:
         """Return the prefix that a URI names; it came from the log, so it may say anything."""

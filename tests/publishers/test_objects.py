@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from events.errors import NotFound, PublishError
 from publishers import reading
 from publishers.object_names import MANIFEST, SKELETON, decoded, encoded
-from publishers.objects import FILES_AT_ONCE, HELD_BYTES, ObjectPublisher
+from publishers.objects import FILES_AT_ONCE, HELD_BYTES, RESUMED_FROM_BYTES, ObjectPublisher
 from publishers.port import Location, SmallResult
 from publishers.unixfs import result_cid, tree_cid
 
@@ -38,6 +38,7 @@ class MemoryStore:
         self.begun = 0
         self.most_begun = 0
         self.changing: Path | None = None
+        self.readable = True
 
     async def check(self) -> None:
         return None
@@ -76,6 +77,8 @@ class MemoryStore:
         return self.objects[name][offset : offset + size_bytes]
 
     async def size(self, name: str) -> int:
+        if not self.readable:
+            raise PublishError("refused", "not for you", permanent=True)
         if name not in self.objects:
             raise NotFound(name)
         return len(self.objects[name])
@@ -210,6 +213,44 @@ async def test_a_death_at_any_step_is_made_good(tmp_path: Path) -> None:
         steps += 1
 
     assert steps == 18
+
+
+async def test_a_large_file_is_not_sent_twice(
+    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path
+) -> None:
+    """A repeat goes on where a try ended, and sends all again once the result was whole."""
+    result, _ = make_result(tmp_path)
+    with (result / "outputs" / "large").open("wb") as file:
+        file.truncate(RESUMED_FROM_BYTES)
+    cid = tree_cid(result).cid
+    name = f"job/0/{cid}/outputs/large"
+    location = await publisher.publish(result, "job/0", cid=cid)
+
+    def sent() -> int:
+        return store.order.count(name)
+
+    assert sent() == 1
+    del store.objects[f"job/0/{cid}/{MANIFEST}"]
+    await publisher.publish(result, "job/0", cid=cid)
+    assert sent() == 1
+    await publisher.publish(result, "job/0", cid=cid)
+    assert sent() == 2
+    await publisher.verify(location)
+
+
+async def test_who_may_not_ask_sends_again(
+    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path
+) -> None:
+    """An identity that may only write publishes large files, too."""
+    result, _ = make_result(tmp_path)
+    with (result / "outputs" / "large").open("wb") as file:
+        file.truncate(RESUMED_FROM_BYTES)
+    cid = tree_cid(result).cid
+    store.readable = False
+
+    await publisher.publish(result, "job/0", cid=cid)
+
+    assert f"job/0/{cid}/{MANIFEST}" in store.objects
 
 
 async def test_two_nodes_write_the_same_bytes(tmp_path: Path) -> None:
