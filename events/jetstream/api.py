@@ -14,6 +14,7 @@ from events.errors import LogError, LogUnavailable, NotAdmitted
 
 REQUEST_TIMEOUT_S = 5.0
 
+NO_PEERS = 10005
 NO_MESSAGE = 10037
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058

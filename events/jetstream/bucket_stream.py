@@ -5,7 +5,14 @@ from typing import Any
 import msgspec
 from nats.aio.client import Client
 
-from events.jetstream.api import STREAM_NAME_IN_USE, STREAM_NOT_FOUND, Refused, call
+from events.errors import LogUnavailable
+from events.jetstream.api import (
+    NO_PEERS,
+    STREAM_NAME_IN_USE,
+    STREAM_NOT_FOUND,
+    Refused,
+    call,
+)
 from events.jetstream.object_format import stream_of, subjects_of, tries_filter
 from events.jetstream.stream import STREAM as LOG_STREAM
 
@@ -48,6 +55,10 @@ async def find_or_create(client: Client, bucket: str, replicas: int | None) -> B
     try:
         made = await call(client, f"STREAM.CREATE.{stream}", wanted, _Info)
     except Refused as refusal:
+        if refusal.error.err_code == NO_PEERS:
+            raise LogUnavailable(
+                f"too few servers are up to make the bucket {bucket}", hint="start the others"
+            ) from refusal
         if refusal.error.err_code != STREAM_NAME_IN_USE:
             raise
         made = await call(client, f"STREAM.INFO.{stream}", {}, _Info)

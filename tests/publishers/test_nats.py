@@ -11,12 +11,12 @@ from events.connection import connect
 from events.errors import PublishError
 from node.server import EmbeddedServer
 from publishers import credential_needed, open_publisher
-from publishers.port import Publisher, SmallResult, Workplace
+from publishers.port import Location, Publisher, SmallResult, Workplace
 from publishers.unixfs import result_cid
 from tests.servers.nats import nats_port
 
 RESULT = SmallResult(b"hello\n", b"", 0)
-CID = result_cid(b"hello\n", b"", 0).cid
+CID, SIZE = result_cid(b"hello\n", b"", 0)
 
 LIMITED = """
 jetstream {{ store_dir: "data" }}
@@ -76,6 +76,18 @@ def test_without_a_connection_it_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="needs a connection") as caught:
         opened("", tmp_path, None)
     assert caught.value.permanent
+
+
+async def test_a_hundred_nodes_publish_into_one_new_bucket(client: Client, tmp_path: Path) -> None:
+    """Nodes that all begin at once create one bucket, and each finds what the others published."""
+    nodes = [opened("crowded", tmp_path / str(number), client) for number in range(100)]
+    await asyncio.gather(
+        *(node.publish(RESULT, f"job/{shard}", cid=CID) for shard, node in enumerate(nodes))
+    )
+    locations = [Location(f"nats://crowded/job/{shard}/{CID}", CID, SIZE) for shard in range(100)]
+    await asyncio.gather(*map(nodes[0].verify, locations))
+    for node in nodes:
+        await node.close()
 
 
 async def test_a_full_bucket_is_told_and_can_be_repeated(client: Client, tmp_path: Path) -> None:
