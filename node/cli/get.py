@@ -10,8 +10,8 @@ from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
 
+    from node.results.download import Download
     from projections.state import Job
 
 
@@ -73,18 +73,21 @@ async def get(
             progress = Progress(bar.add_bytes, bar.add_files, bar.add_shards)
             download = Download(results, folder, matcher, progress)
             await download.run(indexes, merge)
-    _tell(download.problems, folder)
+    _tell(download, folder)
     print(folder)
 
 
-def _tell(problems: "Sequence[str]", folder: Path) -> None:
+def _tell(download: "Download", folder: Path) -> None:
     from events.errors import LotaError
 
-    for problem in problems:
+    for problem in download.problems:
         note(f"lota: {problem}")
-    if problems:
+    more = download.failures - len(download.problems)
+    if more:
+        note(f"lota: and {more:,} more")
+    if download.failures:
         raise LotaError(
-            f"{len(problems)} thing(s) could not be fetched",
+            f"{download.failures:,} file(s) or shard(s) could not be fetched",
             hint=f"what could is in {folder}; repeat to fetch the rest",
         )
 

@@ -28,7 +28,9 @@ FILES_AT_ONCE = 16
 FAILURES_MAX = 5
 """After so many files that nobody gives, a shard is given up on."""
 
-PROBLEMS_MAX = 100
+PROBLEMS_MAX = 20
+"""So many are told of; the rest is counted."""
+
 _TREE = {"stdout", "stderr", "exit_code", "outputs"}
 """What every result has: a folder without it is not worth hashing."""
 
@@ -45,11 +47,15 @@ class Progress(NamedTuple):
 
 
 class Download:
-    """One fetch of several shards into `folder`; `problems` tells what is not there, and why."""
+    """One fetch of several shards into `folder`.
+
+    `failures` counts what is not there in the end, `problems` tells of the first and why.
+    """
 
     def __init__(
         self, results: JobResults, folder: Path, glob: re.Pattern[str] | None, progress: Progress
     ) -> None:
+        self.failures = 0
         self.problems: list[str] = []
         self._results = results
         self._folder = folder
@@ -68,13 +74,14 @@ class Download:
             else:
                 await self._guarded(self._merged(indexes, merge))
             await self._guarded(self._placing.flush())
-            self.problems += [str(problem) for problem in self._placing.problems]
+            for problem in self._placing.problems:
+                self._note(str(problem))
             for told in self._whole:
                 await asyncio.to_thread(self._check_whole, *told)
         except BaseException:
             self._placing.end(done=False)
             raise
-        await asyncio.to_thread(self._placing.end, done=not self.problems)
+        await asyncio.to_thread(self._placing.end, done=not self.failures)
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         """Raise the first failure of many as itself, and that of the disk as ours."""
@@ -85,9 +92,14 @@ class Download:
         except OSError as error:
             raise _as_ours(error, self._folder) from error
 
-    def _problem(self, shard: int | str, error: LotaError) -> None:
+    def _problem(self, shard: int, error: LotaError) -> None:
+        text = str(error)
+        self._note(text if f"shard {shard}" in text else f"shard {shard}: {text}")
+
+    def _note(self, problem: str) -> None:
+        self.failures += 1
         if len(self.problems) < PROBLEMS_MAX:
-            self.problems.append(f"shard {shard}: {error}")
+            self.problems.append(problem)
 
     # Shard by shard
 
@@ -215,8 +227,8 @@ class Download:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             async for group in groups:
                 await lay(tasks, group, failures)
-        for failure in failures[:PROBLEMS_MAX]:
-            self.problems.append(str(failure))
+        for failure in failures:
+            self._note(str(failure))
         self._progress.shards(len(indexes))
 
     async def _append(

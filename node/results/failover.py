@@ -75,7 +75,9 @@ class FailoverCopy:
         return block
 
     async def leaf(self, cid: bytes, path: str, offset: int, size_bytes: int) -> bytes:
-        return await self._first(cid, path, lambda copy: copy.leaf(cid, path, offset, size_bytes))
+        return await self._first(
+            cid, repr(path), lambda copy: copy.leaf(cid, path, offset, size_bytes)
+        )
 
     async def close(self) -> None:
         opened, self._opened = self._opened, {}
@@ -85,7 +87,7 @@ class FailoverCopy:
             if not isinstance(copy, BaseException):
                 await copy.close()
 
-    async def _first(self, cid: bytes, path: str, ask: Ask) -> bytes:
+    async def _first(self, cid: bytes, part: str, ask: Ask) -> bytes:
         """Return the block from the first holder that has it. Raises `PublishError` if none has."""
         waiting = self._order()
         asked: dict[asyncio.Task[bytes], int] = {}
@@ -95,7 +97,7 @@ class FailoverCopy:
                 if waiting:
                     number = waiting.pop(0)
                     asked[asyncio.ensure_future(self._ask(number, ask))] = number
-                data = await self._next(asked, cid, path, said, hurry=bool(waiting))
+                data = await self._next(asked, cid, part, said, hurry=bool(waiting))
                 if data is not None:
                     return data
         finally:
@@ -104,8 +106,8 @@ class FailoverCopy:
             await asyncio.gather(*asked, return_exceptions=True)
         raise PublishError(
             "no-copy",
-            f"{path!r} of {self._what} is not to be had: {'; '.join(said) or 'nobody holds it'}",
-            hint="lota job describe shows where it should be; repeat it when one is back",
+            f"no copy of {self._what} gives {part}: {'; '.join(said) or 'nobody has one'}",
+            hint="lota job describe shows where it should be",
         )
 
     def _order(self) -> list[int]:
@@ -119,7 +121,7 @@ class FailoverCopy:
         self,
         asked: dict["asyncio.Task[bytes]", int],
         cid: bytes,
-        path: str,
+        part: str,
         said: list[str],
         *,
         hurry: bool,
@@ -137,7 +139,7 @@ class FailoverCopy:
                 self._standing.failures[self._holders[number].service] += 1
             for task in done:
                 number = asked.pop(task)
-                data = await self._judged(number, task, cid, path, said)
+                data = await self._judged(number, task, cid, part, said)
                 if data is not None:
                     return data
             if hurry:
@@ -145,7 +147,7 @@ class FailoverCopy:
         return None
 
     async def _judged(
-        self, number: int, task: "asyncio.Task[bytes]", cid: bytes, path: str, said: list[str]
+        self, number: int, task: "asyncio.Task[bytes]", cid: bytes, part: str, said: list[str]
     ) -> bytes | None:
         holder = self._holders[number]
         try:
@@ -161,7 +163,7 @@ class FailoverCopy:
                 return data
             said.append(f"{holder.name}: wrong bytes")
             self._pass_over(
-                number, f"has wrong bytes in {path!r} of {self._what} (not {cid_text(cid)})"
+                number, f"has wrong bytes in {part} of {self._what} (not {cid_text(cid)})"
             )
         self._standing.failures[holder.service] += 1
         return None
