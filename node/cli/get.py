@@ -1,5 +1,6 @@
 """`lota result get`, also `lota job get`: results onto this machine, each byte checked."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -72,7 +73,11 @@ async def get(
         with FetchProgress(len(indexes), None if glob else _size_bytes(found, indexes)) as bar:
             progress = Progress(bar.add_bytes, bar.add_files, bar.add_shards)
             download = Download(results, folder, matcher, progress)
-            await download.run(indexes, merge)
+            try:
+                await download.run(indexes, merge)
+            except asyncio.CancelledError:
+                note("lota: interrupted; repeat it to go on where it stopped")
+                raise
     _tell(download, folder)
     print(folder)
 

@@ -226,7 +226,10 @@ class Download:
             groups = await stack.enter_async_context(aclosing(merged(walks)))
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             async for group in groups:
-                await lay(tasks, group, failures)
+                try:
+                    await lay(tasks, group, failures)
+                except LotaError as error:
+                    failures.append(error)
         for failure in failures:
             self._note(str(failure))
         self._progress.shards(len(indexes))

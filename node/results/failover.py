@@ -1,10 +1,10 @@
 """One copy made of many: each block from the first holder that gives the right bytes.
 
 Holders are asked in their order, the next one when one has failed or is slow; who answers first
-with a block that has its CID is believed, and the rest are let go. A holder that has failed is
-asked last from then on, also for other shards, since it is mostly a whole node or service that is
-away. Wrong bytes are passed over with a warning, and whoever sent them comes last of all: one
-file of a disk may be damaged, and the others are right.
+with a block that has its CID is believed, and the rest are let go. A holder that is out of reach is
+asked later from then on, also for other shards, since it is mostly a whole node or service that is
+away. One with wrong or missing bytes comes last for this result: one file of a disk may be damaged,
+and the others are right. A warning names it when the bytes are wrong, or were promised by the log.
 """
 
 import asyncio
@@ -154,24 +154,29 @@ class FailoverCopy:
             data = task.result()
         except LotaError as error:
             said.append(f"{holder.name}: {error.what}")
-            if holder.promised and _is_damage(error):
-                self._pass_over(number, f"has not all of {self._what} ({error.what})")
-        except OSError as error:
-            said.append(f"{holder.name}: {error.strerror or error}")
+            if _is_damage(error):
+                why = f"has not all of {self._what} ({error.what})"
+                self._pass_over(number, why, aloud=holder.promised)
+            else:
+                self._standing.failures[holder.service] += 1
+        except Exception as error:  # noqa: BLE001 - one holder's trouble must not stop the others
+            reason = error.strerror if isinstance(error, OSError) else None
+            said.append(f"{holder.name}: {reason or type(error).__name__}")
+            self._standing.failures[holder.service] += 1
         else:
             if await _has_cid(data, cid):
                 return data
             said.append(f"{holder.name}: wrong bytes")
-            self._pass_over(
-                number, f"has wrong bytes in {part} of {self._what} (not {cid_text(cid)})"
-            )
-        self._standing.failures[holder.service] += 1
+            why = f"has wrong bytes in {part} of {self._what} (not {cid_text(cid)})"
+            self._pass_over(number, why, aloud=True)
         return None
 
-    def _pass_over(self, number: int, why: str) -> None:
+    def _pass_over(self, number: int, why: str, *, aloud: bool) -> None:
+        """Ask a holder last for this result; of others it may have more."""
         if number not in self._damaged:
             self._damaged.add(number)
-            self._warn(f"{self._holders[number].name} {why}; it is passed over")
+            if aloud:
+                self._warn(f"{self._holders[number].name} {why}; it is passed over")
 
     async def _ask(self, number: int, ask: Ask) -> bytes:
         """Ask one holder, which is opened once; one that could not be opened stays so."""

@@ -103,8 +103,12 @@ class Placing:
         self._lock = -1
 
     async def folder(self, path: str) -> None:
-        """Make a folder of the result."""
-        await asyncio.to_thread((self._folder / path).mkdir, parents=True, exist_ok=True)
+        """Make a folder of the result. Raises LotaError when something else is there."""
+        target = self._folder / path
+        try:
+            await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise _other(target) from None
 
     async def file(self, path: str, origins: Sequence[Origin]) -> None:
         """Fetch the files of `origins` into one at `path`, one behind the other.

@@ -92,6 +92,14 @@ async def test_who_has_failed_is_asked_last() -> None:
     assert (away.asked, copies.warnings) == (1, [])
 
 
+async def test_what_one_result_lacks_others_may_have() -> None:
+    """Missing bytes are no word on the node or service as a whole, and a reach that fails is."""
+    lacking, away = FakeCopy(NotFound("not here")), FakeCopy(RuntimeError("a bug of its driver"))
+    copies = Copies(lacking, away, FakeCopy(DATA))
+    assert await copies.read() == DATA
+    assert copies.standing.failures == {"copy-1": 1}
+
+
 async def test_a_slow_one_is_overtaken() -> None:
     """A copy that takes longer than its head start does not hold up the next."""
     slow, quick = FakeCopy(DATA), FakeCopy(DATA)
