@@ -23,6 +23,7 @@ from events.errors import ContentError, LogError
 from events.jetstream.api import NO_MESSAGE, Refused, StoredMessage, call
 from events.jetstream.object_format import OFFSET, ObjectInfo, chunk_subject, stream_of
 from events.jetstream.replies import Replies
+from events.jetstream.window import Window
 
 BATCH_BYTES = 2 * 1024 * 1024
 """Asked for at once; a reader holds two batches at most."""
@@ -77,8 +78,11 @@ class _Batch:
 class ChunkReader:
     """Reads one object of one bucket; remembers where its chunks are."""
 
-    def __init__(self, client: Client, replies: Replies, bucket: str, info: ObjectInfo) -> None:
+    def __init__(
+        self, client: Client, replies: Replies, window: Window, bucket: str, info: ObjectInfo
+    ) -> None:
         self.info = info
+        self._window = window
         self._client = client
         self._replies = replies
         self._stream = stream_of(bucket)
@@ -204,10 +208,14 @@ class ChunkReader:
     async def _get(self, position: int, count: int) -> list[_Chunk]:
         """Return up to `count` chunks at or behind `position`, none when there are none."""
         request = {"seq": position, "next_by_subj": self._subject, "batch": count}
-        answer = await self._replies.ask(
-            f"$JS.API.DIRECT.GET.{self._stream}", msgspec.json.encode(request), _Batch().take
-        )
-        return await answer or await self._ask_leader(position)
+        subject = f"$JS.API.DIRECT.GET.{self._stream}"
+        size_bytes = count * self.info.chunk_bytes
+        await self._window.take(size_bytes)
+        try:
+            answer = await self._replies.ask(subject, msgspec.json.encode(request), _Batch().take)
+            return await answer or await self._ask_leader(position)
+        finally:
+            self._window.give(size_bytes)
 
     async def _ask_leader(self, position: int) -> list[_Chunk]:
         request = {"seq": position, "next_by_subj": self._subject}

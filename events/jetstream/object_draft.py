@@ -18,6 +18,7 @@ from events.jetstream.api import UNAVAILABLE, ApiError, Refused
 from events.jetstream.appender import CONFLICTS, EXPECTED_FILTER, EXPECTED_POSITION
 from events.jetstream.object_format import OFFSET, chunk_subject, new_nuid, tries_filter
 from events.jetstream.replies import Replies
+from events.jetstream.window import Window
 
 HASHED_IN_LOOP_BYTES = 64 * 1024
 """What takes less time to hash than to hand to a thread."""
@@ -33,28 +34,6 @@ STORE_FULL = ("maximum bytes exceeded", "maximum messages exceeded", "no space l
 
 class BucketFull(LogError):
     """A limit of the bucket, the account or the server's disk leaves no room."""
-
-
-class Window:
-    """Bounds what all tries of a bucket have under way; whoever has waited longest goes first."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self._free_bytes = self._size_bytes = size_bytes
-        self._turn = asyncio.Lock()
-        self._freed = asyncio.Event()
-
-    async def take(self, size_bytes: int) -> None:
-        """Wait until so much more may be sent; what is larger than the window goes alone."""
-        async with self._turn:
-            while self._free_bytes < min(size_bytes, self._size_bytes):
-                self._freed.clear()
-                await self._freed.wait()
-            self._free_bytes -= size_bytes
-
-    def give(self, size_bytes: int) -> None:
-        """Note that so much has been answered, or was not sent after all."""
-        self._free_bytes += size_bytes
-        self._freed.set()
 
 
 class _PubAck(msgspec.Struct):

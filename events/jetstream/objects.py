@@ -43,7 +43,7 @@ from events.jetstream.bucket_stream import (
     tries_to_write,
 )
 from events.jetstream.object_chunks import ChunkReader
-from events.jetstream.object_draft import BucketFull, Draft, Window, store
+from events.jetstream.object_draft import BucketFull, Draft, store
 from events.jetstream.object_format import (
     ROLLUP,
     ObjectInfo,
@@ -56,6 +56,7 @@ from events.jetstream.object_format import (
     write_description,
 )
 from events.jetstream.replies import Replies
+from events.jetstream.window import Window
 
 BUCKET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CHUNK_BYTES = 512 * 1024
@@ -65,8 +66,8 @@ HEADERS_BYTES = 1024
 """The room for headers below the largest message of a server."""
 
 WINDOW_BYTES = 2 * 1024 * 1024
-"""What of all objects may be sent and not acknowledged. More is no faster, and the log's own
-messages wait behind it on a slow line."""
+"""What of all objects may be on its way to the server, and as much from it. More is no faster, and
+the log's own messages wait behind it on a slow line."""
 
 READERS_KEPT = 256
 TRIES = 5
@@ -91,7 +92,8 @@ class ObjectBucket:
         self._client = client
         self._replicas = replicas
         self._replies = Replies(client)
-        self._window = Window(WINDOW_BYTES)
+        self._writing = Window(WINDOW_BYTES)
+        self._reading = Window(WINDOW_BYTES)
         self._ensuring = asyncio.Lock()
         self._config: BucketConfig | None = None
         self._readers: OrderedDict[str, ChunkReader] = OrderedDict()
@@ -232,7 +234,7 @@ class ObjectBucket:
         largest = self._client.max_payload
         if config.max_msg_size > 0:
             largest = min(largest, config.max_msg_size)
-        draft = Draft(self._replies, self.name, name, self._window)
+        draft = Draft(self._replies, self.name, name, self._writing)
         return draft, max(1, min(CHUNK_BYTES, largest - HEADERS_BYTES))
 
     async def _compare(self, found: ObjectInfo, first: bytes, rest: AsyncIterator[bytes]) -> None:
@@ -347,7 +349,7 @@ class ObjectBucket:
         if found is None:
             self._readers.pop(name, None)
             raise NotFound(f"there is no object {name} in the bucket {self.name}")
-        reader = ChunkReader(self._client, self._replies, self.name, found)
+        reader = ChunkReader(self._client, self._replies, self._reading, self.name, found)
         self._readers[name] = reader
         while len(self._readers) > READERS_KEPT:
             self._readers.popitem(last=False)
