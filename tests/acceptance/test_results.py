@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from events.jetstream import open_blobs, open_log
 from events.spec import JobSpec, Sharding
 from events.unixfs import CHUNK_SIZE_BYTES, Entry, directory, file
 from node.rpc import Chunk, serve_rpc
+from tests.acceptance.conftest import Lota
 from tests.lota_process import LOTA, Machine
 from tests.node.cli.job_on_log import JobOnLog
 
@@ -176,3 +178,19 @@ async def test_a_gigabyte_goes_through_a_pipe(large: Large) -> None:
     start = str((MARKED - 40) * CHUNK_SIZE_BYTES)
     printed = await large.lota("result", "cat", place, "--offset", start, "--length", str(length))
     assert (len(printed), mark(3) in printed) == (length, True)
+
+
+async def test_what_a_job_left_is_looked_into_and_fetched(lota: Lota, tmp_path: Path) -> None:
+    """On a network as users have it, what a command wrote is listed, fetched and merged."""
+    wrote = "head -c 20000000 /dev/zero > outputs/big; echo $LOTA_SHARD > outputs/own; echo done"
+    assert (await lota("run", "--shards", "2", "--", "sh", "-c", wrote)).code == 0
+    job = (await lota("job", "ls", "--quiet")).out.strip()
+    assert (await lota("result", "ls", f"{job}/1/outputs")).out == "big\nown\n"
+    assert (await lota("result", "cat", f"{job}/1/outputs/own")).out == "1\n"
+    apart, merged = tmp_path / "apart", tmp_path / "merged"
+    assert (await lota("job", "get", job, "--output", apart)).code == 0
+    root = json.loads((await lota("job", "describe", job, "-o", "json")).out)["root_cid"]
+    assert (await lota("cid", apart)).out.strip() == root
+    glob = ("--glob", "outputs/own", "--merge", "append")
+    assert (await lota("result", "get", job, *glob, "--output", merged)).code == 0
+    assert (merged / "outputs" / "own").read_text() == "0\n1\n"
