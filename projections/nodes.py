@@ -1,5 +1,6 @@
 """The nodes of the network, as their events and their verdicts tell."""
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -11,7 +12,7 @@ from events.seal import EMPTY, extend
 from events.spec import JobSpec
 from events.units import size_bytes
 from projections.entry import Entry
-from projections.ring import top
+from projections.ring import score, top
 from projections.state import Job, Mutable
 
 NodeState = Literal["live", "draining", "left", "lost"]
@@ -223,6 +224,20 @@ def weight(node: Node, spec: JobSpec) -> float:
         if not entry.source.startswith("file://")
     )
     return node.capabilities.width * (LOCALITY_WEIGHT if held else 1.0)
+
+
+def by_askings(
+    nodes: Iterable[Node], spec: JobSpec, key: str, times: Mapping[str, int]
+) -> list[str]:
+    """Return the names of nodes in the order in which further offers go out.
+
+    `times` says how often each has been asked: fewest first, then the best by the ring.
+    """
+    ranked = sorted(
+        (times.get(node.name, 0), -score(node.name, key, weight(node, spec)), node.name)
+        for node in nodes
+    )
+    return [name for _, _, name in ranked]
 
 
 def owner(nodes: Nodes, partition: str) -> str:

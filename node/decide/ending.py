@@ -13,10 +13,11 @@ from events.decisions import (
     JobFailed,
     JobFailedData,
 )
-from events.items import Manifest, ShardResult
-from node.decide.root import publish_root, root_of
+from events.items import Manifest
+from node.decide.root import publish_root
 from node.decide.view import View, append
 from node.effects import Append, WakeAt
+from projections.outcome import results_of, root_of
 from projections.state import Job
 
 INLINE_BYTES_MAX = 8 * 1024
@@ -49,7 +50,7 @@ def end(view: View) -> Append | WakeAt | None:
 
 def _complete(view: View) -> Append:
     job = view.job
-    results = tuple(_result(job, index) for index in range(len(job.shards)))
+    results = results_of(job)
     root, _ = root_of(job)
     blob = msgspec.json.encode(results)
     inline = len(blob) <= INLINE_BYTES_MAX
@@ -66,15 +67,6 @@ def _complete(view: View) -> Append:
         manifest=manifest,
         closed=_quiet(job),
     )
-
-
-def _result(job: Job, index: int) -> ShardResult:
-    shard = job.shards[index]
-    claim = shard.verdict.claim if shard.verdict is not None else None
-    if claim is None:
-        raise AssertionError(f"shard {index} of {job.id} is completed without a claim")
-    uris = [copy.uri for _, slot in sorted(shard.slots.items()) for copy in slot.copies]
-    return ShardResult(index, claim.cid, claim.dag_size_bytes, tuple(uris))
 
 
 def overdue(view: View) -> Append:

@@ -17,8 +17,8 @@ from events.sharding import shard_count
 from node.decide.cohorts import Cohort
 from node.decide.view import View, append, attempts_left, one_round
 from node.effects import Append, WakeAt
-from projections.nodes import Node, refusal, weight
-from projections.ring import score, top
+from projections.nodes import Node, by_askings, refusal, weight
+from projections.ring import top
 from projections.state import BUSY, COMMITTED, Job, OfferState, Shard
 
 
@@ -256,16 +256,7 @@ def _next_offer(
         if view.now_ms < due_ms:
             return None, due_ms
     key = f"{job.id}/{indexes[0]}"
-    spec = job.spec
-    ranked = sorted(
-        candidates,
-        key=lambda node: (
-            times.get(node.name, 0),
-            -score(node.name, key, weight(node, spec)),
-            node.name,
-        ),
-    )
-    names = tuple(node.name for node in ranked[: asked(view, needed)])
+    names = tuple(by_askings(candidates, job.spec, key, times)[: asked(view, needed)])
     return Offer(_ranges(indexes), names), 0
 
 

@@ -10,22 +10,11 @@ from events.car import car
 from events.cid import cid_bytes, raw_cid
 from events.decisions import PublicationsAssigned, PublicationsAssignedData
 from events.items import RootAssignment
-from events.unixfs import Root, job_root
 from node.decide.publish import able_to_publish
 from node.decide.view import View, append
 from node.effects import Append, WakeAt
-from projections.state import Job, RootSlot
-
-
-def root_of(job: Job) -> tuple[Root, list[tuple[bytes, bytes]]]:
-    """Return the root of a job whose shards are all completed, and its blocks."""
-    blocks: list[tuple[bytes, bytes]] = []
-    claims = [shard.verdict.claim if shard.verdict is not None else None for shard in job.shards]
-    root = job_root(
-        ((claim.cid, claim.dag_size_bytes) for claim in claims if claim is not None),
-        lambda cid, block: blocks.append((cid, bytes(block))),
-    )
-    return root, blocks
+from projections.outcome import root_of
+from projections.state import RootSlot
 
 
 def publish_root(view: View) -> Append | WakeAt | None:
