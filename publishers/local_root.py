@@ -1,11 +1,11 @@
 """The disk work of the driver `local`; all of it blocks, and runs in threads.
 
-A result is written into a staging folder on the same file system, hashed there as it has come to
-lie, synced, and renamed into place. The rename is the whole publication: before it there is
-nothing at the key, after it everything. So a crash at any point leaves either nothing or the whole
-result, and beside them at most a staging folder, which the next process to open the root removes.
-Two nodes may race, since a rename onto a folder with something in it fails; the loser then hashes
-what it finds there, and both are right if it is the same CID.
+A result is written into a staging folder on the same file system, hashed as it is written, synced,
+and renamed into place. The rename is the whole publication: before it there is nothing at the key,
+after it everything. So a crash at any point leaves either nothing or the whole result, and beside
+them at most a staging folder, which the next process to open the root removes. Two nodes may race,
+since a rename onto a folder with something in it fails; the loser then hashes what it finds there,
+and both are right if it is the same CID.
 """
 
 import errno
@@ -15,6 +15,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from publishers.disk import disk_error
 from publishers.durable import make_durable, tree_paths
 from publishers.kept_skeletons import KeptSkeletons, discard
 from publishers.port import Location, Result, SmallResult, require_key
-from publishers.skeleton import Skeleton
+from publishers.skeleton import BuiltSkeleton, Skeleton
 from publishers.staging import Staging
 from publishers.tree_copy import copy_tree
 from publishers.unixfs import Tree, tree_cid
@@ -194,15 +195,15 @@ class LocalRoot:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _stage(self, index: int, request: Request, staging: Staging) -> _Staged:
-        """Write the result where nobody looks, and hash what has come to lie on the disk."""
+        """Write the result where nobody looks, and hash what is written."""
         folder = staging.new()
         skeleton = None
         try:
-            _write(request.result, folder)
             if isinstance(request.result, SmallResult):
+                request.result.write_to(folder)
                 tree = _tree(folder)
             else:
-                tree, skeleton = self._tree_and_skeleton(folder, staging)
+                tree, skeleton = self._copy(request.result, folder, staging)
             if tree.cid != request.cid:
                 raise PublishError(
                     "wrong-cid",
@@ -219,9 +220,17 @@ class LocalRoot:
             raise
         return _Staged(index, request, folder, tree, skeleton)
 
-    def _tree_and_skeleton(self, folder: Path, staging: Staging) -> tuple[Tree, Path | None]:
-        """Hash a folder, and write the skeleton of a large one to staging."""
-        with closing(Skeleton.build(folder)) as built:
+    def _copy(self, result: Path, folder: Path, staging: Staging) -> tuple[Tree, Path | None]:
+        """Copy and hash a folder, and write the skeleton of a large one to staging."""
+        if not result.is_dir():
+            raise PublishError(
+                "no-result",
+                f"the result {result} is gone",
+                permanent=True,
+                hint="Let another execution publish",
+            )
+        copying = partial(copy_tree, os.fsencode(result), os.fsencode(folder))
+        with closing(BuiltSkeleton(copying)) as built:
             written = self._kept.write(built, staging.new())
             return Tree(built.cid, built.dag_size_bytes, built.files), written
 
@@ -300,17 +309,3 @@ def _tree(folder: Path) -> Tree:
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from None
         raise
-
-
-def _write(result: Result, folder: Path) -> None:
-    if isinstance(result, SmallResult):
-        result.write_to(folder)
-    elif result.is_dir():
-        copy_tree(os.fsencode(result), os.fsencode(folder))
-    else:
-        raise PublishError(
-            "no-result",
-            f"the result {result} is gone",
-            permanent=True,
-            hint="Let another execution publish",
-        )

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import IO
 
@@ -33,6 +34,7 @@ from publishers.pages import Pages
 from publishers.port import Result
 from publishers.result_blocks import pack
 from publishers.sorted_records import SortedRecords
+from publishers.unixfs import Tree
 
 IN_MEMORY_BYTES = 1 << 20
 """Up to this size a skeleton is held in memory, and fetched in one read."""
@@ -72,7 +74,7 @@ class Skeleton:
         The blocks that the skeleton leaves out go to `leaves`, which must raise nothing.
         Raises `PublishError`: `no-result`, `bad-result`, or what the disk of temporary files says.
         """
-        return BuiltSkeleton(result, leaves)
+        return BuiltSkeleton(partial(pack, result), leaves)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Skeleton":
@@ -133,13 +135,16 @@ class BuiltSkeleton(Skeleton):
     how many files it has.
     """
 
-    def __init__(self, result: Result, leaves: Sink | None = None) -> None:
-        """Hash the result; see `Skeleton.build`."""
+    def __init__(self, walk: Callable[[Sink], Tree], leaves: Sink | None = None) -> None:
+        """Take the blocks that a walk over the result gives; see `Skeleton.build`.
+
+        Raises what the walk raises, and `PublishError` for the disk of temporary files.
+        """
         file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - as above
         try:
+            writer = _Writer(file, leaves)
+            tree = walk(writer.add)
             try:
-                writer = _Writer(file, leaves)
-                tree = pack(result, writer.add)
                 size_bytes = writer.finish(tree.cid)
                 if size_bytes > IN_MEMORY_BYTES:
                     file.rollover()

@@ -1,74 +1,93 @@
-"""Copying the tree of a result: bytes and names, no modes and no times; holes stay holes.
+"""Copying the tree of a result and taking its root in one pass: what is hashed is what is written.
 
-A job may leave a sparse file of a terabyte that takes a few blocks of the disk. Its copy takes no
-more, so that publishing does not fill a disk on which the result had room. All of this blocks.
+Bytes and names are copied, no modes and no times, and holes stay holes: a job may leave a sparse
+file of a terabyte that takes a few blocks of the disk, and publishing must not fill a disk on which
+the result had room. A chunk is written while it is hashed, and the disk is told to begin early, so
+that there is little to wait for in the end. All of this blocks.
 """
 
 import os
-import shutil
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-from publishers.unixfs import listing
+from events.dagpb import Node, Sink
+from events.errors import ContentError
+from events.unixfs import CHUNK_SIZE_BYTES, file
+from publishers.durable import begin_writing
+from publishers.unixfs import Tree, TreeWalk
 
-_BLOCK_BYTES = 512
-_COPY_BYTES = 1 << 20
+_STAT_BLOCK_BYTES = 512
+_BEGIN_BYTES = 8 << 20
+_SMALL_BYTES = 64 * 1024
+_HOLE = bytes(CHUNK_SIZE_BYTES)
 
 
-def copy_tree(source: bytes, target: bytes) -> None:
-    """Copy the folder `source` to `target`, which must not exist.
+def copy_tree(source: bytes, target: bytes, sink: Sink) -> Tree:
+    """Copy the folder `source` to `target`, which must not exist, and hand its blocks to `sink`.
 
-    Raises `ContentError` for what has no content address, OSError.
+    Raises `ContentError` for what has no content address, OSError when either disk fails, and what
+    `sink` raises.
     """
-    os.mkdir(target)
-    below = [(b"", 0)]
-    while below:
-        folder, depth = below.pop()
-        for name, is_folder in listing(os.path.join(source, folder), depth):
-            path = os.path.join(folder, name)
-            if is_folder:
-                os.mkdir(os.path.join(target, path))
-                below.append((path, depth + 1))
-            else:
-                _copy_file(os.path.join(source, path), os.path.join(target, path))
-
-
-def _copy_file(source: bytes, target: bytes) -> None:
-    status = os.lstat(source)
-    if status.st_blocks * _BLOCK_BYTES >= status.st_size:
-        shutil.copyfile(source, target, follow_symlinks=False)
-        return
-    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with ThreadPoolExecutor(1) as writer:
         try:
-            for start, end in _data(reading, status.st_size):
-                _copy_range(reading, writing, start, end)
-            os.ftruncate(writing, status.st_size)
+            return _CopyWalk(sink, source, target, writer).root(source)
+        except ContentError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
+
+
+class _CopyWalk(TreeWalk):
+    """Writes all that it walks over to another place."""
+
+    def __init__(
+        self, sink: Sink, source: bytes, target: bytes, writer: ThreadPoolExecutor
+    ) -> None:
+        super().__init__(sink)
+        self._writer = writer
+        self._source = source
+        self._target = target
+
+    def enter(self, path: bytes) -> None:
+        os.mkdir(self._place(path))
+
+    def read(self, path: bytes, descriptor: int) -> Node:
+        target = os.open(self._place(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            start = os.read(descriptor, _SMALL_BYTES)
+            if len(start) < _SMALL_BYTES and not (more := os.read(descriptor, _SMALL_BYTES)):
+                _write(target, memoryview(start))
+                return file(start, self.sink)
+            elif len(start) < _SMALL_BYTES:
+                start += more
+            return self._copy_long(descriptor, start, target)
         finally:
-            os.close(writing)
-    finally:
-        os.close(reading)
+            os.close(target)
+
+    def _copy_long(self, descriptor: int, start: bytes, target: int) -> Node:
+        status = os.fstat(descriptor)
+        sparse = status.st_blocks * _STAT_BLOCK_BYTES < status.st_size
+        size_bytes = 0
+
+        def write(chunk: memoryview) -> None:
+            nonlocal size_bytes
+            size_bytes += len(chunk)
+            if sparse and chunk == _HOLE[: len(chunk)]:
+                os.lseek(target, len(chunk), os.SEEK_CUR)
+                return
+            _write(target, chunk)
+            if not size_bytes % _BEGIN_BYTES:
+                begin_writing(target)
+
+        made = self.read_long(descriptor, start, lambda chunk: self._writer.submit(write, chunk))
+        if sparse:
+            os.ftruncate(target, size_bytes)
+        begin_writing(target)
+        return made
+
+    def _place(self, path: bytes) -> bytes:
+        return self._target + path[len(self._source) :]
 
 
-def _data(descriptor: int, size_bytes: int) -> Iterator[tuple[int, int]]:
-    """Give the ranges of a file that are no holes."""
-    end = 0
-    while end < size_bytes:
-        try:
-            start = os.lseek(descriptor, end, os.SEEK_DATA)
-        except OSError:
-            return  # nothing but a hole up to the end
-        end = os.lseek(descriptor, start, os.SEEK_HOLE)
-        yield start, end
-
-
-def _copy_range(reading: int, writing: int, start: int, end: int) -> None:
-    while start < end:
-        data = os.pread(reading, min(_COPY_BYTES, end - start), start)
-        if not data:
-            return  # it was cut off meanwhile: the hash of the copy will tell
-        rest = memoryview(data)
-        while rest:
-            written = os.pwrite(writing, rest, start)
-            start += written
-            rest = rest[written:]
+def _write(descriptor: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -12,7 +12,8 @@ These functions block: call them in a thread.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def tree_cid(path: str | os.PathLike[str], *, sink: Sink | None = None) -> Tree:
     `path` itself may be a symlink, since the caller chose it. Raises `ContentError` naming the
     place for a symlink, device, socket or pipe below it, and for what cannot be read.
     """
-    return _TreeWalk(sink).root(os.fsencode(path))
+    return TreeWalk(sink).root(os.fsencode(path))
 
 
 def result_cid(stdout: bytes, stderr: bytes, exit_code: int) -> Root:
@@ -107,15 +108,19 @@ class _Folder:
         self.done = FolderEntries()
 
 
-class _TreeWalk:
-    """One pass over a tree, in the order of names, without recursion: folders can nest deep."""
+class TreeWalk:
+    """One pass over a tree, in the order of names, without recursion: folders can nest deep.
+
+    An heir may do more with each folder that is entered and each file that is read.
+    """
 
     def __init__(self, sink: Sink | None) -> None:
-        self._sink = sink
+        self.sink = sink
         self._files = 0
         self._buffer: memoryview | None = None
 
     def root(self, path: bytes) -> Tree:
+        """Walk the tree at a path; see `tree_cid`."""
         try:
             mode = os.stat(path).st_mode
             if stat.S_ISDIR(mode):
@@ -134,7 +139,51 @@ class _TreeWalk:
             ) from error
         return Tree.of(top, self._files)
 
+    def enter(self, path: bytes) -> None:
+        """Do what is to be done before what is in a folder."""
+
+    def read(self, path: bytes, descriptor: int) -> Node:
+        """Read a file to its end, and hand its blocks to the sink."""
+        start = os.read(descriptor, _FIRST_READ_BYTES)
+        if len(start) < _FIRST_READ_BYTES:
+            more = os.read(descriptor, _FIRST_READ_BYTES)
+            if not more:
+                return file(start, self.sink)
+            start += more
+        return self.read_long(descriptor, start)
+
+    def read_long(
+        self,
+        descriptor: int,
+        start: bytes,
+        write: Callable[[memoryview], Future[None]] | None = None,
+    ) -> Node:
+        """Read the rest of a file of which something was read.
+
+        Each chunk also goes to `write`, which may take as long as hashing it without costing time.
+        """
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(CHUNK_SIZE_BYTES))
+        buffer = self._buffer
+        layout = FileLayout(self.sink)
+        filled = len(start)
+        buffer[:filled] = start
+        while True:
+            count = os.readv(descriptor, (buffer[filled:],))
+            filled += count
+            if filled == CHUNK_SIZE_BYTES or not count:
+                chunk = buffer[:filled]
+                writing = write(chunk) if write is not None else None
+                if filled:
+                    layout.add(chunk)
+                if writing is not None:
+                    writing.result()
+                if not count:
+                    return layout.finish()
+                filled = 0
+
     def _folder(self, path: bytes) -> Node:
+        self.enter(path)
         stack = [_Folder(path, b"", 0)]
         while True:
             folder = stack[-1]
@@ -143,11 +192,12 @@ class _TreeWalk:
                 name, is_folder = following
                 below = os.path.join(folder.path, name)
                 if is_folder:
+                    self.enter(below)
                     stack.append(_Folder(below, name, len(stack)))
                 else:
                     folder.done.add(Entry(name, *self._file(below)))
                 continue
-            made = folder.done.directory(self._sink)
+            made = folder.done.directory(self.sink)
             stack.pop()
             if not stack:
                 return made
@@ -158,32 +208,9 @@ class _TreeWalk:
         # The kind was seen in the listing; O_NOFOLLOW and O_NONBLOCK hold what changed since.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            start = os.read(descriptor, _FIRST_READ_BYTES)
-            if len(start) < _FIRST_READ_BYTES:
-                more = os.read(descriptor, _FIRST_READ_BYTES)
-                if not more:
-                    return file(start, self._sink)
-                start += more
-            return self._long_file(descriptor, start)
+            return self.read(path, descriptor)
         finally:
             os.close(descriptor)
-
-    def _long_file(self, descriptor: int, start: bytes) -> Node:
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(CHUNK_SIZE_BYTES))
-        buffer = self._buffer
-        layout = FileLayout(self._sink)
-        filled = len(start)
-        buffer[:filled] = start
-        while True:
-            count = os.readv(descriptor, (buffer[filled:],))
-            filled += count
-            if filled == CHUNK_SIZE_BYTES or not count:
-                if filled:
-                    layout.add(buffer[:filled])
-                if not count:
-                    return layout.finish()
-                filled = 0
 
 
 def listing(path: bytes, depth: int) -> Iterator[tuple[bytes, bool]]:
