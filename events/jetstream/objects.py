@@ -60,7 +60,7 @@ from events.jetstream.window import Window
 
 BUCKET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CHUNK_BYTES = 512 * 1024
-"""Half of a leaf of a result. Larger ones are no faster, and 1 MiB is what a server takes."""
+"""Half of a leaf of a result. Larger ones are hardly faster, and a server takes less than 1 MiB."""
 
 HEADERS_BYTES = 1024
 """The room for headers below the largest message of a server."""
