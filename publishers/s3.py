@@ -130,17 +130,12 @@ class S3Bucket:
         That is told by the iterator: a cancelled upload would leave its parts behind.
         """
         cancelled = asyncio.Event()
-        failures: list[BaseException] = []
 
         async def pulled() -> AsyncIterator[bytes]:
-            try:
-                async for chunk in chunks:
-                    if cancelled.is_set():
-                        raise asyncio.CancelledError
-                    yield chunk
-            except BaseException as error:
-                failures.append(error)
-                raise
+            async for chunk in chunks:
+                if cancelled.is_set():
+                    raise asyncio.CancelledError
+                yield chunk
 
         upload = asyncio.ensure_future(
             obstore.put_async(
@@ -162,8 +157,6 @@ class S3Bucket:
                 await upload
             raise
         except (BaseError, OSError) as error:
-            if failures:
-                raise failures[0] from None
             raise service_failure(error, self.uri) from None
 
 

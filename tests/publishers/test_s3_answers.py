@@ -14,6 +14,7 @@ from publishers.s3_access import S3Access, S3Place
 from publishers.unixfs import result_cid
 from tests.servers.s3_answers import Request, answering, refusal, reply
 
+MIB = 1 << 20
 SMALL = SmallResult(b"one\n", b"", 0)
 SMALL_CID = result_cid(b"one\n", b"", 0).cid
 KEYS = {
@@ -103,6 +104,30 @@ async def test_a_service_that_is_down_is_told() -> None:
 
     assert (error.code, error.permanent) == ("unreachable", False)
     assert f"127.0.0.1:{answers.port}" in error.what
+
+
+async def test_a_part_that_is_not_taken_ends_the_upload() -> None:
+    """When the service fails in the midst of an object, it is told that no more is to come."""
+    begun = (
+        "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>"
+    )
+
+    def fail(request: Request) -> bytes:
+        if request.method == "POST":
+            return reply(200, begun)
+        return reply(204) if request.method == "DELETE" else refusal(507, "InsufficientStorage")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield bytes(MIB)
+
+    async with answering(fail) as answers:
+        with pytest.raises(PublishError) as caught:
+            await bucket_at(answers.port, **KEYS).put("name", 40 * MIB, chunks())
+
+    assert (caught.value.code, caught.value.permanent) == ("disk-full", False)
+    assert answers.requests[-1].method == "DELETE"
+    assert answers.requests[-1].path == "/bucket/prefix/name?uploadId=one"
 
 
 async def test_a_conflict_is_no_success() -> None:

@@ -1,7 +1,7 @@
 """SeaweedFS, a real S3 service: one for all tests of a process, started when the first asks for it.
 
 It knows an administrator, who makes buckets by writing to them, an identity that may only write,
-and one that may only read. It dies with this process.
+and one that may only read. It ends with this process, however that ends.
 """
 
 import atexit
@@ -29,12 +29,21 @@ BUCKET = "results"
 
 START_TIMEOUT_S = 60
 PORT_RANGE = (10_000, 32_000)
-DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
+KEEPER = """
+import json, shutil, subprocess, sys
+from pathlib import Path
+command, folder, sockets = json.loads(sys.argv[1])
+with open(folder + "/log", "wb") as log:
+    server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+sys.stdin.read()
+server.kill()
+server.wait()
+shutil.rmtree(folder, ignore_errors=True)
+for socket in sockets:
+    Path(socket).unlink(missing_ok=True)
 """
+"""Keeps the server while somebody holds its standard input, then removes all traces."""
+
 PORTS = ("s3", "s3.grpc", "filer", "filer.grpc", "master", "master.grpc", "volume", "volume.grpc")
 IDENTITIES = {"admin": ["Admin", "Read", "List", "Write"], "writer": ["Write"], "reader": ["Read"]}
 
@@ -110,17 +119,14 @@ def seaweedfs() -> SeaweedFs:
     ]
     (folder / "identities.json").write_text(json.dumps({"identities": identities}))
     (folder / "data").mkdir()
-    arguments = _arguments(folder, ports)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", DIE_WITH_PARENT, str(os.getpid()), binary, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={"TMPDIR": str(folder), "HOME": str(folder)},  # its own logs go there
-        )
-    atexit.register(_stop, process, [folder, *_sockets(ports)])
+    command = [binary, *_arguments(folder, ports)]
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", KEEPER, json.dumps([command, str(folder), _sockets(ports)])],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # an interrupt of the tests is not for it
+        env={"TMPDIR": str(folder), "HOME": str(folder)},  # the server's own logs go there
+    )
+    atexit.register(keeper.communicate)
     server = SeaweedFs(ports["s3"], ports["filer"])
     # The client repeats this until there is somebody to take it.
     obstore.put(server.bucket(), "_ready", b"", use_multipart=False)
@@ -164,17 +170,7 @@ def _free_ports() -> dict[str, int]:
     return ports
 
 
-def _sockets(ports: dict[str, int]) -> list[Path]:
+def _sockets(ports: dict[str, int]) -> list[str]:
     """Return the ones that it makes besides those it is told of."""
     roles = [name.removesuffix(".grpc") for name in PORTS if name.endswith(".grpc")]
-    return [Path(f"/tmp/seaweedfs-{role}-grpc-{ports[f'{role}.grpc']}.sock") for role in roles]
-
-
-def _stop(process: subprocess.Popen[bytes], places: list[Path]) -> None:
-    process.kill()
-    process.wait()
-    for place in places:
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+    return [f"/tmp/seaweedfs-{role}-grpc-{ports[f'{role}.grpc']}.sock" for role in roles]
