@@ -17,11 +17,9 @@ from node.inputs.file_uri import to_path
 from node.results.failover import Holder
 from node.results.node_copy import NodeCopy
 from node.results.publishers import OpenPublishers
-from node.results.served_copy import ServedCopy
 from projections.nodes import Nodes
 from projections.state import Copy, Job
-from publishers.gateway import GatewayCopy
-from publishers.http import HttpService
+from publishers.port import Copy as BlockCopy
 from publishers.port import Location
 
 GATEWAY_PATIENCE_S = 30.0
@@ -90,7 +88,11 @@ class Holders:
         )
 
     def _gateway(self, url: str) -> Holder:
-        async def opened() -> GatewayCopy:
+        async def opened() -> BlockCopy:
+            # Loading HTTP takes as long as all else: only those who need it wait for it.
+            from publishers.gateway import GatewayCopy  # noqa: PLC0415
+            from publishers.http import HttpService  # noqa: PLC0415
+
             return GatewayCopy(HttpService("gateway", url, patience_s=GATEWAY_PATIENCE_S))
 
         return Holder(f"the IPFS gateway {url}", url, opened)
@@ -103,7 +105,10 @@ class Holders:
             return None
         url = member.capabilities.serves
 
-        async def opened() -> ServedCopy:
+        async def opened() -> BlockCopy:
+            # As above: this module loads HTTP, too.
+            from node.results.served_copy import ServedCopy  # noqa: PLC0415
+
             return ServedCopy(url, self._job.id, index, token=self._token)
 
         return Holder(f"node {node} at {url}", url, opened)
@@ -112,7 +117,7 @@ class Holders:
         node = self._job.shards[index].executions[attempt].node
         name = execution_id(self._job.id, index, attempt)
 
-        async def opened() -> NodeCopy:
+        async def opened() -> BlockCopy:
             return NodeCopy(self._client, node, name)
 
         return Holder(f"node {node}", f"node {node}", opened)

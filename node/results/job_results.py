@@ -14,7 +14,7 @@ from node.results.block_cache import BlockCache
 from node.results.failover import FailoverCopy, Standing, Warn
 from node.results.holders import Holders
 from node.results.publishers import Credentials, OpenPublishers
-from node.results.served_copy import results_token
+from node.results.token import results_token
 from projections.nodes import Nodes
 from projections.state import Job
 from publishers.port import Workplace

@@ -6,39 +6,18 @@ the token that all nodes of the network who serve results share.
 """
 
 import os
-from collections.abc import Container, Mapping
-from pathlib import Path
+from collections.abc import Container
 from urllib.parse import quote_from_bytes
 
 from events.cid import cid_text
-from events.errors import LotaError, NotFound
+from events.errors import NotFound
 from events.unixfs import CHUNK_SIZE_BYTES
-from node.redaction import hide
 from publishers.http import Answer, HttpService
 
-TOKEN_VARIABLE = "LOTA_RESULTS_TOKEN"  # noqa: S105 - the name of the variable, not the token
-TOKEN_FILE_VARIABLE = "LOTA_RESULTS_TOKEN_FILE"  # noqa: S105 - as above
 PATIENCE_S = 20.0
 
 _WHOLE, _PART, _NOT_FOUND = 200, 206, 404
 _ANSWERS: Container[int] = frozenset({_WHOLE, _PART, _NOT_FOUND})
-
-
-def results_token(environ: Mapping[str, str]) -> str | None:
-    """Return the token for results that nodes serve, from its variable or the file it names.
-
-    None when there is none. Raises LotaError for a file that cannot be read; blocks.
-    """
-    path = environ.get(TOKEN_FILE_VARIABLE)
-    try:
-        token = Path(path).read_text("utf-8").strip() if path else environ.get(TOKEN_VARIABLE)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LotaError(
-            f"the token in {path} cannot be read ({type(error).__name__})",
-            hint=f"{TOKEN_FILE_VARIABLE} names a file with the token alone, on one line",
-        ) from error
-    hide(token or "")
-    return token or None
 
 
 class ServedCopy:
