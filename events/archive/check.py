@@ -14,7 +14,9 @@ from events.archive.lines import (
 )
 from events.cid import cid_bytes
 from events.errors import ContentError, DamagedExport, NotAnExport, TruncatedExport, UnorderedExport
+from events.log import EVERYTHING
 
+LOG = EVERYTHING.removesuffix(">")
 CUT = "its end is missing: fetch or export it again"
 
 
@@ -29,6 +31,7 @@ class Checker:
         self.number = 0
         self.events = 0
         self.blobs = 0
+        self.first = 0
         self.last = 0
         self._digest = sha256()
         self._end: End | None = None
@@ -84,6 +87,11 @@ class Checker:
                 f"line {self.number}: an event stands behind the blobs",
                 hint="an export is in the order of the log: do not sort or join such files",
             )
+        if not stored.subject.startswith(LOG):
+            raise DamagedExport(
+                f"line {self.number}: {stored.subject} is no subject of the log", hint=RESTORE
+            )
+        self.first = self.first or stored.position
         self.last = stored.position
         self.events += 1
 

@@ -9,13 +9,12 @@ before that mark is decompressed again.
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from events.archive.check import Checker
-from events.archive.files import lines, reading, skip_to
+from events.archive.files import in_thread, lines, reading, skip_to
 from events.archive.lines import Header, Piece, Stored, decode_line, decode_record
 from events.blobs import missing, verified
 from events.errors import LogUnavailable, NotAnExport, ReadOnlyLog
@@ -31,10 +30,20 @@ _SUBJECT = b'"subject":"'
 _HEADER = b'{"lota":'
 
 
+class Contents(NamedTuple):
+    """What an export holds; `first` and `last` are positions of events, 0 when it has none."""
+
+    events: int
+    blobs: int
+    first: int
+    last: int
+
+
 class FileLog:
     """The read side of `events.log.Log` over one export; positions are those recorded.
 
-    `header` says what was exported and `blobs` gives what the events name. Make it with `open`.
+    `header` says what was exported, `contents` what came of it, and `blobs` gives what the events
+    name. Make it with `open`.
     """
 
     def __init__(self, path: Path, header: Header, index: "_Index") -> None:
@@ -42,6 +51,8 @@ class FileLog:
         self._index = index
         self._closed = False
         self.header = header
+        checked = index.checker
+        self.contents = Contents(checked.events, checked.blobs, checked.first, checked.last)
         self.blobs = FileBlobs(path, index.blobs)
 
     @classmethod
@@ -52,8 +63,7 @@ class FileLog:
         cannot be read.
         """
         index = _Index()
-        with ExitStack() as stack:
-            file = await asyncio.to_thread(stack.enter_context, reading(path))
+        async with in_thread(reading(path)) as file:
             content = lines(file)
             while await asyncio.to_thread(index.take, content):
                 pass
@@ -70,8 +80,7 @@ class FileLog:
         self._check_open()
         wanted = _Wanted(filters, after)
         mark = bisect_right(self._index.positions, after + 1) - 1
-        with ExitStack() as stack:
-            file = await asyncio.to_thread(stack.enter_context, reading(self._path))
+        async with in_thread(reading(self._path)) as file:
             await asyncio.to_thread(skip_to, file, self._index.offsets[mark] if mark >= 0 else 0)
             rest = lines(file)
             more = True
@@ -85,7 +94,7 @@ class FileLog:
         """Return the position of the last message by `filter`, 0 if there is none."""
         self._check_open()
         if filter in {EVERYTHING, ">"}:
-            return self._index.checker.last
+            return self.contents.last
         last = 0
         async for records in self.read((filter,)):
             last = records[-1].position

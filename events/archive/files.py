@@ -3,10 +3,11 @@
 A file under its name is whole: it is written beside and renamed when it is on the disk.
 """
 
+import asyncio
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -111,3 +112,15 @@ def _zstd() -> ModuleType:
             "files that end in .zst need the package zstandard",
             hint="install lota[zstd], or use a file that ends in .jsonl",
         ) from None
+
+
+@asynccontextmanager
+async def in_thread(opening: AbstractContextManager[IO[bytes]]) -> AsyncIterator[IO[bytes]]:
+    """Enter and leave `reading` or `writing` in a thread: opening, flushing and renaming block."""
+    file = await asyncio.to_thread(opening.__enter__)
+    try:
+        yield file
+    except BaseException as error:
+        await asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__)
+        raise
+    await asyncio.to_thread(opening.__exit__, None, None, None)

@@ -1,6 +1,8 @@
 """The log on NATS JetStream, by raw API requests where nats-py's own calls are slow or lossy."""
 
 from events.jetstream.api import Refused
+from events.jetstream.history import History
+from events.jetstream.importing import Imported, import_file
 from events.jetstream.log import JetStreamLog, open_log
 from events.jetstream.object_draft import BucketFull
 from events.jetstream.object_format import NAME_MAX_BYTES
@@ -11,10 +13,13 @@ __all__ = [
     "BUCKET_NAME",
     "NAME_MAX_BYTES",
     "BucketFull",
+    "History",
+    "Imported",
     "JetStreamBlobs",
     "JetStreamLog",
     "ObjectBucket",
     "Refused",
+    "import_file",
     "open_blobs",
     "open_log",
 ]

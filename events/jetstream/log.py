@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from nats.aio.client import Client
 
+from events.archive.lines import Header
+from events.errors import ReadOnlyLog
 from events.jetstream.appender import Appender
 from events.jetstream.reader import Reader
 from events.jetstream.stream import STREAM, ensure_stream
@@ -14,15 +16,33 @@ APPEND_TIMEOUT_S = 5.0
 
 
 class JetStreamLog:
-    """Appends and reads over one connection, which stays the caller's; see `events.log.Log`."""
+    """Appends and reads over one connection, which stays the caller's; see `events.log.Log`.
 
-    def __init__(self, appender: Appender, reader: Reader) -> None:
+    `twin` says of what log this is a copy to look at; None is the log itself.
+    """
+
+    def __init__(self, appender: Appender, reader: Reader, twin: Header | None = None) -> None:
+        self.twin = twin
         self._appender = appender
         self._reader = reader
+
+    def require_writable(self) -> None:
+        """Raise `ReadOnlyLog` when this is a twin, before anything is prepared in vain."""
+        if self.twin is not None:
+            raise ReadOnlyLog(
+                "this server holds a twin: a copy of a log, to be looked at",
+                hint="decide and submit on the server that the log comes from (see LOTA_SERVER)",
+            )
 
     def append(
         self, subject: str, body: bytes, *, id: str, expect: Expect | None = None
     ) -> "asyncio.Future[int]":
+        try:
+            self.require_writable()
+        except ReadOnlyLog as error:
+            refused: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
         return self._appender.append(subject, body, id=id, expect=expect)
 
     def read(
@@ -56,7 +76,7 @@ async def open_log(
     creation; a stream that has less than asked for is a `StreamMismatch`, as is one that could
     lose history. Raises `LogUnavailable` when the server has no JetStream.
     """
-    await ensure_stream(client, replicas=replicas, republish=republish)
+    twin = await ensure_stream(client, replicas=replicas, republish=republish)
     appender = Appender(client, STREAM, timeout_s=append_timeout_s)
     await appender.open()
-    return JetStreamLog(appender, Reader(client, STREAM))
+    return JetStreamLog(appender, Reader(client, STREAM), twin)

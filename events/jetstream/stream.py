@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 from nats.aio.client import Client
 
+from events.archive.lines import Header
 from events.errors import StreamMismatch
 from events.jetstream.api import STREAM_NAME_IN_USE, STREAM_NOT_FOUND, Refused, call
+from events.jetstream.twin import twin_of
 from events.log import EVERYTHING
 
 STREAM = "LOTA"
@@ -32,18 +34,20 @@ someone sets later must refuse appends, not delete history. -1 consumers would m
 default, so the number is spelt out."""
 
 ABSENT = ("allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_schedules", "sealed", "no_ack", "mirror")
-"""Settings that could remove or hide messages; the server leaves them out when they are off."""
+"""Settings that could remove or hide messages; the server leaves them out when they are off. A twin
+is sealed: nothing is to be stored there."""
 
 
 class _Info(msgspec.Struct):
     config: dict[str, Any]
 
 
-async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> None:
-    """Create the stream, or check the one that is there.
+async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> Header | None:
+    """Create the stream, or check the one that is there; say of what it is the twin, if it is one.
 
     More replicas than asked for are welcome and so is a republish that was not asked for. Raises
-    `StreamMismatch` with the fields that differ, `LogUnavailable` when the server does not answer.
+    `StreamMismatch` with the fields that differ or when an import into it has not ended,
+    `LogUnavailable` when the server does not answer.
     """
     wanted = {**FIXED, "num_replicas": replicas}
     if republish:
@@ -54,11 +58,14 @@ async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> No
         if refusal.error.err_code != STREAM_NOT_FOUND:
             raise
         found = await _create(client, wanted)
-    if differences := _differences(wanted, found.config):
+    twin = twin_of(found.config.get("metadata") or {})
+    config = found.config if twin is None else found.config | {"sealed": False}
+    if differences := _differences(wanted, config):
         raise StreamMismatch(
             f"stream {STREAM} is configured otherwise: {'; '.join(differences)}",
             hint="change it with the nats tool, or use another server or account",
         )
+    return twin
 
 
 async def _create(client: Client, wanted: dict[str, Any]) -> _Info:
