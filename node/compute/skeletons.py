@@ -103,11 +103,16 @@ class HeldSkeletons:
             if len(self._making) >= WAITING_MAX:
                 raise NodeSilent("too many results are being indexed", hint="ask again")
             task = self._making[result] = asyncio.ensure_future(self._make(result))
-            task.add_done_callback(lambda _: self._making.pop(result, None))
+            task.add_done_callback(lambda done: self._ended(result, done))
         done, _ = await asyncio.wait((task,), timeout=self._patience_s)
         if not done:
             raise NodeSilent("the result is being indexed", hint="ask again")
         task.result()
+
+    def _ended(self, result: Path, task: "asyncio.Task[None]") -> None:
+        self._making.pop(result, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("the blocks of %s cannot be made: %s", result, task.exception())
 
     async def _make(self, result: Path) -> None:
         async with self._one:
