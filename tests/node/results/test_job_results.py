@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from publishers.local import LocalPublisher
 from publishers.port import Workplace
 from publishers.reading import fetch
 from publishers.skeleton import Skeleton
+from tests.contracts.places.s3 import S3Place
 from tests.node.cli.job_on_log import JobOnLog, join
 from tests.node.cli.result_sources import FolderSource, result
 
@@ -59,7 +61,12 @@ class Scene:
         await job.finish(node, self.claim)
         return job
 
-    async def read(self, job: JobOnLog, environ: Mapping[str, str]) -> bytes:
+    async def read(
+        self,
+        job: JobOnLog,
+        environ: Mapping[str, str],
+        credentials: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> bytes:
         """Read the large file of the result as a client with that environment."""
         loaded = await load_job(self.log, job.id, with_nodes=True)
         results = JobResults(
@@ -67,7 +74,7 @@ class Scene:
             loaded.nodes,
             client=self.client,
             warn=self.warnings.append,
-            credentials=_no_credential,
+            credentials=partial(_credential, credentials or {}),
             environ=environ,
         )
         shard = await results.shard(0)
@@ -79,8 +86,10 @@ class Scene:
             await results.close()
 
 
-def _no_credential(name: str) -> Mapping[str, str]:
-    raise PublishError("credential", f"there is no credential {name!r}", permanent=True)
+def _credential(own: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
+    if name not in own:
+        raise PublishError("credential", f"there is no credential {name!r}", permanent=True)
+    return own[name]
 
 
 @pytest.fixture
@@ -131,6 +140,20 @@ async def test_a_uri_leads_nowhere_else(scene: Scene) -> None:
     stop = await serve_rpc(scene.client, "results-own", FolderSource(scene.held))
     assert await scene.read(job, {}) == BIG
     await stop()
+
+
+async def test_a_service_is_read_with_the_readers_own_credential(scene: Scene) -> None:
+    """Who has the job's credential reads from the service where it was published."""
+    async with S3Place(scene.folder / "place") as place:
+        spec = PublisherSpec(driver="s3", target=place.target, credential="theirs")
+        job = await scene.job("nobody", spec)
+        publisher = open_publisher("s3", place.target, place.credential, place.workplace)
+        location = await publisher.publish(scene.held, f"{job.id}/0", cid=scene.claim.cid)
+        await publisher.close()
+        await job.publish("nobody", scene.claim, location.uri)
+        assert await scene.read(job, {}, {"theirs": place.credential}) == BIG
+        with pytest.raises(PublishError, match="no credential 'theirs'"):
+            await scene.read(job, {})
 
 
 async def test_a_reader_without_the_credential_asks_the_node(scene: Scene) -> None:
