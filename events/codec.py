@@ -13,6 +13,7 @@ from events.decisions import Decision
 from events.errors import CorruptEvent, UnknownEvent
 from events.facts import Fact
 from events.requests import Request
+from events.subjects import Role
 
 AnyEvent = Request | Decision | Fact
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -25,6 +26,12 @@ TYPE_NAMES: Mapping[str, type[AnyEvent]] = {
 KINDS: Mapping[type[AnyEvent], str] = {
     kind: name.removeprefix("lota.").rsplit(".", 1)[0] for name, kind in TYPE_NAMES.items()
 }
+WRITERS: Mapping[type[AnyEvent], Role] = {
+    **dict.fromkeys(Request.__args__, "g"),
+    **dict.fromkeys(Decision.__args__, "r"),
+    **dict.fromkeys(Fact.__args__, "c"),
+}
+"""The role that may write a type, as it stands in subjects."""
 
 UPCASTERS: dict[str, Upcaster] = {}
 """Old type name to the function that makes it the next version; no type has an old version yet."""

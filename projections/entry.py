@@ -1,15 +1,10 @@
 """One message of the log, understood: where it stands, whose it is, and the event in it."""
 
-from collections.abc import Mapping
-
 import msgspec
 
-from events.codec import AnyEvent, decode, kind
-from events.decisions import Decision
+from events.codec import WRITERS, AnyEvent, decode, kind
 from events.errors import CorruptEvent, UnknownEvent
-from events.facts import Fact
 from events.log import Record
-from events.requests import Request
 from events.subjects import Address, Role, parse
 from events.times import parse_ms
 
@@ -50,11 +45,4 @@ def read_entry(record: Record) -> Entry:
 
 def role_of(event: AnyEvent) -> Role:
     """Return the role that may write such an event."""
-    return _ROLES[type(event)]
-
-
-_ROLES: Mapping[type[AnyEvent], Role] = {
-    **dict.fromkeys(Decision.__args__, "r"),
-    **dict.fromkeys(Fact.__args__, "c"),
-    **dict.fromkeys(Request.__args__, "g"),
-}
+    return WRITERS[type(event)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from events.codec import KINDS, AnyEvent, encode
+from events.codec import KINDS, WRITERS, AnyEvent, encode
 from events.errors import WrongExpectedPosition
 from events.facts import NodeJoined, NodeJoinedData
 from events.items import Capabilities
@@ -126,7 +126,7 @@ class Process:
         name = self.wire.new_id()
         return effect.kind(
             id=name,
-            source=f"/lota/{self.name}",
+            source=f"/lota/{WRITERS[effect.kind]}/{self.name}",
             subject=effect.job,
             time=rfc3339(self.clock_ms()),
             causationid=effect.cause or name,
