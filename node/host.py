@@ -112,6 +112,8 @@ class Host:
             )
         events_log = await open_log(client)
         stack.push_async_callback(events_log.close)
+        if "compute" in config.roles:
+            events_log.require_writable()
         blobs = await open_blobs(client)
         compute = None
         engines = await self._engines(folder) if "compute" in config.roles else {}
@@ -145,6 +147,8 @@ class Host:
             requester = await self._make_requester(stack, folder, events_log, bus, blobs)
             self._keep(stack, requester.run())
             await self._first(requester.ready.wait())
+        if events_log.twin is not None:
+            return
         await membership.join()
         stack.push_async_callback(membership.leave)
         self._keep(stack, membership.beat())
@@ -220,6 +224,7 @@ class Host:
             blobs=blobs,
             runner=Runner(events_log, store),
             policy=self._policy,
+            looks_only=events_log.twin is not None,
         )
 
     async def _engines(self, folder: StateFolder) -> dict[str, Executor]:

@@ -28,6 +28,7 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
 
     async with connected(server) as connection:
         log = connection.log
+        log.require_writable()
         name = await find_job(log, job)
         found = (await load_job(log, name)).job
         if found.state not in TERMINAL:

@@ -55,11 +55,11 @@ def _group(name: str, help: str) -> App:
     return group
 
 
-def _command(group: App, where: str, help: str) -> None:
+def _command(group: App, where: str, help: str, *, name: str = "") -> None:
     """Add the function at `where`; `help` is its line in a list, its docstring the whole page."""
     group.command(
         where,
-        name=where.partition(":")[2],
+        name=name or where.partition(":")[2],
         help=help,
         help_epilogue="",
     )
@@ -91,6 +91,13 @@ _command(result, "node.cli.get:get", "Fetch a job's results.")
 _command(node, "node.cli.serve:serve", "Run a node against a server.")
 _command(node, "node.cli.nodes:ls", "List the nodes of the network.")
 _command(events, "node.cli.tail:tail", "Print events of the log.")
+_command(events, "node.cli.export:export", "Write the log, or a part of it, to a file.")
+_command(
+    events,
+    "node.cli.import_file:import_file",
+    "Make an empty server a twin of an exported log.",
+    name="import",
+)
 _command(context, "node.cli.context:ls", "List the contexts.")
 _command(context, "node.cli.context:use", "Choose the context to use.")
 _command(context, "node.cli.context:show", "Show which server is used, and why.")

@@ -88,6 +88,7 @@ def _read_here(submission: Submission) -> tuple[str, ...]:
 async def _run(submission: Submission, server: Server | None, *, throw_away: bool) -> int:
     job = new_job_id()
     async with connected(server) as connection:
+        connection.log.require_writable()
         blobs = await open_blobs(connection.client)
         stop = interrupted()
         submitting = asyncio.ensure_future(

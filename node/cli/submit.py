@@ -50,6 +50,7 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
         return
     job = new_job_id()
     async with connected(server) as connection:
+        connection.log.require_writable()
         try:
             await gateway.submit(
                 connection.log,
