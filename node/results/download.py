@@ -230,6 +230,8 @@ class Download:
                     await lay(tasks, group, failures)
                 except LotaError as error:
                     failures.append(error)
+                if len(failures) >= PROBLEMS_MAX:
+                    break
         for failure in failures:
             self._note(str(failure))
         self._progress.shards(len(indexes))
@@ -240,15 +242,17 @@ class Download:
         path = group[0].entry.path
         _refuse_parts(path)
         files = [found for found in group if found.entry.kind == "file"]
-        if files and len(files) < len(group):
-            shards = f"shards {group[0].shard.index} and {group[-1].shard.index}"
-            what = f"{path!r} is a file in one shard and a folder in another, see {shards}"
-            failures.append(LotaError(what, hint="--merge layout keeps both"))
-        elif files and self._wanted(files[0].entry):
+        if not files:
+            if self._glob is None:
+                await self._placing.folder(path)
+        elif self._wanted(files[0].entry):
+            if len(files) < len(group):
+                raise LotaError(
+                    f"{path!r} is a file in one shard and a folder in another",
+                    hint="--merge layout keeps both",
+                )
             origins = [Origin(found.shard.copy, found.entry) for found in files]
             await self._begin(tasks, path, origins, failures)
-        elif not files and self._glob is None:
-            await self._placing.folder(path)
 
     async def _lay_out(
         self, tasks: asyncio.TaskGroup, group: list[Found], failures: list[LotaError]
