@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -300,3 +301,22 @@ async def test_holes_of_a_file_stay_holes(
     await publisher.verify(location)
     published = root / "job" / "0" / "outputs"
     assert sum(place.stat().st_blocks * 512 for place in published.iterdir()) < 2 << 20
+
+
+async def test_a_disk_that_takes_no_more_in_the_middle_leaves_nothing(
+    publisher: LocalPublisher, root: Path, large: Path
+) -> None:
+    """A large result of which a part could be written is not there, and a repeat succeeds."""
+    (large / "outputs" / "big").write_bytes(os.urandom(3 << 20))
+    cid = tree_cid(large).cid
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, limits[1]))
+    try:
+        with pytest.raises(PublishError, match="cannot be used") as caught:
+            await publisher.publish(large, "job/0", cid=cid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not caught.value.permanent
+    assert not (root / "job").exists()
+    assert [place.name for place in root.glob(".staging/*/*")] == ["lock"]
+    await publisher.verify(await publisher.publish(large, "job/0", cid=cid))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,18 @@ def test_one_file_can_be_packed(source: Path, out: Path) -> None:
     """PATH may be a file: its own CID is the root."""
     pack(source / "a" / "b" / "big", out)
     verify(out)
+
+
+@pytest.mark.parametrize("piece_size", [None, "4MiB"])
+def test_a_disk_that_takes_no_more_leaves_nothing(
+    source: Path, out: Path, piece_size: str | None
+) -> None:
+    """When the disk ends in the middle of a CAR, no file and no part of one is left."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * MIB, limits[1]))
+    try:
+        with pytest.raises(PublishError, match="cannot be used"):
+            pack(source, out, piece_size=piece_size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(out.parent) == []
