@@ -1,0 +1,158 @@
+"""The audit of a log: every message in order, to the job or the nodes that it is about."""
+
+from collections import OrderedDict
+
+from events.decisions import NodeLost, NodeQuarantined
+from events.errors import EventError
+from events.facts import NodeJoined
+from events.log import Record
+from events.requests import JobSubmitted
+from events.subjects import NET, partition
+from projections.audit.authors import Authors
+from projections.audit.finding import WHOLE, Report, Scope
+from projections.audit.job import JobAudit
+from projections.audit.ledger import Ledger
+from projections.audit.members import Members
+from projections.audit.messages import Identities, foreign
+from projections.entry import Entry, read_entry
+
+CLOSED_KEPT = 100_000
+"""Closed jobs that are known by name; of older ones, what still comes is taken for late."""
+
+
+class Audit:
+    """Takes the messages of a log in order, and reports what it found.
+
+    `scope` says what of the log they are. Make one for each log; it is done with `finish`.
+    """
+
+    def __init__(self, scope: Scope = WHOLE) -> None:
+        self._scope = scope
+        self._ledger = Ledger()
+        self._identities = Identities(self._ledger)
+        self._authors = Authors(self._ledger)
+        self._members = Members()
+        self._jobs: dict[str, JobAudit] = {}
+        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._net_fence = 0
+        self._first = 0
+        self._last = 0
+        self._events = 0
+
+    def take(self, record: Record) -> None:
+        """Audit the next message."""
+        self._events += 1
+        self._first = self._first or record.position
+        self._last = record.position
+        try:
+            entry = read_entry(record)
+        except EventError as error:
+            self._foreign(record, error)
+            return
+        self._identities.check(entry)
+        if self._scope.nodes:
+            self._authors.check(entry)
+        if entry.address.job == NET:
+            self._node(entry)
+        else:
+            self._job(entry)
+
+    def finish(self) -> Report:
+        """Fold what waits, and return the report."""
+        for job in self._jobs.values():
+            job.finish()
+        self._authors.finish()
+        ledger = self._ledger
+        return Report(
+            first=self._first,
+            last=self._last,
+            events=self._events,
+            jobs=ledger.jobs,
+            closed=ledger.closed,
+            late=ledger.late,
+            repeated=ledger.repeated,
+            outside=ledger.outside,
+            proved=dict(sorted(ledger.proved.items())),
+            unprovable=dict(sorted(ledger.unprovable.items())),
+            found=ledger.found,
+            findings=ledger.findings(),
+        )
+
+    def _job(self, entry: Entry) -> None:
+        name = entry.address.job
+        job = self._jobs.get(name)
+        event = entry.event
+        if job is not None:
+            job.take(entry)
+            if job.closed:
+                self._close(name)
+        elif name in self._closed:
+            self._ledger.late += 1
+        elif isinstance(event, JobSubmitted):
+            known = self._scope.nodes
+            self._jobs[name] = JobAudit(entry, event, self._members, self._ledger, nodes=known)
+            self._ledger.jobs += 1
+        elif not self._scope.start or len(self._closed) >= CLOSED_KEPT:
+            self._ledger.outside += 1
+        else:
+            what = "it is about a job that nobody has submitted"
+            self._ledger.note(entry, "illegal", 1, what, "job.submitted is the first of a job")
+
+    def _close(self, name: str) -> None:
+        del self._jobs[name]
+        self._ledger.closed += 1
+        self._closed[name] = None
+        if len(self._closed) > CLOSED_KEPT:
+            self._closed.popitem(last=False)
+
+    def _node(self, entry: Entry) -> None:
+        event, nodes, ledger = entry.event, self._members.nodes, self._ledger
+        if isinstance(event, NodeJoined):
+            self._authors.join(entry.address.author, event.data.capabilities.roles)
+        if self._scope.nodes and isinstance(event, NodeLost | NodeQuarantined):
+            self._node_decision(entry, event)
+        late, illegal = nodes.late, nodes.illegal
+        self._members.fold(entry)
+        if entry.address.role == "r":
+            self._net_fence = nodes.seen
+        ledger.late += nodes.late - late
+        if nodes.illegal > illegal and self._scope.nodes:
+            right = "such an event stands under the nodes' subject, about a node that has joined"
+            ledger.note(entry, "illegal", 11, "it changes nothing about nodes", right)
+
+    def _node_decision(self, entry: Entry, event: NodeLost | NodeQuarantined) -> None:
+        """Hold a decision about a node against the nodes that its author had folded."""
+        ledger, seen = self._ledger, event.data.seen
+        if not self._net_fence <= seen <= self._members.seen:
+            what = f"it was decided after {seen} events about nodes"
+            right = f"by its place in the log it was {self._net_fence} to {self._members.seen}"
+            ledger.note(entry, "forged", 1, what, right)
+            return
+        before = self._members.at(seen)
+        if before is None:
+            ledger.unprovable["the nodes have changed too often since"] += 1
+        elif isinstance(event, NodeLost):
+            node = before.get(event.data.node)
+            if node is None or node.state not in ("live", "draining"):
+                state = f"is {node.state}" if node is not None else "has not joined"
+                what = f"it loses {event.data.node}, which {state}"
+                ledger.note(entry, "unproven", 11, what, "who is lost was a member before")
+            elif node.incarnation != event.data.incarnation:
+                what = f"it loses incarnation {event.data.incarnation} of {node.name}"
+                ledger.note(entry, "unproven", 11, what, f"{node.incarnation} was its life then")
+            else:
+                ledger.proved["lost nodes"] += 1
+
+    def _foreign(self, record: Record, error: EventError) -> None:
+        """Note a message that is none of ours; it counts where it stands, as in the fold."""
+        self._ledger.add(foreign(record, error))
+        match record.subject.split("."):
+            case ["lota", "ev", part, name, role, *rest] if part == partition(name):
+                decision = role == "r" and bool(rest)
+                if name == NET:
+                    self._members.count(record)
+                    self._net_fence = self._members.seen if decision else self._net_fence
+                elif name in self._jobs:
+                    self._jobs[name].take_foreign(record, decision=decision)
+            case _:
+                pass
