@@ -168,7 +168,7 @@ class StoredSkeleton:
     """A skeleton that lies elsewhere and is read by ranges; what it gives is not verified.
 
     `read(offset, size)` returns that many bytes, fewer at the end of the file. Memory: 1 MiB for a
-    small skeleton, 8 MiB for a large one.
+    small skeleton, up to 32 MiB for a large one.
     """
 
     def __init__(self, read: Callable[[int, int], Awaitable[bytes]], size_bytes: int) -> None:
