@@ -74,6 +74,7 @@ node = _group("node", "Run nodes and look at them.")
 events = _group("events", "Read the log.")
 context = _group("context", "Keep servers and credentials under names.")
 _command(app, "node.cli.cid:cid", "Print the content address of a folder.")
+_command(app, "node.cli.audit:audit", "Prove from the log that all went by the rules.")
 car = _group("car", "Pack results into CAR files, and check such files.")
 _command(app, "node.cli.main:version", "Print the version.")
 

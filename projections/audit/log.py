@@ -9,7 +9,7 @@ from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
 from projections.audit.authors import Authors
-from projections.audit.finding import WHOLE, Report, Scope
+from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
 from projections.audit.job import JobAudit
 from projections.audit.ledger import Ledger
 from projections.audit.members import Members
@@ -56,6 +56,20 @@ class Audit:
             self._node(entry)
         else:
             self._job(entry)
+
+    def damaged(self, what: str, right: str) -> None:
+        """Note that the file that the messages come from was changed, at or behind the last."""
+        nobody = {"job": "", "type": "", "author": "", "event": ""}
+        self._ledger.add(
+            Finding(
+                position=self._last, kind="damaged", rule=FORM, what=what, right=right, **nobody
+            )
+        )
+
+    def lacks(self, what: str, count: int) -> None:
+        """Count what the audited part of the log does not hold."""
+        if count:
+            self._ledger.unprovable[what] += count
 
     def finish(self) -> Report:
         """Fold what waits, and return the report."""

@@ -1,0 +1,78 @@
+"""An export under audit: its lines are checked and its events audited in one pass.
+
+What is wrong with the file is a finding beside the others, so that a changed file still says what
+was changed: the digest tells that it was, and the seals where.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from events.archive.check import Checker
+from events.archive.files import in_thread, lines, reading
+from events.archive.lines import Header, Piece, Stored
+from events.archive.named_blobs import named_blobs
+from events.errors import DamagedExport, NotFound, TruncatedExport, UnorderedExport
+from events.subjects import NODES, job_events
+from events.wildcards import matches
+from node.cli.audit import scope_of
+from projections.audit import Audit, Report
+
+STEP_LINES = 2_000
+"""What one turn in a thread takes, so that a Ctrl-C is heard."""
+
+
+async def audit_file(path: Path, job: str | None = None) -> Report:
+    """Audit an export, or one job of it.
+
+    Raises ExportError for a file that is no export or a newer one, InvalidInput for one that
+    cannot be read, NotFound when the job is not there.
+    """
+    audited = _AuditedFile(job)
+    try:
+        async with in_thread(reading(path)) as file:
+            content = lines(file)
+            while await asyncio.to_thread(audited.take, content):
+                pass
+        audited.checker.finish()
+    except (DamagedExport, TruncatedExport, UnorderedExport) as error:
+        audited.audit.damaged(error.what, error.hint)
+    report = await asyncio.to_thread(audited.finish)
+    if job is not None and report.clean and not report.jobs:
+        raise NotFound(f"there is no job {job} in {path}", hint="--from needs the job's whole id")
+    return report
+
+
+class _AuditedFile:
+    """The checks of the file and of the log in it."""
+
+    def __init__(self, job: str | None) -> None:
+        self.checker = Checker()
+        self.audit = Audit()
+        self._filters = (job_events(job), NODES) if job is not None else ()
+        self._named: set[str] = set()
+
+    def take(self, content: Iterator[bytes]) -> bool:
+        """Take the next lines; say whether there may be more."""
+        step = list(islice(content, STEP_LINES))
+        for line in step:
+            found = self.checker.take(line)
+            if isinstance(found, Stored):
+                self._audit(found)
+            elif isinstance(found, Piece):
+                self._named.discard(found.blob)
+            elif isinstance(found, Header):
+                self.audit = Audit(scope_of(found))
+        return len(step) == STEP_LINES
+
+    def finish(self) -> Report:
+        """Return the report of what was taken."""
+        self.audit.lacks("a blob that an event names is not there", len(self._named))
+        return self.audit.finish()
+
+    def _audit(self, stored: Stored) -> None:
+        if self._filters and not any(matches(each, stored.subject) for each in self._filters):
+            return
+        self._named.update(named_blobs(stored.body))
+        self.audit.take(stored.record)
