@@ -100,6 +100,7 @@ class Stage:
         if until is None:
             self.world._settle()
             self.world._compare()
+            self.world.audit()
 
     def _over(self) -> bool:
         return JOB in self.world.checker.closed

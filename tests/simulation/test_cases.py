@@ -419,7 +419,7 @@ def test_cancel_too_late() -> None:
 
 def _cancel(stage: Stage) -> tuple[str, bytes, str]:
     body = (
-        b'{"id":"X1","source":"/lota/me","subject":"job","time":"2026-11-23T05:30:00.000Z",'
+        b'{"id":"X1","source":"/lota/g/me","subject":"job","time":"2026-11-23T05:30:00.000Z",'
         b'"causationid":"X1","type":"lota.cancel.requested.v1","data":{"reason":"no more"}}'
     )
     return subject(JOB, "g", "me", "cancel.requested"), body, "X1"

@@ -17,6 +17,7 @@ from events.spec import JobSpec, digest
 from events.subjects import subject
 from node.effects import Append
 from node.policy import Policy
+from projections.audit import Audit, Report
 from projections.network import Network
 from projections.state import Job
 from tests.simulation.character import CHEATS, Honest
@@ -117,6 +118,7 @@ class World:
         self._heal()
         self._settle()
         self._compare()
+        self.audit()
 
     def _submit(self, name: str, spec: JobSpec) -> None:
         self.submitted.append(name)
@@ -211,6 +213,23 @@ class World:
             demand(same, "every fold is the fold of the log", requester.name)
         same = snapshot(self.checker.network, self.checker.closed) == expected
         demand(same, "every fold is the fold of the log", "the checker")
+
+    def audit(self) -> Report:
+        """Audit the log: honest processes are clean, and all that the intruder wrote is named."""
+        audit = Audit()
+        foreign = set()
+        for record in self.wire.log._records:
+            audit.take(record)
+            if MALLORY in record.subject.split("."):
+                foreign.add(record.position)
+        report = audit.finish()
+        for finding in report.findings:
+            demand(
+                finding.author in self.suspects, "the audit of the honest is clean", str(finding)
+            )
+        named = {finding.position for finding in report.findings}
+        demand(foreign <= named, "the audit names the intruder", str(sorted(foreign - named)))
+        return report
 
 
 def fold(wire: Wire) -> tuple[Network, dict[str, Job]]:
