@@ -158,7 +158,7 @@ class EstuaryPublisher:
         if not all(self._safe(base) for base in bases):
             raise PublishError(
                 "bad-answer",
-                f"{self._api.origin} names an end point that is no {ADD} behind the same protection",
+                f"{self._api.origin} names an end point that is no {ADD} as well protected",
                 hint="Check that the credential's address is that of an Estuary node",
             )
         return list(dict.fromkeys(base.removesuffix(ADD) for base in bases))

@@ -20,10 +20,10 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
     """
     from events.errors import JobFailed
     from node.cli.endings import ended
-    from node.jobs import find_job, load_job
     from node.clock import now_ms
     from node.gateway import request_cancel
     from node.ids import new_id
+    from node.jobs import find_job, load_job
     from projections.state import TERMINAL
 
     async with connected(server) as connection:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from node.jobs import SUBMISSIONS
 from node.cli.output import Columns, OutputOption, show_rows
 from node.cli.server import Server, connected
+from node.jobs import SUBMISSIONS
 
 COLUMNS: Columns = {
     "name": "NAME",
