@@ -19,6 +19,7 @@ from events.archive.lines import Header, Piece, Stored, decode_line, decode_reco
 from events.blobs import missing, verified
 from events.errors import LogUnavailable, NotAnExport, ReadOnlyLog
 from events.log import EVERYTHING, Record
+from events.times import parse_ms
 from events.wildcards import matches, refuse_overlap
 
 STEP_LINES = 2_000
@@ -99,6 +100,20 @@ class FileLog:
         async for records in self.read((filter,)):
             last = records[-1].position
         return last
+
+    async def position_since(self, time_ms: int) -> int:
+        """Return the first position stored at `time_ms` (since the Unix epoch) or later.
+
+        It is one behind what was looked through for the export when there is none.
+        """
+        self._check_open()
+        async with in_thread(reading(self._path)) as file:
+            content = lines(file)
+            while step := await asyncio.to_thread(list, islice(content, STEP_LINES)):
+                found = await asyncio.to_thread(_first_since, step, time_ms)
+                if found:
+                    return found
+        return self.header.last + 1
 
     async def close(self) -> None:
         """End every read; safe to repeat."""
@@ -190,6 +205,16 @@ class _Wanted:
 
     def _selects(self, subject: str) -> bool:
         return any(f.whole or matches(f.filter, subject) for f in self._filters)
+
+
+def _first_since(step: list[bytes], time_ms: int) -> int:
+    """Return the position of the first message that was stored so late, 0 if there is none."""
+    for line in step:
+        if line.startswith(_MESSAGE):
+            stored = decode_line(line, 0)
+            if isinstance(stored, Stored) and parse_ms(stored.time) >= time_ms:
+                return stored.position
+    return 0
 
 
 class _Filter:
