@@ -6,7 +6,7 @@ Who asks about one job needs no database: its own stream is short, and it is the
 from typing import NamedTuple
 
 from events.errors import NotFound, WrongUsage
-from events.log import Log
+from events.log import Log, Readable
 from events.subjects import JOB_ID, NODES, job_events, requests
 from projections.network import Network
 from projections.nodes import Nodes
@@ -25,7 +25,7 @@ class Loaded(NamedTuple):
     timeline: Timeline
 
 
-async def find_job(log: Log, text: str) -> str:
+async def find_job(log: Readable, text: str) -> str:
     """Return the id of the job that `text` names: its id, or the start of no other's.
 
     Raises NotFound, and WrongUsage with the candidates when there are several.

@@ -68,6 +68,7 @@ def _command(group: App, where: str, help: str, *, name: str = "") -> None:
 _command(app, "node.cli.dev:dev", "Run a whole network on this machine.")
 _command(app, "node.cli.demo:demo", "See a real job go from end to end.")
 _command(app, "node.cli.run:run", "Run a command as a job and wait for it.")
+_command(app, "node.cli.replay:replay", "See the network, a node or a job as it was.")
 job = _group("job", "Submit jobs, look at them, wait for them, fetch what they came to.")
 result = _group("result", "Look into results, print parts of them, fetch them.")
 node = _group("node", "Run nodes and look at them.")
@@ -92,6 +93,7 @@ _command(result, "node.cli.get:get", "Fetch a job's results.")
 _command(node, "node.cli.serve:serve", "Run a node against a server.")
 _command(node, "node.cli.nodes:ls", "List the nodes of the network.")
 _command(events, "node.cli.tail:tail", "Print events of the log.")
+_command(events, "node.cli.schema:schema", "Print the JSON Schema of events.")
 _command(events, "node.cli.export:export", "Write the log, or a part of it, to a file.")
 _command(
     events,

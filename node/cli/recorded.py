@@ -1,0 +1,127 @@
+"""A log to be read up to a point: that of a server, or the export of one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from events.errors import WrongUsage
+from events.log import EVERYTHING, Readable
+from node.cli.server import Server, connected
+
+if TYPE_CHECKING:
+    from events.log import Record
+
+
+class Recorded(NamedTuple):
+    """A log, the first and the last position that it has, and its positions by the server's time.
+
+    An empty log has no first position: `first` is then above `last`.
+    """
+
+    log: Readable
+    first: int
+    last: int
+    position_since: Callable[[int], Awaitable[int]]
+
+
+@asynccontextmanager
+async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[Recorded]:
+    """Open the export, or the log of the server where there is none, for one command.
+
+    Raises LogUnavailable, ExportError, and WrongUsage when both are named.
+    """
+    if file is not None:
+        from events.archive.file_log import FileLog
+
+        if options is not None and (options.server or options.context):
+            raise WrongUsage("--from reads a file, and --server a server", hint="give one of them")
+        export = await FileLog.open(file)
+        first = export.contents.first or export.header.last + 1
+        yield Recorded(export, first, export.header.last, export.position_since)
+        return
+    from events.jetstream import History
+
+    async with connected(options) as connection:
+        history = History(connection.client)
+        try:
+            first, last = await history.bounds()
+            yield Recorded(connection.log, first, last, history.position_since)
+        finally:
+            await history.close()
+
+
+async def point(source: Recorded, position: int | None, time: str | None) -> int:
+    """Return the last position that is meant: as told, of what was stored by a time, or the end.
+
+    Raises WrongUsage for a point that the log does not reach, or that lies before it.
+    """
+    if position is not None and time is not None:
+        raise WrongUsage(
+            "--until-position and --until-time are both points", hint="give one of them"
+        )
+    if source.last < source.first:
+        raise WrongUsage("the log has no events", hint="lota demo makes some")
+    if time is not None:
+        return await _at(source, time)
+    if position is None:
+        return source.last
+    if position > source.last:
+        raise WrongUsage(
+            f"position {position} is beyond the end of the log",
+            hint=f"its last position is {source.last}",
+        )
+    if position < source.first:
+        raise WrongUsage(
+            f"position {position} is before the first event of the log",
+            hint=f"it begins at position {source.first}{_archived(source)}",
+        )
+    return position
+
+
+async def _at(source: Recorded, time: str) -> int:
+    from events.times import parse_ms
+    from node.cli.points import read_point
+    from node.clock import now_ms
+
+    moment = read_point(time, now_ms())
+    if isinstance(moment, int):
+        raise WrongUsage(
+            f"--until-time {time} is no time",
+            hint=f"write 2026-11-23T09:00:00Z, 2026-11-23 or 2h ago; or --until-position {time}",
+        )
+    position = await source.position_since(parse_ms(moment) + 1) - 1
+    if position < source.first:
+        raise WrongUsage(
+            f"{moment} is before the first event of the log",
+            hint=f"that is {await _first_time(source)}{_archived(source)}",
+        )
+    return position
+
+
+async def _first_time(source: Recorded) -> str:
+    """Return when the first event happened by its own account, or its position."""
+    from events.errors import EventError
+    from projections.entry import read_entry
+
+    async for records in source.log.read(after=source.first - 1):
+        try:
+            return f"of {read_entry(records[0]).event.time}"
+        except EventError:
+            break
+    return f"at position {source.first}"
+
+
+def _archived(source: Recorded) -> str:
+    return "; what was before is in an archive (--from FILE)" if source.first > 1 else ""
+
+
+async def records_until(
+    source: Recorded, last: int, filters: Sequence[str] = (EVERYTHING,)
+) -> "AsyncIterator[list[Record]]":
+    """Yield, in order and in batches, what the filters select up to a position, inclusive."""
+    async for records in source.log.read(filters):
+        if records[-1].position >= last:
+            yield [record for record in records if record.position <= last]
+            return
+        yield records

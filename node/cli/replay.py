@@ -1,0 +1,126 @@
+"""`lota replay`: the network, a node or a job as it was at a point of the log, and how it came."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from events.errors import NotFound, WrongUsage
+from node.cli.recorded import Recorded, point, recorded, records_until
+from node.cli.server import Server
+
+Form = Literal["table", "json", "yaml", "jsonl"]
+
+
+async def replay(
+    *,
+    until_position: int | None = None,
+    until_time: str | None = None,
+    job: str | None = None,
+    node: str | None = None,
+    closed: Annotated[bool, Parameter(negative=())] = False,
+    from_file: Annotated[Path | None, Parameter(name="--from")] = None,
+    output: Annotated[Form, Parameter(name=["--output", "-o"])] = "table",
+    server: Server | None = None,
+) -> None:
+    """Show the network, a node or a job as it was at a point of the log.
+
+    Example: lota replay --job 01kb2m --until-time "2h ago"
+
+    Parameters
+    ----------
+    until_position
+        Stop behind this position of the log; the end is where it stops by itself.
+    until_time
+        Stop before what the server stored later: 2026-11-23T09:00:00Z, 2026-11-23 or "2h ago".
+    job
+        Show this job: its id, or the start of it.
+    node
+        Show this node.
+    closed
+        List closed jobs as well, instead of counting them.
+    from_file
+        Read this export (lota events export) instead of a server.
+    output
+        `jsonl` prints the whole as one line.
+    """
+    if job is not None and node is not None:
+        raise WrongUsage("--job and --node are both given", hint="give one of them")
+    async with recorded(from_file, server) as source:
+        last = await point(source, until_position, until_time)
+        if job is not None:
+            await _job(source, job, last, output)
+        elif node is not None:
+            await _node(source, node, last, output)
+        else:
+            await _network(source, last, output, closed=closed)
+
+
+async def _network(source: Recorded, last: int, output: Form, *, closed: bool) -> None:
+    from node.cli.replay_views import show_network
+    from projections.travel import Travel, network_view
+
+    travel = Travel(list_closed=closed)
+    async for records in records_until(source, last):
+        for record in records:
+            travel.fold(record)
+    _show(network_view(travel), output, show_network)
+
+
+async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
+    from node.cli.replay_views import show_node
+    from projections.travel import Travel, node_state_view
+
+    travel = Travel()
+    async for records in records_until(source, last):
+        for record in records:
+            travel.fold(record)
+    node = travel.network.nodes.members.get(name)
+    if node is None:
+        names = ", ".join(sorted(travel.network.nodes.members)) or "none"
+        raise NotFound(
+            f"no node {name} had joined by position {last}", hint=f"those that had: {names}"
+        )
+    _show(node_state_view(travel, node), output, show_node)
+
+
+async def _job(source: Recorded, text: str, last: int, output: Form) -> None:
+    from events.subjects import NODES, job_events, requests
+    from node.cli.replay_views import show_past_job
+    from node.jobs import find_job
+    from projections.timeline import Timeline
+    from projections.travel import Travel
+    from projections.views import job_view
+
+    name = await find_job(source.log, text)
+    travel, timeline = Travel(keep=name), Timeline()
+    async for records in records_until(source, last, (job_events(name), NODES)):
+        for record in records:
+            entry = travel.fold(record)
+            if entry is not None and entry.address.job == name:
+                timeline.note(entry)
+    job = travel.network.jobs.get(name)
+    if job is None:
+        raise NotFound(
+            f"job {name} was not there yet at position {last}",
+            hint=f"it was submitted at position {await source.log.last(requests(name))} or before",
+        )
+    seen = travel.time_ms
+    view = job_view(job, travel.network.nodes, timeline, now_ms=seen)
+    _show({"position": travel.network.position, **view}, output, lambda v: show_past_job(v, seen))
+
+
+def _show(
+    document: dict[str, Any], output: Form, table: Callable[[Mapping[str, Any]], None]
+) -> None:
+    if output == "table":
+        table(document)
+    elif output == "jsonl":
+        import json
+
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        from node.cli.output import show_document
+
+        show_document(document, output)
