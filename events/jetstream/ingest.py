@@ -14,6 +14,7 @@ nats-architecture-and-design, and what nats-server 2.15.1 was seen to answer.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,9 @@ FLOW = 500
 
 UNACKNOWLEDGED_FLOWS = 2
 TIMEOUT_S = 10.0
+TICK_S = 0.25
+"""How soon a lost connection is noticed."""
+
 OLDEST = (2, 14)
 START, APPEND, END = 0, 1, 3
 
@@ -88,7 +92,7 @@ class FastIngest:
         self._client = client
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
-        self._connection = client.stats["reconnects"]
+        self._connection: int = client.stats["reconnects"]
         self._sent = 0
         self._acknowledged = 0
         self._flow = 0
@@ -142,16 +146,10 @@ class FastIngest:
 
     async def _hear(self) -> None:
         """Wait until something new is known: an acknowledgement, the end, or trouble."""
-        self._heard.clear()
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await self._heard.wait()
-        except TimeoutError:
-            raise lost(f"nothing was heard for {TIMEOUT_S:.0f} s") from None
+        if self._trouble is None:
+            await wait_for_news(self._client, self._connection, self._heard)
         if self._trouble is not None:
             raise self._trouble
-        if self._client.stats["reconnects"] != self._connection:
-            raise lost("the connection was lost")
 
     async def _on_reply(self, message: Msg) -> None:
         reply = msgspec.json.decode(message.data, type=_Reply) if message.data else _Reply()
@@ -173,3 +171,21 @@ class FastIngest:
 def lost(what: str) -> LogUnavailable:
     """The error for messages whose answers do not come."""
     return LogUnavailable(f"messages were not stored: {what}", hint="is the server up?")
+
+
+async def wait_for_news(client: Client, connection: int, heard: asyncio.Event) -> None:
+    """Clear `heard` and wait until it is set over connection number `connection`.
+
+    Raises LogUnavailable when the connection is lost, as what was sent may be lost with it, and
+    when nothing is heard for `TIMEOUT_S`.
+    """
+    heard.clear()
+    until_s = asyncio.get_running_loop().time() + TIMEOUT_S
+    while not heard.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                await heard.wait()
+        if not client.is_connected or client.stats["reconnects"] != connection:
+            raise lost("the connection was lost")
+        if asyncio.get_running_loop().time() > until_s:
+            raise lost(f"nothing was heard for {TIMEOUT_S:.0f} s")

@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 
 from events.errors import LogError
 from events.jetstream.api import ApiError
-from events.jetstream.ingest import TIMEOUT_S, Outgoing, lost
+from events.jetstream.ingest import Outgoing, lost, wait_for_news
 
 UNACKNOWLEDGED_MAX = 2_000
 
@@ -31,7 +31,7 @@ class PipelinedIngest:
         self._client = client
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
-        self._connection = client.stats["reconnects"]
+        self._connection: int = client.stats["reconnects"]
         self._sent = 0
         self._answered = 0
         self._position = 0
@@ -63,16 +63,9 @@ class PipelinedIngest:
     async def _wait_for(self, answers: int) -> None:
         """Wait until so many messages have been answered, all of them well."""
         while self._answered < answers and self._trouble is None:
-            self._heard.clear()
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    await self._heard.wait()
-            except TimeoutError:
-                raise lost(f"nothing was heard for {TIMEOUT_S:.0f} s") from None
+            await wait_for_news(self._client, self._connection, self._heard)
         if self._trouble is not None:
             raise self._trouble
-        if self._client.stats["reconnects"] != self._connection:
-            raise lost("the connection was lost")
 
     async def _on_answer(self, message: Msg) -> None:
         answer = msgspec.json.decode(message.data, type=_PubAck) if message.data else _PubAck()
