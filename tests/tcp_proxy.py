@@ -28,6 +28,7 @@ class TcpProxy:
         self._passed = 0
         self._break_at: int | None = None
         self._broken: Callable[[], None] | None = None
+        self._among = b""
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -57,22 +58,27 @@ class TcpProxy:
         for writer in self._writers:
             writer.transport.abort()
 
-    def break_at(self, step: int | None, also: Callable[[], None] | None = None) -> None:
+    def break_at(
+        self, step: int | None, also: Callable[[], None] | None = None, *, among: bytes = b""
+    ) -> None:
         """Cut all connections instead of passing on the message that has so many before it.
 
-        A message is what arrives at once, either way; they are counted from here on. `also` is
-        called just before. None ends it.
+        A message is what arrives at once, either way; those that hold `among` are counted from
+        here on. `also` is called just before. None ends it.
         """
         self._passed = 0
         self._break_at = step
         self._broken = also
+        self._among = among
 
     @property
     def broke(self) -> bool:
         """Whether it has come to that message."""
         return self._break_at is not None and self._passed > self._break_at
 
-    def _breaks(self) -> bool:
+    def _breaks(self, message: bytes) -> bool:
+        if self._among not in message:
+            return False
         self._passed += 1
         return self._break_at is not None and self._passed == self._break_at + 1
 
@@ -104,7 +110,7 @@ class TcpProxy:
     ) -> None:
         with suppress(OSError):
             while chunk := await source.read(CHUNK_BYTES):
-                if self._breaks():
+                if self._breaks(chunk):
                     if self._broken is not None:
                         self._broken()
                     self.cut()

@@ -6,6 +6,7 @@ share it. It dies with this process, since the thread does.
 
 import asyncio
 import atexit
+import shutil
 import tempfile
 import threading
 from concurrent.futures import Future
@@ -19,30 +20,25 @@ from node.server import EmbeddedServer
 def nats_port() -> int:
     """Return the TCP port on 127.0.0.1 of this process's server; blocks the first time."""
     started: Future[int] = Future()
-    ending = threading.Event()
-    thread = threading.Thread(target=_run, args=(started, ending), daemon=True)
+    thread = threading.Thread(target=_run, args=(started,), daemon=True)
     thread.start()
-    port = started.result()
-    atexit.register(_stop, thread, ending)
-    return port
+    return started.result()
 
 
-def _run(started: "Future[int]", ending: threading.Event) -> None:
+def _run(started: "Future[int]") -> None:
+    folder = tempfile.mkdtemp(prefix="lota-nats-")
+    # The server ends with the thread that started it; waiting for that here would wait for ever,
+    # since threads are joined before this is called.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        asyncio.run(_serve(started, ending))
+        asyncio.run(_serve(started, Path(folder)))
     except BaseException as error:
         if started.done():
             raise
         started.set_exception(error)
 
 
-async def _serve(started: "Future[int]", ending: threading.Event) -> None:
-    with tempfile.TemporaryDirectory(prefix="lota-nats-") as folder:
-        async with EmbeddedServer(Path(folder)) as server:
-            started.set_result(server.port)
-            await asyncio.to_thread(ending.wait)
-
-
-def _stop(thread: threading.Thread, ending: threading.Event) -> None:
-    ending.set()
-    thread.join()
+async def _serve(started: "Future[int]", folder: Path) -> None:
+    async with EmbeddedServer(folder) as server:
+        started.set_result(server.port)
+        await asyncio.Event().wait()
