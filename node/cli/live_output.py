@@ -11,7 +11,7 @@ from events.log import Log
 from node.cli.following import follow_job
 from node.cli.opened_results import results_of
 from node.cli.output import note
-from node.cli.outputs import print_stream
+from node.cli.outputs import Stream, print_streams
 from node.jobs import shard_indexes
 from node.rpc import read_result
 from projections.nodes import Nodes
@@ -125,8 +125,7 @@ class _Follower:
         if not shard.executions:
             return
         async with results_of(self._client, job, Nodes()) as results:
-            problem = await print_stream(
-                self._client, results, self._index, self._stream, self._write, offset=self._offset
-            )
-        if problem:
-            raise NotFound(problem, hint="lota node ls shows who is there")
+            stream = Stream(self._index, self._stream, self._write, self._offset)
+            problems = await print_streams(self._client, results, (stream,))
+        if problems:
+            raise NotFound(problems[0], hint="lota node ls shows who is there")

@@ -36,7 +36,7 @@ async def logs(
     """
     from node.cli.live_output import follow_output
     from node.cli.opened_results import results_of
-    from node.cli.outputs import print_stream
+    from node.cli.outputs import Stream, print_streams
     from node.jobs import find_job, load_job, shard_indexes
 
     stream = "stderr" if stderr else "stdout"
@@ -48,11 +48,9 @@ async def logs(
         client = connection.client
         loaded = await load_job(connection.log, name, with_nodes=True)
         async with results_of(client, loaded.job, loaded.nodes) as results:
-            missing = [
-                problem
-                for index in shard_indexes(loaded.job, shard)
-                if (problem := await print_stream(client, results, index, stream, write_bytes))
-            ]
+            indexes = shard_indexes(loaded.job, shard)
+            streams = (Stream(index, stream, write_bytes) for index in indexes)
+            missing = await print_streams(client, results, streams)
     for problem in missing:
         note(f"lota: {problem}")
     if missing:

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from typing import NamedTuple
 
 from nats.aio.client import Client
 
@@ -13,9 +14,31 @@ from node.cli.output import write_bytes
 from node.results.job_results import JobResults
 from node.rpc import stream_result
 from projections.state import OPEN, Execution
+from publishers.pipeline import in_order
 from publishers.reading import fetch
 
+AHEAD = 8
+"""Streams that are begun before their turn: most are short, and asking takes the time."""
+
 Write = Callable[[bytes], None]
+
+
+class Stream(NamedTuple):
+    """One shard's `stdout` or `stderr`, what it is written to, and from which byte on."""
+
+    shard: int
+    name: str
+    write: Write
+    offset: int = 0
+
+
+class _Begun(NamedTuple):
+    """A stream with its first chunk, or why there is none."""
+
+    stream: Stream
+    first: bytes
+    rest: AsyncGenerator[bytes, None]
+    problem: str
 
 
 async def print_outputs(client: Client, results: JobResults) -> list[str]:
@@ -23,72 +46,102 @@ async def print_outputs(client: Client, results: JobResults) -> list[str]:
 
     Returns a line for each output that nobody gives any more.
     """
-    missing: list[str] = []
-    for index, shard in enumerate(results.job.shards):
-        if shard.verdict is None or shard.verdict.claim is None:
-            continue
-        for name, write in (("stdout", write_bytes), ("stderr", _write_error)):
-            try:
-                problem = await print_stream(client, results, index, name, write)
-            except LotaError as error:
-                problem = f"{name} of shard {index}: {error.what}"
-            if problem:
-                missing.append(problem)
-    return missing
+    judged = [
+        index
+        for index, shard in enumerate(results.job.shards)
+        if shard.verdict is not None and shard.verdict.claim is not None
+    ]
+    streams = (
+        Stream(index, name, write)
+        for index in judged
+        for name, write in (("stdout", write_bytes), ("stderr", _write_error))
+    )
+    return await print_streams(client, results, streams)
 
 
-async def print_stream(
-    client: Client, results: JobResults, index: int, stream: str, write: Write, *, offset: int = 0
-) -> str:
-    """Write one shard's stream from `offset` on; return why there is none, or "".
+async def print_streams(
+    client: Client, results: JobResults, streams: Iterable[Stream]
+) -> list[str]:
+    """Write streams one after the other; return a line for each that is missing or breaks off.
 
     Of a shard without an accepted result, it is what a node says its command has printed so far.
-    Raises LotaError when it breaks off in the middle.
     """
-    shard = results.job.shards[index]
-    if shard.verdict is not None and shard.verdict.claim is not None:
-        return await _print_accepted(results, index, stream, write, offset)
-    attempts = sorted(
-        range(len(shard.executions)),
-        key=lambda attempt: (_rank(shard.executions[attempt]), attempt),
-    )
-    said: list[str] = []
-    for attempt in attempts:
-        node = shard.executions[attempt].node
-        name = execution_id(results.job.id, index, attempt)
-        written = False
+
+    async def begin(stream: Stream) -> _Begun:
+        rest = _chunks(client, results, stream)
         try:
-            async with aclosing(stream_result(client, node, name, stream)) as chunks:
-                async for chunk in chunks:
-                    written = True
-                    await asyncio.to_thread(write, chunk)
+            return _Begun(stream, await anext(rest, b""), rest, "")
         except LotaError as error:
-            if written:
+            return _Begun(stream, b"", rest, error.what)
+
+    problems: list[str] = []
+    async with aclosing(in_order(_each(streams), begin, ahead=AHEAD)) as all_begun:
+        async for begun in all_begun:
+            problem = begun.problem or await _print(begun)
+            if problem:
+                stream = begun.stream
+                problems.append(f"no {stream.name} of shard {stream.shard}: {problem}")
+    return problems
+
+
+async def _each(streams: Iterable[Stream]) -> AsyncGenerator[Stream, None]:
+    for stream in streams:
+        yield stream
+
+
+async def _print(begun: _Begun) -> str:
+    """Write a stream to its end; return why it breaks off, or ""."""
+    async with aclosing(begun.rest) as rest:
+        await asyncio.to_thread(begun.stream.write, begun.first)
+        try:
+            async for chunk in rest:
+                await asyncio.to_thread(begun.stream.write, chunk)
+        except LotaError as error:
+            return f"it breaks off: {error.what}"
+    return ""
+
+
+async def _chunks(
+    client: Client, results: JobResults, stream: Stream
+) -> AsyncGenerator[bytes, None]:
+    shard = results.job.shards[stream.shard]
+    if shard.verdict is None or shard.verdict.claim is None:
+        async with aclosing(_unchecked(client, results, stream)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        return
+    opened = await results.shard(stream.shard)
+    try:
+        part = fetch(opened.copy, opened.claim.cid, stream.name, offset=stream.offset)
+        async with aclosing(part) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    finally:
+        await opened.close()
+
+
+async def _unchecked(
+    client: Client, results: JobResults, stream: Stream
+) -> AsyncGenerator[bytes, None]:
+    """Give what the first node that answers says; accepted ones, then running ones come first."""
+    executions = results.job.shards[stream.shard].executions
+    said: list[str] = []
+    for attempt in sorted(range(len(executions)), key=lambda n: (_rank(executions[n]), n)):
+        node = executions[attempt].node
+        name = execution_id(results.job.id, stream.shard, attempt)
+        given = False
+        try:
+            async with aclosing(stream_result(client, node, name, stream.name)) as chunks:
+                async for chunk in chunks:
+                    given = True
+                    yield chunk
+        except LotaError as error:
+            if given:
                 raise
             said.append(f"node {node}: {error.what}")
         else:
-            return ""
-    return f"no {stream} of shard {index}: {'; '.join(said) or 'it has not run yet'}"
-
-
-async def _print_accepted(
-    results: JobResults, index: int, stream: str, write: Write, offset: int
-) -> str:
-    opened = await results.shard(index)
-    written = False
-    try:
-        part = fetch(opened.copy, opened.claim.cid, stream, offset=offset)
-        async with aclosing(part) as chunks:
-            async for chunk in chunks:
-                written = True
-                await asyncio.to_thread(write, chunk)
-    except LotaError as error:
-        if written:
-            raise
-        return f"no {stream} of shard {index}: {error.what}"
-    finally:
-        await opened.close()
-    return ""
+            return
+    raise LotaError("; ".join(said) or "it has not run yet")
 
 
 def _rank(execution: Execution) -> int:
