@@ -13,7 +13,7 @@ from typing import NamedTuple
 from events.errors import PublishError
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
+_CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _ADDRESS = re.compile(r"Error performing [A-Z]+ (https?://[^/\s]+)")
 
 _FULL = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"}
@@ -38,7 +38,6 @@ _FIELDS = {
     "ExpiredToken": "session_token",
     "AuthorizationHeaderMalformed": "region",
     "IllegalLocationConstraintException": "region",
-    "PermanentRedirect": "region",
 }
 """Which field of the credential to look at, by the code of the service."""
 
