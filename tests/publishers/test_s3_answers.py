@@ -59,6 +59,7 @@ async def one_chunk() -> AsyncIterator[bytes]:
         (refusal(301, "PermanentRedirect"), "rejected", True, "region"),
         (reply(302), "rejected", True, "endpoint"),
         (refusal(400, "BadDigest"), "broken-off", False, "Repeat"),
+        (refusal(400, "XAmzContentSHA256Mismatch"), "broken-off", False, "Repeat"),
         (refusal(400, "Other"), "rejected", True, "S3"),
         (refusal(409, "OperationAborted"), "rejected", False, "S3"),
         (reply(200), "bad-answer", False, "S3"),
