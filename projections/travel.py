@@ -37,17 +37,23 @@ class Travel:
 
     def fold(self, record: Record) -> Entry | None:
         """Fold the next message; return its entry, or None when it is no event of ours."""
-        entry = self.network.fold(record)
-        self.events += 1
-        if entry is None:
-            return None
-        self.time_ms = entry.time_ms
-        job = self.network.jobs.get(entry.address.job)
-        if job is not None and job.closed and job.id != self._keep:
-            self._let_go(job)
+        entry = self.advance(record)
+        self.let_go(entry)
         return entry
 
-    def _let_go(self, job: Job) -> None:
+    def advance(self, record: Record) -> Entry | None:
+        """Fold the next message and keep the job that it closes, until `let_go`."""
+        entry = self.network.fold(record)
+        self.events += 1
+        if entry is not None:
+            self.time_ms = entry.time_ms
+        return entry
+
+    def let_go(self, entry: Entry | None) -> None:
+        """Let the job go that an event has closed."""
+        job = self.network.jobs.get(entry.address.job) if entry is not None else None
+        if job is None or not job.closed or job.id == self._keep:
+            return
         self.ended[job.state] += 1
         self.late += job.late
         self.illegal += job.illegal

@@ -1,9 +1,9 @@
 """A log to be read up to a point: that of a server, or the export of one."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from events.errors import WrongUsage
 from events.log import EVERYTHING, Readable
@@ -118,10 +118,13 @@ def _archived(source: Recorded) -> str:
 
 async def records_until(
     source: Recorded, last: int, filters: Sequence[str] = (EVERYTHING,)
-) -> "AsyncIterator[list[Record]]":
+) -> AsyncGenerator[list["Record"], None]:
     """Yield, in order and in batches, what the filters select up to a position, inclusive."""
-    async for records in source.log.read(filters):
-        if records[-1].position >= last:
-            yield [record for record in records if record.position <= last]
-            return
-        yield records
+    # Every log reads by a generator: who stops early closes it here, while there is a loop.
+    batches = cast("AsyncGenerator[list[Record], None]", source.log.read(filters))
+    async with aclosing(batches):
+        async for records in batches:
+            if records[-1].position >= last:
+                yield [record for record in records if record.position <= last]
+                return
+            yield records

@@ -1,14 +1,18 @@
 """`lota replay`: the network, a node or a job as it was at a point of the log, and how it came."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from events.errors import NotFound, WrongUsage
 from node.cli.recorded import Recorded, point, recorded, records_until
 from node.cli.server import Server
+
+if TYPE_CHECKING:
+    from projections.steps import Step, Walk
 
 Form = Literal["table", "json", "yaml", "jsonl"]
 
@@ -20,11 +24,12 @@ async def replay(
     job: str | None = None,
     node: str | None = None,
     closed: Annotated[bool, Parameter(negative=())] = False,
+    step: Annotated[bool, Parameter(negative=())] = False,
     from_file: Annotated[Path | None, Parameter(name="--from")] = None,
     output: Annotated[Form, Parameter(name=["--output", "-o"])] = "table",
     server: Server | None = None,
 ) -> None:
-    """Show the network, a node or a job as it was at a point of the log.
+    """Show the network, a node or a job as it was at a point of the log, or how it came there.
 
     Example: lota replay --job 01kb2m --until-time "2h ago"
 
@@ -40,21 +45,60 @@ async def replay(
         Show this node.
     closed
         List closed jobs as well, instead of counting them.
+    step
+        Show event by event what each changed, and why it came. On a terminal: Enter shows the
+        next, b goes back, /JOB goes on to a job, q ends; elsewhere all are printed.
     from_file
         Read this export (lota events export) instead of a server.
     output
-        `jsonl` prints the whole as one line.
+        `jsonl` prints the whole as one line, or each step as one.
     """
     if job is not None and node is not None:
         raise WrongUsage("--job and --node are both given", hint="give one of them")
+    if step and output in ("json", "yaml"):
+        raise WrongUsage(f"steps have no form {output}", hint="use -o jsonl, an object a line")
     async with recorded(from_file, server) as source:
         last = await point(source, until_position, until_time)
-        if job is not None:
+        if step:
+            await _steps(source, job, node, last, output)
+        elif job is not None:
             await _job(source, job, last, output)
         elif node is not None:
             await _node(source, node, last, output)
         else:
             await _network(source, last, output, closed=closed)
+
+
+async def _steps(
+    source: Recorded, job: str | None, node: str | None, last: int, output: Form
+) -> None:
+    from node.cli.stepping import show_steps
+    from node.jobs import find_job
+    from projections.steps import Walk
+    from projections.travel import Travel
+
+    name = await find_job(source.log, job) if job is not None else ""
+    walk = Walk(Travel(keep=name), job=name, node=node or "")
+    async with aclosing(_walked(source, name, last, walk)) as steps:
+        await show_steps(steps, as_lines=output == "jsonl")
+
+
+async def _walked(
+    source: Recorded, job: str, last: int, walk: "Walk"
+) -> AsyncGenerator["Step", None]:
+    async with aclosing(records_until(source, last, _of_job(job))) as batches:
+        async for records in batches:
+            for record in records:
+                step = walk.take(record)
+                if step is not None:
+                    yield step
+
+
+def _of_job(job: str) -> tuple[str, ...]:
+    """Return the filters for one job and the nodes, or for everything."""
+    from events.subjects import EVERYTHING, NODES, job_events
+
+    return (job_events(job), NODES) if job else (EVERYTHING,)
 
 
 async def _network(source: Recorded, last: int, output: Form, *, closed: bool) -> None:
@@ -86,7 +130,7 @@ async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
 
 
 async def _job(source: Recorded, text: str, last: int, output: Form) -> None:
-    from events.subjects import NODES, job_events, requests
+    from events.subjects import requests
     from node.cli.replay_views import show_past_job
     from node.jobs import find_job
     from projections.timeline import Timeline
@@ -95,7 +139,7 @@ async def _job(source: Recorded, text: str, last: int, output: Form) -> None:
 
     name = await find_job(source.log, text)
     travel, timeline = Travel(keep=name), Timeline()
-    async for records in records_until(source, last, (job_events(name), NODES)):
+    async for records in records_until(source, last, _of_job(name)):
         for record in records:
             entry = travel.fold(record)
             if entry is not None and entry.address.job == name:
