@@ -66,10 +66,10 @@ idle      assigned  !       !         !       !         -        -
 assigned  assigned  !       revoked   started published retry    retry
 started   !         !       doubtful  -       published doubtful retry
 retry     assigned  !       revoked   !       published -        -
-revoked   assigned  !       !         !       published -        -
+revoked   assigned  -       !         !       published -        -
 doubtful  !         looking -         -       published -        revoked
 looking   !         looking !         -       published doubtful revoked
-published published !       published -       -         -        -
+published published -       published -       -         -        -
 """)
 
 # The job's root at one publisher, once all shards are published there.

@@ -53,3 +53,10 @@ def test_begun_slot_is_not_given_away() -> None:
     """Once somebody began to pay, a slot can only be looked up until it is published."""
     for state in ("started", "doubtful", "looking"):
         assert SLOT[state, "assigned"] is ILLEGAL
+
+
+@pytest.mark.parametrize("fact", ["published", "unpaid"])
+def test_lookup_overtaken(fact: str) -> None:
+    """A fact that settles a doubtful slot makes the lookup late that was decided before it."""
+    assert SLOT["doubtful", "lookup"] == "looking"
+    assert SLOT[SLOT["doubtful", fact], "lookup"] is LATE
