@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check simulate bench format lock clean
+.PHONY: help demo test check simulate bench format schemas lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -21,6 +21,7 @@ demo: $(INSTALLED) ## run the main job on this machine: a verified census of Pyt
 
 test: $(INSTALLED) ## run every test; what needs docker or npm and finds none is skipped, aloud
 	@$(BIN)/python -m tests.servers.js_ipfs
+	@$(BIN)/python -m tests.examples.js_subscriber
 	@$(BIN)/python -m pytest -q -n 2
 
 check: $(INSTALLED) ## formatting, lint, types, import directions, tidiness
@@ -39,6 +40,9 @@ bench: $(INSTALLED) ## print every figure the README quotes, each beside its lim
 format: $(INSTALLED) ## format, and mend what lint can mend
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+schemas: $(INSTALLED) ## write the documents of docs/events anew from the event types
+	@$(BIN)/python -m tests.events.documents
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -7,21 +7,17 @@ project is archived, so it never changes; how it differs from Kubo is told in ku
 
 import atexit
 import json
-import os
-import shutil
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.servers.npm_package import NpmPackage
 
 SOURCES = Path(__file__).with_name("js_ipfs_package")
-INSTALLED = Path(sys.prefix) / "js_ipfs"
-LOCK = "package-lock.json"
+PACKAGE = NpmPackage("js_ipfs", SOURCES, use="the tests of the driver 'ipfs' against js-ipfs")
 
 
 class JsIpfs:
@@ -32,7 +28,7 @@ class JsIpfs:
         self._turn = threading.Lock()
         self._process = subprocess.Popen(
             ["node", "--input-type=module", "--eval", program],
-            cwd=INSTALLED,
+            cwd=PACKAGE.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -70,41 +66,11 @@ class JsIpfs:
 @cache
 def js_ipfs() -> JsIpfs:
     """Return the process of this test process; skip, or with LOTA_REQUIRE_SERVICES=1 fail."""
-    if not _is_current():
-        reason = "js-ipfs is not installed: python -m tests.servers.js_ipfs does it, given npm"
-        if os.environ.get("LOTA_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    PACKAGE.require(__name__)
     server = JsIpfs()
     atexit.register(server.close)
     return server
 
 
-def main() -> None:
-    """Install what is pinned, once; a broken or older installation is made anew."""
-    if _is_current():
-        return
-    if shutil.which("npm") is None:
-        print("No npm here: the tests of the driver 'ipfs' against js-ipfs will skip")
-        return
-    print("Installing js-ipfs from npm, some 250 MB, for the tests of the driver 'ipfs'")
-    shutil.rmtree(INSTALLED, ignore_errors=True)
-    INSTALLED.mkdir()
-    for name in ("package.json", LOCK):
-        shutil.copy(SOURCES / name, INSTALLED)
-    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    if subprocess.run(["npm", "ci", *quiet], cwd=INSTALLED, check=False).returncode:
-        print("npm could not install js-ipfs: the tests against it will skip")
-        return
-    shutil.copy(SOURCES / LOCK, INSTALLED / "complete")
-
-
-def _is_current() -> bool:
-    """Say whether the installation was completed, and from the lock file as it is now."""
-    if shutil.which("node") is None or not (INSTALLED / "complete").exists():
-        return False
-    return (INSTALLED / "complete").read_bytes() == (SOURCES / LOCK).read_bytes()
-
-
 if __name__ == "__main__":
-    main()
+    PACKAGE.install()
