@@ -1,8 +1,11 @@
 """`lota job history`: every event of one job, as the fold took it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from node.cli.output import Columns, OutputOption, note, show_rows
+from cyclopts import Parameter
+
+from events.errors import WrongUsage
+from node.cli.output import Columns, OutputOption, note, show_document, show_rows
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
@@ -20,11 +23,18 @@ COLUMNS: Columns = {
 
 
 async def history(
-    job: str, /, *, output: OutputOption = "table", server: Server | None = None
+    job: str,
+    /,
+    *,
+    timeline: Annotated[bool, Parameter(negative=())] = False,
+    shard: int | None = None,
+    output: OutputOption = "table",
+    server: Server | None = None,
 ) -> None:
     """Show every event of a job: when, what, by whom; late and illegal items are marked.
 
-    Late means that it changed nothing any more, illegal that it was skipped and why.
+    Late means that it changed nothing any more, illegal that it was skipped and why. What each
+    event changed is shown by lota replay --job JOB --step.
 
     Example: lota job history 01kb2m
 
@@ -32,11 +42,21 @@ async def history(
     ----------
     job
         The job's id, or the start of it.
+    timeline
+        Show a lane for each execution instead, and how long the stages took.
+    shard
+        Of the timeline, show this shard alone.
     """
     from node.jobs import find_job
 
+    if shard is not None and not timeline:
+        raise WrongUsage("--shard is about the timeline", hint="give --timeline too")
     async with connected(server) as connection:
-        rows = await _rows(connection.log, await find_job(connection.log, job))
+        name = await find_job(connection.log, job)
+        if timeline:
+            await _show_timeline(connection.log, name, shard, output)
+            return
+        rows = await _rows(connection.log, name)
     if output == "table":
         show_rows([{**row, "mark": _mark(row)} for row in rows], COLUMNS, output)
         foreign = sum(row["type"] is None for row in rows)
@@ -44,6 +64,33 @@ async def history(
             note(f"lota: {foreign} message(s) on the job's subjects are no events of ours")
     else:
         show_rows(rows, COLUMNS, output)
+
+
+async def _show_timeline(log: "Log", job: str, shard: int | None, output: OutputOption) -> None:
+    from events.errors import NotFound
+    from events.subjects import job_events
+    from node.cli.lanes import show_lanes
+    from node.jobs import shard_indexes
+    from projections.lanes import Lanes, lanes_view
+    from projections.network import Network
+
+    network, lanes = Network(), Lanes()
+    async for records in log.read((job_events(job),)):
+        for record in records:
+            entry = network.fold(record)
+            if entry is not None and job in network.jobs:
+                lanes.note(network.jobs[job], entry)
+    if job not in network.jobs:
+        raise NotFound(
+            f"job {job} has no submission that can be read", hint=f"lota events tail --job {job}"
+        )
+    if shard is not None:
+        shard_indexes(network.jobs[job], shard)
+    view = lanes_view(network.jobs[job], lanes, shard)
+    if output == "table":
+        show_lanes(view)
+    else:
+        show_document(view, output)
 
 
 async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:

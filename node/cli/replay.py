@@ -23,6 +23,7 @@ async def replay(
     until_time: str | None = None,
     job: str | None = None,
     node: str | None = None,
+    shard: int | None = None,
     closed: Annotated[bool, Parameter(negative=())] = False,
     step: Annotated[bool, Parameter(negative=())] = False,
     from_file: Annotated[Path | None, Parameter(name="--from")] = None,
@@ -43,6 +44,8 @@ async def replay(
         Show this job: its id, or the start of it.
     node
         Show this node.
+    shard
+        Of a job's timeline, show this shard alone.
     closed
         List closed jobs as well, instead of counting them.
     step
@@ -55,6 +58,8 @@ async def replay(
     """
     if job is not None and node is not None:
         raise WrongUsage("--job and --node are both given", hint="give one of them")
+    if shard is not None and (job is None or step):
+        raise WrongUsage("--shard is about a job's timeline", hint="give --job, without --step")
     if step and output in ("json", "yaml"):
         raise WrongUsage(f"steps have no form {output}", hint="use -o jsonl, an object a line")
     async with recorded(from_file, server) as source:
@@ -62,7 +67,7 @@ async def replay(
         if step:
             await _steps(source, job, node, last, output)
         elif job is not None:
-            await _job(source, job, last, output)
+            await _job(source, job, shard, last, output)
         elif node is not None:
             await _node(source, node, last, output)
         else:
@@ -129,30 +134,38 @@ async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
     _show(node_state_view(travel, node), output, show_node)
 
 
-async def _job(source: Recorded, text: str, last: int, output: Form) -> None:
-    from events.subjects import requests
+async def _job(source: Recorded, text: str, shard: int | None, last: int, output: Form) -> None:
     from node.cli.replay_views import show_past_job
-    from node.jobs import find_job
+    from node.jobs import find_job, shard_indexes
+    from projections.lanes import Lanes, lanes_view
     from projections.timeline import Timeline
     from projections.travel import Travel
     from projections.views import job_view
 
     name = await find_job(source.log, text)
-    travel, timeline = Travel(keep=name), Timeline()
+    travel, timeline, lanes = Travel(keep=name), Timeline(), Lanes()
     async for records in records_until(source, last, _of_job(name)):
         for record in records:
             entry = travel.fold(record)
-            if entry is not None and entry.address.job == name:
+            job = travel.network.jobs.get(name)
+            if entry is not None and job is not None and entry.address.job == name:
                 timeline.note(entry)
+                lanes.note(job, entry)
     job = travel.network.jobs.get(name)
     if job is None:
         raise NotFound(
             f"job {name} was not there yet at position {last}",
-            hint=f"it was submitted at position {await source.log.last(requests(name))} or before",
+            hint=f"lota replay --job {name} --step shows its first events",
         )
-    seen = travel.time_ms
-    view = job_view(job, travel.network.nodes, timeline, now_ms=seen)
-    _show({"position": travel.network.position, **view}, output, lambda v: show_past_job(v, seen))
+    if shard is not None:
+        shard_indexes(job, shard)
+    now_ms = travel.time_ms
+    view = {
+        "position": travel.network.position,
+        **job_view(job, travel.network.nodes, timeline, now_ms=now_ms),
+        "lanes": lanes_view(job, lanes, shard),
+    }
+    _show(view, output, lambda v: show_past_job(v, now_ms))
 
 
 def _show(

@@ -79,10 +79,13 @@ def show_past_job(view: View, now_ms: int) -> None:
     """Print a job as `lota job describe` does, as it was when `now_ms` was now."""
     from events.times import rfc3339
     from node.cli.describe import show_job
+    from node.cli.lanes import show_lanes
 
     _fields(_point({"position": view["position"], "time": rfc3339(now_ms)}))
     console().print()
     show_job(dict(view), now_ms)
+    console().print()
+    show_lanes(view["lanes"])
 
 
 def _point(view: View) -> dict[str, Any]:
