@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 SEEDS ?= 1000
+LOGS ?= 200
 
 BIN := .venv/bin
 # Touched last: an installation that was broken off is taken up again, a complete one is not.
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 .PHONY: help demo test check simulate bench format schemas lock clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 18
 
 demo: $(INSTALLED) ## run the main job on this machine: a verified census of Python's own sources
 	@$(BIN)/lota demo
@@ -33,6 +34,9 @@ check: $(INSTALLED) ## formatting, lint, types, import directions, tidiness
 
 simulate: $(INSTALLED) ## run the whole network under SEEDS=1000 seeds of a virtual clock
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+audit-sweep: $(INSTALLED) ## audit LOGS=200 simulated logs, and each with single bytes changed
+	@$(BIN)/python -m tests.projections.audit.sweep --logs $(LOGS)
 
 bench: $(INSTALLED) ## print every figure the README quotes, each beside its limit or its peer
 	@$(BIN)/python -m benchmarks

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from events.archive.check import Checker
 from events.archive.files import in_thread, lines, reading
-from events.archive.lines import Header, Piece, Stored
+from events.archive.lines import Header, Line, Piece, Stored
 from events.archive.named_blobs import named_blobs
-from events.errors import DamagedExport, NotFound, TruncatedExport, UnorderedExport
+from events.errors import DamagedExport, ExportError, NotFound, TruncatedExport, UnorderedExport
 from events.subjects import NODES, job_events
 from events.wildcards import matches
 from node.cli.audit import scope_of
@@ -35,9 +35,8 @@ async def audit_file(path: Path, job: str | None = None) -> Report:
             content = lines(file)
             while await asyncio.to_thread(audited.take, content):
                 pass
-        audited.checker.finish()
-    except (DamagedExport, TruncatedExport, UnorderedExport) as error:
-        audited.audit.damaged(error.what, error.hint)
+    except DamagedExport as error:
+        audited.damaged(error)  # the file ends where it cannot be decompressed
     report = await asyncio.to_thread(audited.finish)
     if job is not None and report.clean and not report.jobs:
         raise NotFound(f"there is no job {job} in {path}", hint="--from needs the job's whole id")
@@ -52,24 +51,40 @@ class _AuditedFile:
         self.audit = Audit()
         self._filters = (job_events(job), NODES) if job is not None else ()
         self._named: set[str] = set()
+        self._whole = True
 
     def take(self, content: Iterator[bytes]) -> bool:
         """Take the next lines; say whether there may be more."""
         step = list(islice(content, STEP_LINES))
         for line in step:
-            found = self.checker.take(line)
-            if isinstance(found, Stored):
-                self._audit(found)
-            elif isinstance(found, Piece):
-                self._named.discard(found.blob)
-            elif isinstance(found, Header):
-                self.audit = Audit(scope_of(found))
+            try:
+                self._take(self.checker.take(line))
+            except (DamagedExport, TruncatedExport, UnorderedExport) as error:
+                self.damaged(error)
         return len(step) == STEP_LINES
+
+    def damaged(self, error: ExportError) -> None:
+        """Note what is wrong with the file; the lines behind it may still tell something."""
+        self._whole = False
+        self.audit.damaged(error.what, error.hint)
 
     def finish(self) -> Report:
         """Return the report of what was taken."""
+        if self._whole:
+            try:
+                self.checker.finish()
+            except TruncatedExport as error:
+                self.damaged(error)
         self.audit.lacks("a blob that an event names is not there", len(self._named))
         return self.audit.finish()
+
+    def _take(self, found: Line) -> None:
+        if isinstance(found, Stored):
+            self._audit(found)
+        elif isinstance(found, Piece):
+            self._named.discard(found.blob)
+        elif isinstance(found, Header):
+            self.audit = Audit(scope_of(found))
 
     def _audit(self, stored: Stored) -> None:
         if self._filters and not any(matches(each, stored.subject) for each in self._filters):
