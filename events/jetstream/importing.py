@@ -21,7 +21,8 @@ from events.archive.lines import Header, Piece, Stored
 from events.errors import LogError, LotaError
 from events.jetstream.api import STREAM_NOT_FOUND, Refused, call
 from events.jetstream.appender import CONTENT_TYPE, MESSAGE_ID
-from events.jetstream.ingest import FastIngest, Ingest, Outgoing, can_ingest
+from events.jetstream.blocks import Outgoing
+from events.jetstream.ingest import FastIngest, Ingest, can_ingest
 from events.jetstream.object_format import stream_of
 from events.jetstream.object_store import BUCKET
 from events.jetstream.objects import ObjectBucket

@@ -21,10 +21,10 @@ import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 
-from events.errors import LogError, LogUnavailable
+from events.errors import LogError
 from events.jetstream.api import ApiError
+from events.jetstream.blocks import Outgoing, encode, lost, refuse_large, send_block
 
 FLOW = 500
 """Messages per acknowledgement; the server of 2.15.1 grants no more."""
@@ -36,14 +36,6 @@ TICK_S = 0.25
 
 OLDEST = (2, 14)
 START, APPEND, END = 0, 1, 3
-
-
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """One message to store."""
-
-    subject: str
-    body: bytes
-    headers: dict[str, str]
 
 
 class Ingest(Protocol):
@@ -103,19 +95,24 @@ class FastIngest:
 
     async def send(self, messages: Sequence[Outgoing]) -> None:
         for message in messages:
-            first = self._sent == 0
-            if first:
-                self._subject = message.subject
-                await self._listen()
-            await self._publish(START if first else APPEND, message)
-            self._sent += 1
-            while self._sent - self._acknowledged >= UNACKNOWLEDGED_FLOWS * self._flow:
+            refuse_large(self._client, message)
+        at = 0
+        if messages and not self._sent:
+            # The first message alone: its answer says how many may be on their way.
+            self._subject = messages[0].subject
+            await self._listen()
+            await self._send(messages[:1], START)
+            at = 1
+        while at < len(messages):
+            while (room := self._room()) <= 0:
                 await self._hear()
+            await self._send(messages[at : at + room], APPEND)
+            at += room
 
     async def finish(self) -> int:
         if not self._sent:
             return 0
-        await self._publish(END, Outgoing(self._subject, b"", {}))
+        await self._send([Outgoing(self._subject, b"", {})], END)
         while self._end is None:
             await self._hear()
         if self._end.count != self._sent:
@@ -133,16 +130,19 @@ class FastIngest:
     async def _listen(self) -> None:
         self._subscription = await self._client.subscribe(f"{self._inbox}.>", cb=self._on_reply)
 
-    async def _publish(self, operation: int, message: Outgoing) -> None:
-        reply = f"{self._inbox}.{FLOW}.fail.{self._sent + 1}.{operation}.$FI"
+    def _room(self) -> int:
+        """Return how many messages may be sent before another acknowledgement has come."""
+        return UNACKNOWLEDGED_FLOWS * self._flow - (self._sent - self._acknowledged)
+
+    async def _send(self, messages: Sequence[Outgoing], operation: int) -> None:
         if self._trouble is not None:
             raise self._trouble
-        try:
-            await self._client.publish(
-                message.subject, message.body, reply, message.headers or None
-            )
-        except (NatsError, OSError) as error:
-            raise lost(str(error) or type(error).__name__) from error
+        start, end = f"{self._inbox}.{FLOW}.fail.", f".{operation}.$FI"
+        numbered = enumerate(messages, self._sent + 1)
+        block = b"".join([encode(each, f"{start}{number}{end}") for number, each in numbered])
+        if operation != END:
+            self._sent += len(messages)
+        await send_block(self._client, block)
 
     async def _hear(self) -> None:
         """Wait until something new is known: an acknowledgement, the end, or trouble."""
@@ -166,11 +166,6 @@ class FastIngest:
         else:
             self._trouble = lost("a message of the batch did not arrive")
         self._heard.set()
-
-
-def lost(what: str) -> LogUnavailable:
-    """The error for messages whose answers do not come."""
-    return LogUnavailable(f"messages were not stored: {what}", hint="is the server up?")
 
 
 async def wait_for_news(client: Client, connection: int, heard: asyncio.Event) -> None:

@@ -7,13 +7,14 @@ import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 
 from events.errors import LogError
 from events.jetstream.api import ApiError
-from events.jetstream.ingest import Outgoing, lost, wait_for_news
+from events.jetstream.blocks import Outgoing, encode, lost, refuse_large, send_block
+from events.jetstream.ingest import wait_for_news
 
-UNACKNOWLEDGED_MAX = 2_000
+UNANSWERED_MAX = 2_000
+BLOCK_MESSAGES = 200
 
 
 class _PubAck(msgspec.Struct):
@@ -42,14 +43,12 @@ class PipelinedIngest:
         if self._subscription is None:
             self._subscription = await self._client.subscribe(self._inbox, cb=self._on_answer)
         for message in messages:
-            try:
-                await self._client.publish(
-                    message.subject, message.body, self._inbox, message.headers
-                )
-            except (NatsError, OSError) as error:
-                raise lost(str(error) or type(error).__name__) from error
-            self._sent += 1
-            await self._wait_for(self._sent - UNACKNOWLEDGED_MAX)
+            refuse_large(self._client, message)
+        for at in range(0, len(messages), BLOCK_MESSAGES):
+            part = messages[at : at + BLOCK_MESSAGES]
+            self._sent += len(part)
+            await send_block(self._client, b"".join([encode(each, self._inbox) for each in part]))
+            await self._wait_for(self._sent - UNANSWERED_MAX)
 
     async def finish(self) -> int:
         await self._wait_for(self._sent)

@@ -117,7 +117,9 @@ async def test_a_twin_has_the_same_read_models(pair: Pair, name: str) -> None:
     batch = await anext(file.read(("lota.ev.*.many.>",)))
     submitted = codec.decode(batch[0].body)
     assert isinstance(submitted, JobSubmitted)
-    key = submitted.data.inputs[0].blob
+    listing = submitted.data.inputs[0]
+    assert listing is not None
+    key = listing.blob
     assert await (await open_blobs(client)).get(key) == await file.blobs.get(key)
     await log.close()
     await client.close()
@@ -181,13 +183,12 @@ async def test_a_twin_takes_no_jobs(pair: Pair, capsysbinary: pytest.CaptureFixt
     spec = pair.folder / "spec.yaml"
     spec.write_text("engine: noop\n")
     for words in (
-        ("job", "submit", str(spec)),
-        ("job", "cancel", "many"),
-        ("run", "--", "true"),
+        ("job", "submit", "--server", pair.other, str(spec)),
+        ("job", "cancel", "--server", pair.other, "many"),
+        ("run", "--server", pair.other, "--", "true"),
     ):
         capsysbinary.readouterr()
-        command, end = (words[:1], words[1:]) if words[0] == "run" else (words, ())
-        assert await pair.lota(*command, "--server", pair.other, *end) == 1
+        assert await pair.lota(*words) == 1
         assert b"this server holds a twin" in capsysbinary.readouterr().err
 
 
