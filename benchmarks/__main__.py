@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks import (
     append,
     docker_engine,
+    import_export,
     jobs,
     messages,
     node_memory,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "reader": reader.measure,
     "read_models": read_models.measure,
     "node_memory": node_memory.measure,
+    "import_export": import_export.measure,
     "packing": packing.measure,
     "publish_local": publish_local.measure,
     "publish_s3": publish_s3.measure,
