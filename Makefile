@@ -12,10 +12,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check simulate bench format schemas lock clean
+.PHONY: help demo test check simulate audit-sweep bench format schemas lock clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 demo: $(INSTALLED) ## run the main job on this machine: a verified census of Python's own sources
 	@$(BIN)/lota demo
