@@ -117,6 +117,19 @@ class EmbeddedServer:
         self.store.mkdir(parents=True, exist_ok=True)
         self.binary = self.binary or await find_server_binary()
         self._choose_port()
+        try:
+            await self._run()
+        except ServerError:
+            # A port that was free a moment ago may be another's by now.
+            wanted = self.port
+            self._choose_port()
+            if self.port == wanted:
+                raise
+            await self._run()
+        self._started_before = True
+
+    async def _run(self) -> None:
+        """Start the process and wait until it serves; else it is gone again."""
         lock = await self._lock()
         try:
             self._process = await self._spawn(lock)
@@ -131,7 +144,6 @@ class EmbeddedServer:
         except BaseException:
             await self.kill()
             raise
-        self._started_before = True
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Stop in order, by force after `grace_s`; safe to repeat."""
