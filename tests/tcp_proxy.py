@@ -14,7 +14,8 @@ class TcpProxy:
 
     While `lose_answers` is set, what the server sends is thrown away; `lost` is set when that
     first happened. While `refuse` is set, new connections are closed at once. While `flowing` is
-    cleared, what the server sends waits here; `held` is set when that first happened.
+    cleared, what the server sends waits here; `held` is set when that first happened. With `halve`
+    the first half of a message passes at which connections are cut, and they end in good order.
     """
 
     def __init__(self, upstream: int) -> None:
@@ -25,6 +26,7 @@ class TcpProxy:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.held = asyncio.Event()
+        self.halve = False
         self._passed = 0
         self._break_at: int | None = None
         self._broken: Callable[[], None] | None = None
@@ -113,7 +115,12 @@ class TcpProxy:
                 if self._breaks(chunk):
                     if self._broken is not None:
                         self._broken()
-                    self.cut()
+                    if self.halve:
+                        sink.write(chunk[: len(chunk) // 2])
+                        for writer in self._writers:
+                            writer.close()
+                    else:
+                        self.cut()
                     return
                 if answers and not self.flowing.is_set():
                     self.held.set()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -13,7 +14,7 @@ from events.connection import connect
 from events.errors import LotaError, PublishError
 from publishers import NO_CREDENTIAL
 from publishers.port import Location, SmallResult
-from publishers.unixfs import result_cid
+from publishers.unixfs import result_cid, tree_cid
 from tests.contracts.places import BY_CLIENT, LOCKED, SERVED, Place
 from tests.contracts.publishing import KEY, SMALL, SMALL_CID, open_at
 from tests.tcp_proxy import HOST, TcpProxy
@@ -172,23 +173,54 @@ async def test_a_silent_service_can_be_given_up(place: Place) -> None:
 async def test_a_cut_at_any_message_is_mended_by_a_repeat(place: Place) -> None:
     """When the line is cut at a message the driver succeeds or says that a repeat may help."""
     async with TcpProxy(place.port or 0) as proxy:
-        for step in count():
-            result = SmallResult(b"%d" % step, b"", 0)
-            cid, key = result_cid(result.stdout, b"", 0).cid, f"job/{step}"
-            async with Detour(place, proxy.port) as cut:
-                proxy.break_at(step)
-                error = await failure(cut.publish(result, key, cid))
-                broke = proxy.broke
-                proxy.break_at(None)
-                if error is not None:
-                    assert not error.permanent, str(error)
-                    assert await place.seen_cid(key, cid) in {None, cid}
-                if broke:
-                    await cut.mended()
-                await cut.publisher.verify(await cut.publish(result, key, cid))
-            assert await place.seen_cid(key, cid) == cid
-            if not broke:
-                return
+        await cut_at_each_message(place, proxy)
+
+
+@connecting
+async def test_a_message_that_ends_in_the_middle_is_no_success(place: Place) -> None:
+    """Of a request or an answer only the first half comes, and nobody takes it for the whole."""
+    async with TcpProxy(place.port or 0) as proxy:
+        proxy.halve = True
+        await cut_at_each_message(place, proxy)
+
+
+@served
+async def test_a_large_upload_that_is_cut_is_mended_by_a_repeat(place: Place, folder: Path) -> None:
+    """When the line is cut within a long file nothing looks whole, and a repeat completes it."""
+    cid = tree_cid(folder).cid
+    async with TcpProxy(place.port or 0) as proxy, Detour(place, proxy.port) as cut:
+        proxy.break_at(25)
+        error = await failure(cut.publisher.publish(folder, KEY, cid=cid))
+        assert proxy.broke
+        proxy.break_at(None)
+        assert error is None or not error.permanent, str(error)
+        assert await place.seen_cid(KEY, cid) in ({cid} if error is None else {None, cid})
+        await cut.mended()
+        await cut.publisher.verify(await cut.publisher.publish(folder, KEY, cid=cid))
+    assert await place.seen_cid(KEY, cid) == cid
+
+
+async def cut_at_each_message(place: Place, proxy: TcpProxy) -> None:
+    """Publish once for each message, cut there, and once more; end when there is no more to cut."""
+    for step in count():
+        result = SmallResult(b"%d" % step, b"", 0)
+        cid, key = result_cid(result.stdout, b"", 0).cid, f"job/{step}"
+        async with Detour(place, proxy.port) as cut:
+            proxy.break_at(step)
+            error = await failure(cut.publish(result, key, cid))
+            broke = proxy.broke
+            proxy.break_at(None)
+            if error is not None:
+                assert not error.permanent, str(error)
+                assert await place.seen_cid(key, cid) in {None, cid}
+            else:
+                assert await place.seen_cid(key, cid) == cid
+            if broke:
+                await cut.mended()
+            await cut.publisher.verify(await cut.publish(result, key, cid))
+        assert await place.seen_cid(key, cid) == cid
+        if not broke:
+            return
 
 
 @connecting
