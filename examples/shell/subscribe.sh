@@ -132,9 +132,11 @@ else
   wanted+=',"no_wait":true'
 fi
 left=0
+number=0
 while true; do
   if ((left == 0)); then
-    send "\$JS.API.CONSUMER.MSG.NEXT.LOTA.$consumer" "$inbox.next" "{$wanted}"
+    number=$((number + 1)) # so that the last words of an earlier batch are told from this one's
+    send "\$JS.API.CONSUMER.MSG.NEXT.LOTA.$consumer" "$inbox.$number" "{$wanted}"
     left=$batch
   fi
   message
@@ -145,12 +147,13 @@ while true; do
     left=$((left - 1))
     continue
   fi
+  [[ $subject == "$inbox.$number" ]] || continue
   case $status in
     404* | 408*) # nothing is there, or nothing more has come
       [[ $follow ]] || exit 0
       left=0
       ;;
-    "409 Message Size"*) left=0 ;; # what is next does not fit into this batch
+    "409 Batch Completed"* | "409 Message Size"*) left=0 ;; # it is as full as it may be
     100*) ;;
     *) fail "the log: $status" ;;
   esac
