@@ -13,7 +13,8 @@ from projections.steps import Cause, Change, Step
 NAMED_MAX = 4
 """Parts with the same change of state that get a line each."""
 
-TEXT_MAX = 24
+CID_MAX = 24
+SUMMARY_MAX = 100
 UNSAID = frozenset({"state", "ended", "node", "publisher"})
 """Fields that stand elsewhere in the line, or are of no interest to people."""
 
@@ -49,7 +50,7 @@ def body(step: Step) -> Iterator[str]:
         return
     said = [text for text in (f"job {step.job}" if step.job else "", step.summary) if text]
     if said:
-        yield ": ".join(said)
+        yield _cut(": ".join(said), SUMMARY_MAX)
     if step.cause is not None:
         yield _because(step.cause)
     yield from change_lines(step.changes, step.time_ms)
@@ -66,8 +67,9 @@ def marks(step: Step) -> Iterator[str]:
 def _because(cause: Cause) -> str:
     if not cause.kind:
         return f"because of {cause.id}, which is further back or elsewhere"
+    why = "because of" if cause.recorded else "in answer to"
     events = "event" if cause.distance == 1 else "events"
-    return f"because of {cause.kind}, {cause.distance} {events} before (#{cause.position})"
+    return f"{why} {cause.kind}, {cause.distance:,} {events} before (#{cause.position})"
 
 
 def change_lines(changes: Iterable[Change], time_ms: int) -> Iterator[str]:
@@ -122,6 +124,7 @@ def _line(name: str, what: str, changes: Sequence[Change], time_ms: int) -> str:
 def _many(what: str, node: str, moved: list[_Moved]) -> str:
     names = [each.name for each in moved]
     which = ranges(names) if what == "shard" else f"{names[0]} to {names[-1]}"
+    what = "offer" if what == "answer" else what
     changed = _state(moved[0].changes) or ", ".join(
         dict.fromkeys(c.field for each in moved for c in each.changes if c.field not in UNSAID)
     )
@@ -154,13 +157,15 @@ def _said(change: Change, time_ms: int) -> str:
         return f"no {field} any more"
     if field in ("until", "deadline", "reveals until") and isinstance(after, str):
         return f"{field} +{shown(parse_ms(after) - time_ms)}"
+    if field == "tries" and change.new:
+        return ""
     if isinstance(after, int) and change.before is not None and not change.new:
         return f"{field} {change.before} -> {after}"
-    return f"{field} {_cut(str(after)) if field == 'cid' else after}"
+    return f"{field} {_cut(str(after), CID_MAX) if field == 'cid' else after}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def ranges(names: Iterable[str]) -> str:

@@ -4,7 +4,8 @@
 before and after (`picture`); what differs are its `changes`.
 """
 
+from projections.steps.causes import Cause
 from projections.steps.changes import Change
-from projections.steps.walk import Cause, Step, Walk
+from projections.steps.walk import Step, Walk
 
 __all__ = ["Cause", "Change", "Step", "Walk"]

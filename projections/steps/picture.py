@@ -67,7 +67,7 @@ def named_shards(event: AnyEvent) -> Iterator[int]:
     """Yield the shards that an event has items about; a plan names none."""
     if isinstance(event, JobPlanned):
         return
-    for item in _items(event):
+    for item in items(event):
         if isinstance(item, Offer):
             for start, stop in item.shards:
                 yield from range(start, stop)
@@ -76,7 +76,7 @@ def named_shards(event: AnyEvent) -> Iterator[int]:
 
 
 def _named_offers(event: AnyEvent, made: int) -> Iterator[int]:
-    for item in _items(event):
+    for item in items(event):
         if isinstance(item, Offer):
             yield made
             made += 1
@@ -84,7 +84,8 @@ def _named_offers(event: AnyEvent, made: int) -> Iterator[int]:
             yield number
 
 
-def _items(event: AnyEvent) -> Iterator[object]:
+def items(event: AnyEvent) -> Iterator[object]:
+    """Yield all that an event lists."""
     data = event.data
     for name in data.__struct_fields__:
         value = getattr(data, name)

@@ -1,7 +1,6 @@
 """The walk: fold the log one message at a time and say of each what it did."""
 
-from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -9,25 +8,11 @@ from events.errors import EventError
 from events.log import Record
 from events.subjects import NET
 from projections.entry import Entry, read_entry
+from projections.steps.causes import Cause, Causes
 from projections.steps.changes import Change, changes
 from projections.steps.picture import picture, scope_of
 from projections.summary import summary
 from projections.travel import Travel
-
-CAUSES_MAX = 50_000
-"""Events that are remembered as possible causes: what leads to what is close together."""
-
-
-class Cause(NamedTuple):
-    """The event that led to this one; `distance` counts the events from there to here.
-
-    `kind` is "" and both numbers are 0 when it is not among those that the walk remembers.
-    """
-
-    id: str
-    kind: str
-    position: int
-    distance: int
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +68,11 @@ class Walk:
         self._job = job
         self._node = node
         self._named = f'"{node}"'.encode()
-        self._known: OrderedDict[str, tuple[str, int, int]] = OrderedDict()
-        self._count = 0
+        self._causes = Causes()
         self._last_ms: int | None = None
 
     def take(self, record: Record) -> Step | None:
         """Fold the next message; return its step, or None when it is not one of those wanted."""
-        self._count += 1
         try:
             entry = read_entry(record)
         except EventError as error:
@@ -103,9 +86,7 @@ class Walk:
             self._travel.fold(record)
         else:
             step = self._step(record, entry)
-        self._known[entry.event.id] = (entry.address.kind, record.position, self._count)
-        if len(self._known) > CAUSES_MAX:
-            self._known.popitem(last=False)
+        self._causes.note(entry)
         if step is None or not self._wanted(step, record):
             return None
         self._last_ms = entry.time_ms
@@ -124,6 +105,7 @@ class Walk:
         travel, name = self._travel, entry.address.job
         scope = scope_of(entry, travel.network)
         before = picture(travel.network, name, scope)
+        cause = self._causes.of(entry, travel.network.jobs.get(name))
         late, illegal = self._skipped(name)
         travel.advance(record)
         after = picture(travel.network, name, scope)
@@ -140,21 +122,13 @@ class Walk:
             author=entry.address.author,
             role=entry.address.role,
             summary=summary(entry.event),
-            cause=self._cause(entry),
+            cause=cause,
             changes=tuple(changes(before, after)),
             late=late_now - late,
             illegal=tuple(self._stories(entry, illegal_now - illegal)),
         )
         travel.let_go(entry)
         return step
-
-    def _cause(self, entry: Entry) -> Cause | None:
-        """Return what led to the event; None when it starts a story."""
-        cause = entry.event.causationid
-        if not cause or cause == entry.event.id:
-            return None
-        kind, position, count = self._known.get(cause, ("", 0, 0))
-        return Cause(cause, kind, position, self._count - count if kind else 0)
 
     def _skipped(self, name: str) -> tuple[int, int]:
         """Return how many items were late and how many illegal, of a job or of the nodes."""
