@@ -13,12 +13,14 @@ async def test_it_works_beside_another_server_and_ends_cleanly(machine: Machine)
     """With port 4222 taken it takes another, says which, and Ctrl-C leaves nothing behind."""
     with ExitStack() as stack:
         other = stack.enter_context(socket.socket())
-        with suppress(OSError):  # then another process has it, which is as good
+        taken = False
+        with suppress(OSError):  # then another process has it, and may let it go any time
             other.bind(("127.0.0.1", 4222))
             other.listen()
+            taken = True
         async with machine.start(LOTA, "dev", "--nodes", "2") as dev:
             await dev.line("compute nodes are ready")
-            assert not server_of(dev).endswith(":4222")
+            assert not (taken and server_of(dev).endswith(":4222"))
             ran = await machine.run("run", "--replicas", "2", "--", "echo", "hello")
             assert (ran.code, ran.out) == (0, "hello\n"), ran.err
             ended = await dev.interrupt()
