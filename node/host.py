@@ -148,6 +148,7 @@ class Host:
             self._keep(stack, requester.run())
             await self._first(requester.ready.wait())
         if events_log.twin is not None:
+            log.warning("the log is a twin: %s looks on and decides nothing", config.name)
             return
         await membership.join()
         stack.push_async_callback(membership.leave)

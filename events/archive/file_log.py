@@ -9,21 +9,17 @@ before that mark is decompressed again.
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from events.archive.check import Checker
-from events.archive.files import in_thread, lines, reading, skip_to
+from events.archive.files import in_thread, lines, reading, skip_to, step
 from events.archive.lines import Header, Piece, Stored, decode_line, decode_record
 from events.blobs import missing, verified
-from events.errors import LogUnavailable, NotAnExport, ReadOnlyLog
+from events.errors import ExportError, LogUnavailable, NotAnExport, ReadOnlyLog
 from events.log import EVERYTHING, Record
 from events.times import parse_ms
 from events.wildcards import matches, refuse_overlap
-
-STEP_LINES = 2_000
-"""What one turn in a thread takes: enough to be worth it, little enough to be given up."""
 
 MARK_EVERY = 1_000
 _MESSAGE = b'{"position":'
@@ -64,11 +60,14 @@ class FileLog:
         cannot be read.
         """
         index = _Index()
-        async with in_thread(reading(path)) as file:
-            content = lines(file)
-            while await asyncio.to_thread(index.take, content):
-                pass
-        index.checker.finish()
+        try:
+            async with in_thread(reading(path)) as file:
+                content = lines(file)
+                while await asyncio.to_thread(index.take, content):
+                    pass
+            index.checker.finish()
+        except ExportError as error:
+            raise type(error)(f"{path}: {error.what}", hint=error.hint) from None
         if index.header is None:
             raise NotAnExport(f"{path} has no header", hint="name a file of `lota events export`")
         return cls(path, index.header, index)
@@ -109,8 +108,8 @@ class FileLog:
         self._check_open()
         async with in_thread(reading(self._path)) as file:
             content = lines(file)
-            while step := await asyncio.to_thread(list, islice(content, STEP_LINES)):
-                found = await asyncio.to_thread(_first_since, step, time_ms)
+            while taken := await asyncio.to_thread(step, content):
+                found = await asyncio.to_thread(_first_since, taken, time_ms)
                 if found:
                     return found
         return self.header.last + 1
@@ -165,7 +164,8 @@ class _Index:
     def take(self, rest: Iterator[bytes]) -> bool:
         """Check the next lines and note where they are; say whether there may be more."""
         checker = self.checker
-        for count, line in enumerate(rest, 1):
+        taken = step(rest)
+        for line in taken:
             found = checker.take(line)
             if isinstance(found, Stored):
                 if checker.events % MARK_EVERY == 1:
@@ -176,9 +176,7 @@ class _Index:
             elif isinstance(found, Header):
                 self.header = found
             self._offset += len(line)
-            if count == STEP_LINES:
-                return True
-        return False
+        return bool(taken)
 
 
 class _Wanted:
@@ -190,9 +188,9 @@ class _Wanted:
 
     def select(self, rest: Iterator[bytes]) -> tuple[list[Record], bool]:
         """Return what the next lines hold, and whether there may be more."""
-        step = list(islice(rest, STEP_LINES))
+        taken = step(rest)
         records = []
-        for line in step:
+        for line in taken:
             if line.startswith(_MESSAGE):
                 subject_at = line.index(_SUBJECT) + len(_SUBJECT)
                 if any(line.startswith(f.literal, subject_at) for f in self._filters):
@@ -201,15 +199,15 @@ class _Wanted:
                         records.append(record)
             elif not line.startswith(_HEADER):
                 return records, False
-        return records, len(step) == STEP_LINES
+        return records, bool(taken)
 
     def _selects(self, subject: str) -> bool:
         return any(f.whole or matches(f.filter, subject) for f in self._filters)
 
 
-def _first_since(step: list[bytes], time_ms: int) -> int:
+def _first_since(taken: list[bytes], time_ms: int) -> int:
     """Return the position of the first message that was stored so late, 0 if there is none."""
-    for line in step:
+    for line in taken:
         if line.startswith(_MESSAGE):
             stored = decode_line(line, 0)
             if isinstance(stored, Stored) and parse_ms(stored.time) >= time_ms:

@@ -18,6 +18,8 @@ from events.errors import DamagedExport, ExportError, InvalidInput
 
 COMPRESSED = ".zst"
 BUFFER_BYTES = 1024 * 1024
+STEP_LINES = 2_000
+STEP_BYTES = 4 * 1024 * 1024
 LINE_BYTES_MAX = 96 * 1024 * 1024
 """The longest line that is read: the largest message that a NATS server takes (64 MiB), in base64
 and with its subject. It bounds the memory that a foreign file can claim."""
@@ -40,7 +42,7 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
             try:
                 yield io.BufferedReader(reader, BUFFER_BYTES)
             except zstd.ZstdError as error:
-                raise DamagedExport(f"{path} is not whole: {error}", hint=RESTORE) from None
+                raise DamagedExport(f"it is not whole: {error}", hint=RESTORE) from None
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be read: {error.strerror}", hint="name a file of `lota events export`"
@@ -56,6 +58,21 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
         if len(line) == LINE_BYTES_MAX:
             raise DamagedExport(f"a line has more than {LINE_BYTES_MAX} bytes", hint=RESTORE)
         yield line
+
+
+def step(rest: Iterator[bytes]) -> list[bytes]:
+    """Return the next lines: as many as are worth a turn in a thread; none at the end.
+
+    Their number bounds how long the turn takes, and their size how much memory they do.
+    """
+    taken: list[bytes] = []
+    size_bytes = 0
+    for line in rest:
+        taken.append(line)
+        size_bytes += len(line)
+        if len(taken) == STEP_LINES or size_bytes >= STEP_BYTES:
+            break
+    return taken
 
 
 def skip_to(file: IO[bytes], offset: int) -> None:

@@ -83,14 +83,21 @@ class History:
     ) -> AsyncGenerator[list[Stored], None]:
         """Yield, in order and in batches, what `filter` selects from `first` to `last`, inclusive.
 
-        Raises LogUnavailable when the server goes away: what was read until then was whole.
+        Raises LogUnavailable when the server goes away, and LogError when part of the log was
+        dropped meanwhile: what was read until then was whole.
         """
         ahead = asyncio.ensure_future(self._get(filter, first))
         try:
             while batch := await ahead:
+                if filter == EVERYTHING and batch[0][0] != first:
+                    raise LogError(
+                        f"positions {first} to {batch[0][0] - 1} are not in the log any more",
+                        hint="the beginning of the log was archived meanwhile: begin again",
+                    )
                 end = batch[-1][0]
+                first = end + 1
                 if end < last:
-                    ahead = asyncio.ensure_future(self._get(filter, end + 1))
+                    ahead = asyncio.ensure_future(self._get(filter, first))
                 if wanted := [stored for position, stored in batch if position <= last]:
                     yield wanted
                 if end >= last:

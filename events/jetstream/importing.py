@@ -8,7 +8,6 @@ was.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,7 @@ from nats.aio.client import Client
 
 from events.archive.check import Checker
 from events.archive.file_log import FileLog
-from events.archive.files import in_thread, lines, reading
+from events.archive.files import in_thread, lines, reading, step
 from events.archive.lines import Header, Piece, Stored
 from events.errors import LogError, LotaError
 from events.jetstream.api import STREAM_NOT_FOUND, Refused, call
@@ -30,7 +29,6 @@ from events.jetstream.pipelined import PipelinedIngest
 from events.jetstream.twin import RECORDED, recorded_header
 from events.jetstream.twin_stream import TwinStream
 
-STEP_LINES = 2_000
 IDS_KEPT = 100_000
 """Among so many messages a repeated id is told from the server, which would drop the second: more
 than are stored within its shortest window for repeats, and the time it takes to forget."""
@@ -148,8 +146,8 @@ class _Steps:
         """Return the next messages and whole blobs, and whether there may be more."""
         messages: list[Outgoing] = []
         blobs: list[tuple[str, bytes]] = []
-        step = list(islice(self._rest, STEP_LINES))
-        for line in step:
+        taken = step(self._rest)
+        for line in taken:
             found = self._checker.take(line)
             if isinstance(found, Stored):
                 messages.append(self._outgoing(found))
@@ -160,9 +158,9 @@ class _Steps:
             if isinstance(found, Piece):
                 self._cid = found.blob
                 self._pieces.append(found.data)
-        if len(step) < STEP_LINES:
+        if not taken:
             self._checker.finish()
-        return messages, blobs, len(step) == STEP_LINES
+        return messages, blobs, bool(taken)
 
     def _outgoing(self, stored: Stored) -> Outgoing:
         repeated = stored.id in self._ids

@@ -35,6 +35,7 @@ from node.server import EmbeddedServer
 from tests.events.archive.logs import CREATED
 from tests.events.archive.logs import export as composed
 from tests.events.archive.logs import stored as plain
+from tests.integration.import_sweep import sweep
 
 COUNT = 2_345
 Two = tuple[Client, Client]
@@ -299,3 +300,8 @@ async def test_a_server_that_is_killed_ends_the_import(tmp_path: Path, *, fast: 
         await asyncio.gather(*restarts)
         assert await streams(client) == []
         await client.close()
+
+
+async def test_simulated_logs_come_back_the_same() -> None:
+    """What wild networks and an intruder wrote survives the way into a server and out again."""
+    assert await sweep(3, 0) > 0

@@ -1,5 +1,7 @@
 """An export read as a log."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,7 +119,7 @@ async def test_plain_text_is_no_compressed_export(tmp_path: Path) -> None:
     """A file is read as its name says."""
     path = tmp_path / "log.jsonl.zst"
     path.write_bytes(b"".join(export([stored(1)])))
-    with pytest.raises(DamagedExport, match="not whole"):
+    with pytest.raises(DamagedExport, match=r"log.jsonl.zst: it is not whole"):
         await FileLog.open(path)
 
 
@@ -125,6 +127,24 @@ async def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """No file is an input that cannot be read."""
     with pytest.raises(InvalidInput, match="No such file"):
         await FileLog.open(tmp_path / "none.jsonl")
+
+
+def test_without_its_package_a_compressed_file_says_what_to_install(tmp_path: Path) -> None:
+    """Where zstandard is not installed, only files that need it are refused."""
+    program = (
+        "import sys; sys.modules['zstandard'] = None\n"
+        "from pathlib import Path\n"
+        "from events.archive.files import writing\n"
+        "with writing(Path(sys.argv[1])) as file: file.write(b'x')\n"
+    )
+    done = [
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path / name], capture_output=True, check=False
+        )
+        for name in NAMES
+    ]
+    assert done[0].returncode == 0
+    assert b"install lota[zstd]" in done[1].stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
