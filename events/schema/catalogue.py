@@ -14,7 +14,6 @@ FILE = "README.md"
 PROTOCOL = "../protocol.md"
 EXAMPLES = "../../examples"
 WRITERS_AS_WORDS = {"r": "requester", "c": "compute node", "g": "gateway"}
-UNITS = {"_ms": ", ms", "_bytes": ", bytes"}
 INTRODUCTION = f"""\
 <!-- Made from the types in events/ by `make schemas`. Change those, or events/schema/. -->
 # The events
@@ -143,11 +142,11 @@ def _shape(name: str, schema: Schema) -> str:
     if "prefixItems" in schema:
         return f"{len(schema['prefixItems'])} integers"
     if "items" in schema:
-        return f"list of {_shape('', schema['items'])}"
+        return f"list of {_shape('', schema['items'])}".replace("of integer", "of integers")
     if schema["type"] == "object":
         return "object of text"
     kind = str(schema["type"])
-    unit = next((said for end, said in UNITS.items() if name.endswith(end)), "")
+    unit = ", bytes" if name.endswith("_bytes") else ""
     return ("text" if kind == "string" else kind) + unit
 
 

@@ -5,11 +5,12 @@
 #
 # Prints one JSON document a line, {"position", "subject", "event"}, in the order of the log: to the
 # end of what is stored or, with --follow, on until Ctrl-C. FILTER is a subject with wildcards, by
-# default lota.ev.> for everything. LOTA_SERVER is nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT]; no TLS.
+# default lota.ev.> for everything. LOTA_SERVER is nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT], without
+# TLS.
 #
 # It speaks the NATS protocol over /dev/tcp: a consumer of its own on the stream LOTA, from which it
 # asks for a batch of messages whenever it has printed the last, so a slow reader is no burden. A
-# message that holds a NUL byte, which no JSON does, is more than bash can read: it ends with an error.
+# message that holds a NUL byte, which no JSON does, is more than bash can read and ends it.
 
 set -euo pipefail
 export LC_ALL=C # lengths are bytes
