@@ -6,6 +6,10 @@ from functools import lru_cache
 OWN_FORM = len("2026-11-23T05:30:00.123Z")
 """What Lota writes; many events share a second, so that is parsed once."""
 
+FIRST_MS = -62_135_596_800_000
+LAST_MS = 253_402_300_799_999
+"""The years 1 to 9999, which are those of RFC 3339 that Python knows."""
+
 
 @lru_cache(maxsize=256)
 def _second(seconds: int) -> str:
@@ -13,7 +17,11 @@ def _second(seconds: int) -> str:
 
 
 def rfc3339(ms: int) -> str:
-    """Return milliseconds since the Unix epoch as `2026-11-23T05:30:00.123Z`."""
+    """Return milliseconds since the Unix epoch as `2026-11-23T05:30:00.123Z`.
+
+    What RFC 3339 has no year for, as somebody's event may say, becomes its first or last moment.
+    """
+    ms = min(max(ms, FIRST_MS), LAST_MS)
     seconds, rest = divmod(ms, 1000)
     return f"{_second(seconds)}.{rest:03d}Z"
 
