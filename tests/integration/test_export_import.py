@@ -279,6 +279,19 @@ async def test_an_import_that_died_is_no_log(client: Client, tmp_path: Path) -> 
         await import_file(client, write(tmp_path / "log.jsonl", [plain(1)]))
 
 
+async def test_an_interrupted_import_clears_up(client: Client, tmp_path: Path) -> None:
+    """A Ctrl-C in the middle leaves the server as it was, too."""
+    path = write(tmp_path / "log.jsonl", [plain(n) for n in range(1, 10_000)])
+
+    def interrupt(_: int) -> None:
+        importing.cancel()
+
+    importing = asyncio.ensure_future(import_file(client, path, progress=interrupt))
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    assert await streams(client) == []
+
+
 @pytest.mark.parametrize("fast", [True, False])
 async def test_a_server_that_is_killed_ends_the_import(tmp_path: Path, *, fast: bool) -> None:
     """An import whose server dies in the middle fails, and clears up when the server is back."""
