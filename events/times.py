@@ -6,9 +6,9 @@ from functools import lru_cache
 OWN_FORM = len("2026-11-23T05:30:00.123Z")
 """What Lota writes; many events share a second, so that is parsed once."""
 
-FIRST_MS = -62_135_596_800_000
+FIRST_MS = -30_610_224_000_000
 LAST_MS = 253_402_300_799_999
-"""The years 1 to 9999, which are those of RFC 3339 that Python knows."""
+"""From the year 1000 to 9999: RFC 3339 has four digits for it."""
 
 
 @lru_cache(maxsize=256)
