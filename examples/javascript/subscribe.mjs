@@ -62,7 +62,6 @@ function optionsOf(text) {
   if (!URL.canParse(text)) throw new Error("LOTA_SERVER is not like nats://127.0.0.1:4222");
   const url = new URL(text);
   const options = { servers: url.host, name: "lota-subscriber" };
-  if (url.protocol === "tls:") options.tls = {};
   if (url.password) {
     options.user = decodeURIComponent(url.username);
     options.pass = decodeURIComponent(url.password);

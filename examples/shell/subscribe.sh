@@ -14,6 +14,7 @@
 
 set -euo pipefail
 export LC_ALL=C # lengths are bytes
+trap '' PIPE    # a server that has gone is told of, not died of
 
 follow=
 filter='lota.ev.>'
@@ -47,13 +48,18 @@ if [[ $address == *:* ]]; then
 fi
 { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null || fail "no server answers at $host:$port"
 
+tell() { # what to send, as for printf
+  # shellcheck disable=SC2059
+  printf "$@" 2>/dev/null >&3 || fail "the server has closed the connection"
+}
+
 # One line from the server, without its line break; a PING among them is answered.
 receive() {
   while IFS= read -r -u 3 line || fail "the server has closed the connection"; do
     line=${line%$'\r'}
     case $line in
-      PING) printf 'PONG\r\n' >&3 ;;
-      PONG | +OK | INFO*) ;;
+      PING) tell 'PONG\r\n' ;;
+      INFO*) ;;
       -ERR*) fail "the server says ${line#-ERR }" ;;
       *) return ;;
     esac
@@ -63,7 +69,7 @@ receive() {
 # The next message: its subject, whom an answer would go to, the status in its headers, its body.
 message() {
   local words head=0 first
-  receive
+  while receive && [[ $line == +OK ]]; do :; done
   read -ra words <<<"$line"
   subject=${words[1]} reply=
   case "${words[0]} ${#words[@]}" in
@@ -97,12 +103,12 @@ show() {
 }
 
 send() { # subject, reply, body
-  printf 'PUB %s %s %d\r\n%s\r\n' "$1" "$2" "${#3}" "$3" >&3
+  tell 'PUB %s %s %d\r\n%s\r\n' "$1" "$2" "${#3}" "$3"
 }
 
 # The session
 
-options='"verbose":false,"pedantic":false,"name":"subscribe.sh","lang":"bash","version":"1"'
+options='"verbose":true,"pedantic":false,"name":"subscribe.sh","lang":"bash","version":"1"'
 options+=',"headers":true,"no_responders":true'
 case $login in
   '') ;;
@@ -110,7 +116,9 @@ case $login in
   *) options+=",\"auth_token\":\"$login\"" ;;
 esac
 inbox="_INBOX_subscribe-sh.$$.$RANDOM$RANDOM"
-printf 'CONNECT {%s}\r\nSUB %s.* 1\r\n' "$options" "$inbox" >&3
+tell 'CONNECT {%s}\r\n' "$options"
+while receive && [[ $line != +OK ]]; do :; done # nothing else before: a refusal would be lost
+tell 'SUB %s.* 1\r\n' "$inbox"
 
 # A consumer that the server forgets when nobody asks it for anything for five minutes.
 config='"deliver_policy":"all","ack_policy":"none","replay_policy":"instant","num_replicas":1'
