@@ -26,6 +26,12 @@ def rfc3339(ms: int) -> str:
     return f"{_second(seconds)}.{rest:03d}Z"
 
 
+def rfc3339_ns(ns: int) -> str:
+    """Return nanoseconds since the Unix epoch as `2026-11-23T05:30:00.123456789Z`."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{_second(seconds)}.{rest:09d}Z"
+
+
 @lru_cache(maxsize=256)
 def _second_ms(text: str) -> int:
     return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)

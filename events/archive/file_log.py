@@ -1,7 +1,7 @@
 """An export as a log to read, so that what folds a log folds a file by the same code.
 
 Opening reads the file once, start to end: everything is checked, and where every thousandth event
-begins is noted. That costs a few seconds and 50 KB of memory per million events; reading and
+begins is noted. That costs about four seconds and 0.1 MB of memory per million events; reading and
 `last` then go through the file, from the mark before `after` on. Of a compressed file the part
 before that mark is decompressed again.
 """

@@ -9,9 +9,9 @@ Memory is bounded by the pull requests: two are out at a time, each for at most 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from nats.aio.client import Client
@@ -57,15 +57,29 @@ class _Created(msgspec.Struct):
     name: str
 
 
-class Consumer:
+T = TypeVar("T")
+Build = Callable[[int, str, Msg], T]
+"""Makes of a message what is delivered, given its position and the end of its reply subject, from
+the server's time in nanoseconds on."""
+
+
+def as_record(position: int, _: str, message: Msg) -> Record:
+    """Build what a fold needs of a message."""
+    return Record(position, message.subject, message.data)
+
+
+class Consumer(Generic[T]):
     """Delivers, once and in order, what `filters` select in `stream` behind `after`.
 
     Whatever goes wrong raises `ConsumerLost` from `take`; then nothing was skipped and nothing
     came twice, and a new consumer from the last record's position goes on.
     """
 
-    def __init__(self, client: Client, stream: str, filters: Sequence[str], after: int) -> None:
+    def __init__(
+        self, client: Client, stream: str, filters: Sequence[str], after: int, build: Build[T]
+    ) -> None:
         self._client = client
+        self._build = build
         self._stream = stream
         self._filters = list(filters)
         self._after = after
@@ -105,7 +119,7 @@ class Consumer:
         self._heard_s = asyncio.get_running_loop().time()
         await self._ask()
 
-    async def take(self, wait_s: float) -> list[Record]:
+    async def take(self, wait_s: float) -> list[T]:
         """Return what has come, waiting up to `wait_s` for it; empty when nothing has."""
         if self._trouble:
             raise ConsumerLost(self._trouble)
@@ -165,10 +179,10 @@ class Consumer:
                 self._trouble = f"the pull request was not sent ({type(error).__name__})"
                 return
 
-    def _records(self, arrived: list[Msg]) -> list[Record]:
+    def _records(self, arrived: list[Msg]) -> list[T]:
         """Turn messages into records up to the first gap. This is the hot loop of every replay."""
-        records: list[Record] = []
-        number, cut = self._number, self._cut
+        records: list[T] = []
+        number, cut, build = self._number, self._cut, self._build
         for message in arrived:
             reply = message.reply
             if not reply:
@@ -176,12 +190,12 @@ class Consumer:
                 continue
             if not cut:
                 cut = self._cut = _position_starts(reply)
-            position, its_number, _ = reply[cut:].split(".", 2)
+            position, its_number, rest = reply[cut:].split(".", 2)
             if int(its_number) != number + 1:
                 self._trouble = f"message {its_number} came after {number}"
                 break
             number += 1
-            records.append(Record(int(position), message.subject, message.data))
+            records.append(build(int(position), rest, message))
         self._number = number
         self._asked -= len(records)
         return records

@@ -1,29 +1,26 @@
 """The log with all that the server keeps of a message: its time and its id, not its body alone.
 
-A fold needs neither, and the reader that serves it is the faster for it. An export needs both.
-Messages come by direct gets, a batch at a time and one ahead. A replica may lag behind and answer
-with less than there is; what it does not have is asked of the stream's leader.
+A fold needs neither, and the reader that serves it is the faster for it. An export needs both. It
+does not begin again when the connection is lost, as a reader does: an export can.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.archive.lines import Stored
-from events.errors import LogError
-from events.jetstream.api import NO_MESSAGE, Refused, call
-from events.jetstream.replies import Replies
+from events.errors import LogError, LogUnavailable
+from events.jetstream.api import NO_MESSAGE, Refused, call, last_message
+from events.jetstream.consumer import Consumer, ConsumerLost
 from events.jetstream.stream import STREAM
 from events.jetstream.twin import as_recorded
 from events.log import EVERYTHING
-from events.times import parse_ms
+from events.times import parse_ms, rfc3339_ns
 
-BATCH_MESSAGES = 1_000
-BATCH_BYTES = 2 * 1024 * 1024
-NO_MORE = ("204", "404", "503")
+TICK_S = 0.25
+AGAIN = "is the server up, and the log whole? Begin again"
 _Numbered = tuple[int, Stored]
 """A position in this stream, and the message as it was first recorded."""
 
@@ -54,7 +51,7 @@ class History:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._replies = Replies(client)
+        self._closed = False
 
     async def bounds(self) -> tuple[int, int]:
         """Return the first position that the stream holds and its last; an empty log is (1, 0)."""
@@ -86,44 +83,29 @@ class History:
         Raises LogUnavailable when the server goes away, and LogError when part of the log was
         dropped meanwhile: what was read until then was whole.
         """
-        ahead = asyncio.ensure_future(self._get(filter, first))
+        newest = await last_message(self._client, STREAM, filter)
+        end = min(last, newest.seq if newest else 0)
+        if first > end:
+            return
+        consumer = Consumer(self._client, STREAM, [filter], first - 1, _numbered)
         try:
-            while batch := await ahead:
-                if filter == EVERYTHING and batch[0][0] != first:
-                    raise LogError(
-                        f"positions {first} to {batch[0][0] - 1} are not in the log any more",
-                        hint="the beginning of the log was archived meanwhile: begin again",
-                    )
-                end = batch[-1][0]
-                first = end + 1
-                if end < last:
-                    ahead = asyncio.ensure_future(self._get(filter, first))
-                if wanted := [stored for position, stored in batch if position <= last]:
-                    yield wanted
-                if end >= last:
-                    return
+            await consumer.open()
+            while first <= end:
+                if self._closed:
+                    raise LogUnavailable("the log is closed", hint="connect again")
+                if batch := await consumer.take(TICK_S):
+                    _refuse_gap(filter, first, batch[0][0])
+                    if wanted := [stored for position, stored in batch if position <= last]:
+                        yield wanted
+                    first = batch[-1][0] + 1
+        except ConsumerLost as error:
+            raise LogUnavailable(f"reading was cut short: {error.what}", hint=AGAIN) from None
         finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+            await consumer.close()
 
     async def close(self) -> None:
-        """Stop listening; safe to repeat."""
-        await self._replies.close()
-
-    async def _get(self, filter: str, first: int) -> list[_Numbered]:
-        """Return some of the messages from `first` on; none when there are no more."""
-        request = {
-            "seq": first,
-            "next_by_subj": filter,
-            "batch": BATCH_MESSAGES,
-            "max_bytes": BATCH_BYTES,
-        }
-        subject = f"$JS.API.DIRECT.GET.{STREAM}"
-        answer = await self._replies.ask(subject, msgspec.json.encode(request), _Batch().take)
-        if batch := await answer:
-            return batch
-        found = await self._ask_leader(first, filter)
-        return [] if found is None else [found]
+        """End what is being read; safe to repeat."""
+        self._closed = True
 
     async def _ask_leader(self, first: int, filter: str) -> _Numbered | None:
         request = {"seq": first, "next_by_subj": filter}
@@ -138,30 +120,17 @@ class History:
         return found.seq, as_recorded(found.seq, found.subject, found.time, headers, found.data)
 
 
-class _Batch:
-    """Gathers the messages of one direct get up to its end, or to the first gap."""
-
-    def __init__(self) -> None:
-        self._found: list[_Numbered] = []
-        self._whole = True
-
-    def take(self, message: Msg) -> list[_Numbered] | None:
-        headers = message.headers or {}
-        if status := headers.get("Status"):
-            if status not in NO_MORE:
-                raise LogError(f"the server refused a direct get: {status}")
-            return self._found
-        previous = int(headers.get("Nats-Last-Sequence", 0))
-        self._whole = self._whole and (not self._found or previous == self._found[-1][0])
-        if self._whole:
-            position = int(headers["Nats-Sequence"])
-            self._found.append((position, _stored(position, headers, message.data)))
-        return None
+def _numbered(position: int, rest: str, message: Msg) -> _Numbered:
+    """Build what an export needs of a message; `rest` begins with the server's time."""
+    time = rfc3339_ns(int(rest.partition(".")[0]))
+    headers = message.headers or {}
+    return position, as_recorded(position, message.subject, time, headers, message.data)
 
 
-def _stored(position: int, headers: Mapping[str, str], body: bytes) -> Stored:
-    subject, time = headers["Nats-Subject"], headers["Nats-Time-Stamp"]
-    return as_recorded(position, subject, time, headers, body)
+def _refuse_gap(filter: str, expected: int, found: int) -> None:
+    """All of a log has no gaps, unless its beginning is archived while it is read."""
+    if filter == EVERYTHING and found != expected:
+        raise LogError(f"positions {expected} to {found - 1} are not there any more", hint=AGAIN)
 
 
 def _headers(block: bytes) -> dict[str, str]:

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 
 from events.errors import LogError, LogUnavailable
 from events.jetstream.api import last_message
-from events.jetstream.consumer import Consumer, ConsumerLost
+from events.jetstream.consumer import Consumer, ConsumerLost, as_record
 from events.log import Record
 from events.wildcards import refuse_overlap
 
@@ -71,14 +71,14 @@ class Reader:
     async def _batches(
         self, filters: Sequence[str], after: int, patience_s: float | None
     ) -> AsyncGenerator[list[Record], None]:
-        consumer: Consumer | None = None
+        consumer: Consumer[Record] | None = None
         retry = _Retry(patience_s)
         try:
             while not self._closed:
                 try:
                     if consumer is None:
                         await self._refuse_shorter_log(after)
-                        consumer = Consumer(self._client, self._stream, filters, after)
+                        consumer = Consumer(self._client, self._stream, filters, after, as_record)
                         await consumer.open()
                     batch = await consumer.take(TICK_S)
                 except (ConsumerLost, LogUnavailable) as error:
