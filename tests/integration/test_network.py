@@ -122,6 +122,7 @@ async def test_foreign_messages_are_counted_and_skipped(network: SmallNetwork) -
         ("lota.ev.something.else", b""),
     ):
         await watch.log.append(subject, body, id=new_id())
+    watch.foreign = 4
     gate.set()
     job = await watch.closed(name)
     assert job.state == "completed"

@@ -13,6 +13,7 @@ from events.spec import JobSpec
 from node.clock import now_ms
 from node.gateway import prepare, request_cancel, submit
 from node.ids import new_id, new_job_id
+from projections.audit import Audit
 from projections.entry import Entry
 from projections.network import Network
 from projections.state import TERMINAL, Job, Shard
@@ -26,13 +27,15 @@ class Watch:
     """A client of a network: it submits jobs and folds the log; nothing of it decides anything.
 
     `items` counts the items of each kind of event by job, as in `items[job, "results.proposed"]`;
-    the events of nodes stand under `_`.
+    the events of nodes stand under `_`. When the test has ended well, the log is audited: nothing
+    may be illegal, forged or unproven, nor foreign but the `foreign` messages that the test wrote.
     """
 
     def __init__(self, url: str) -> None:
         self.network = Network()
         self.entries: list[Entry] = []
         self.items: Counter[tuple[str, str]] = Counter()
+        self.foreign = 0
         self._url = url
         self._changed = asyncio.Event()
 
@@ -44,7 +47,24 @@ class Watch:
         self._folding.add_done_callback(lambda _: self._changed.set())
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, failed: object, *_: object) -> None:
+        try:
+            if failed is None:
+                await self._audit()
+        finally:
+            await self._close()
+
+    async def _audit(self) -> None:
+        """Hold all that the log holds now against the rules."""
+        audit = Audit()
+        async for records in self.log.read():
+            for record in records:
+                audit.take(record)
+        findings = audit.finish().findings
+        foreign = sum(1 for finding in findings if finding.kind == "foreign")
+        assert (foreign, len(findings)) == (self.foreign,) * 2, "\n".join(map(str, findings))
+
+    async def _close(self) -> None:
         while not self._folding.done():
             self._folding.cancel()
             await asyncio.wait((self._folding,), timeout=1)  # wait_for of 3.11 may lose it
