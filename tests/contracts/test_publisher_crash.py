@@ -3,12 +3,14 @@
 What is paid is tried at the level of its driver: see tests/publishers.
 """
 
+import os
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from publishers.kept_skeletons import KEPT_FROM_BYTES
 from publishers.port import SmallResult
 from publishers.unixfs import tree_cid
 from tests.contracts.crasher import Crasher
@@ -45,8 +47,11 @@ async def test_a_crash_at_any_step_is_mended_by_a_repeat(
 ) -> None:
     """Killed at each of its steps, a publication is absent or whole, and a repeat completes it."""
     for step in count():
-        result, cid = result_of_its_own(tmp_path, step)
-        key = f"job/{step}"
+        result, _ = result_of_its_own(tmp_path, step)
+        # So large that a skeleton is kept beside it.
+        (result / "outputs" / "sparse").touch()
+        os.truncate(result / "outputs" / "sparse", 2 * KEPT_FROM_BYTES)
+        cid, key = tree_cid(result).cid, f"job/{step}"
         through = await crasher.publish(result, key, cid, port=None, step=step)
         await check_mended(place, crasher, result, key, cid)
         if through:

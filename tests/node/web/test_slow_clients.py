@@ -23,6 +23,12 @@ class Impatient(BoundedConnection):
     stall_s = 0.2
 
 
+class Patient(BoundedConnection):
+    """The same rules, in less of a hurry."""
+
+    stall_s = 1.0
+
+
 class Crowded(BoundedConnection):
     """The same rules, for few."""
 
@@ -91,10 +97,10 @@ async def test_a_client_that_does_not_read_is_cut_off(app: EndlessAnswer) -> Non
 
 async def test_a_client_that_reads_is_served_on(app: EndlessAnswer) -> None:
     """Whoever keeps up is not cut off, however long the answer takes."""
-    async with served(app) as port:
+    async with served(app, Patient) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(REQUEST)
-        ends = asyncio.get_running_loop().time() + 3 * Impatient.stall_s
+        ends = asyncio.get_running_loop().time() + 1.5 * Patient.stall_s
         while asyncio.get_running_loop().time() < ends:
             assert await reader.read(1 << 20)
         writer.close()
