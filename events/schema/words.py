@@ -319,5 +319,5 @@ def look_up(owner: str, field: str) -> str:
     if own in WORDS:
         return own
     if field not in WORDS:
-        raise KeyError(own)
+        raise KeyError(f"say in events/schema/words.py what {own} means")
     return field

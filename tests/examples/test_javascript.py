@@ -147,6 +147,24 @@ async def test_passes_over_types_of_a_newer_version(
     assert (empty.code, empty.out) == (0, "0 events, all valid\n")
 
 
+async def test_follows_across_a_restart_of_the_server(
+    server: EmbeddedServer, log: JetStreamLog, machine: Machine, program: Path
+) -> None:
+    """It goes on where it stood when the server comes back, without a gap and without a repeat."""
+    place = subject("job", "c", "node-1", "bids.placed")
+    await store(log, [Record(1, place, bid()), Record(2, place, bid())])
+    async with machine.start("node", program, "--follow", LOTA_SERVER=server.url) as running:
+        await running.line("2 lota.bids.placed.v1")
+        await server.stop()
+        await server.start()
+        await store(log, [Record(3, place, bid())])
+        await running.line("3 lota.bids.placed.v1")
+        ran = await running.interrupt()
+
+    positions = [line.split()[0] for line in ran.out.splitlines() if line.endswith(place)]
+    assert (ran.code, positions) == (0, ["1", "2", "3"])
+
+
 async def test_says_that_there_is_no_server(machine: Machine, program: Path) -> None:
     """Without a server it ends with code 1 and names the address, and no login in it."""
     url = "nats://ann:secret@127.0.0.1:1"

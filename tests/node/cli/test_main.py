@@ -36,6 +36,7 @@ COMMANDS = [
     ("result", "get"),
     ("node", "ls"),
     ("events", "tail"),
+    ("events", "schema"),
     ("context", "ls"),
     ("context", "use"),
     ("context", "show"),
