@@ -42,7 +42,7 @@ def results_app(root: Path, blocks: ResultBlocks, token: str) -> ASGIApp:
             Route("/results/{rest:path}", routes.file, methods=["GET"]),
             Route("/blocks/{rest:path}", routes.block, methods=["GET"]),
         ],
-        exception_handlers={LotaError: _refusal, OSError: _io_error},
+        exception_handlers={NotFound: _not_found, LotaError: _unreadable, OSError: _unreadable},
     )
     app.router.redirect_slashes = False
 
@@ -208,15 +208,16 @@ def _named(request: Request) -> tuple[str, str]:
     return key, "/".join(names[2:])
 
 
-def _refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, LotaError)
-    status = 404 if isinstance(error, NotFound) else 500
-    return JSONResponse({"error": error.what, "hint": error.hint}, status)
+def _not_found(_: Request, error: Exception) -> Response:
+    assert isinstance(error, NotFound)
+    return JSONResponse({"error": error.what, "hint": error.hint}, 404)
 
 
-def _io_error(_: Request, error: Exception) -> Response:
-    log.error("a result could not be read", exc_info=error)
-    return JSONResponse({"error": "the result cannot be read here", "hint": ""}, 500)
+def _unreadable(_: Request, error: Exception) -> Response:
+    """Answer without the node's own words: they name its folders."""
+    log.warning("a result could not be given out: %s", error)
+    what, hint = "the result cannot be read here", "Ask another copy; the node's log says why"
+    return JSONResponse({"error": what, "hint": hint}, 500)
 
 
 def _unauthorized(token: str) -> Response:

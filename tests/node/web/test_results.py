@@ -168,10 +168,13 @@ async def test_only_the_token_opens(served: Served) -> None:
 
 
 async def test_errors_do_not_tell_where_results_lie(served: Served) -> None:
-    """What a client is told about a missing file holds no path of the node."""
-    answer = await served.get("nothing")
-    assert str(served.root) not in answer.text
-    assert "nothing" in answer.json()["error"]
+    """What a client is told of what is missing or spoilt holds no path of the node."""
+    (served.folder / "outputs" / "link").symlink_to("/etc")
+    missing = await served.get("nothing")
+    spoilt = await served.client.get(f"/blocks/job/0/{served.cid}")
+    assert "nothing" in missing.json()["error"]
+    assert (missing.status_code, spoilt.status_code) == (404, 500)
+    assert str(served.root) not in missing.text + spoilt.text
 
 
 async def test_without_a_token_a_request_names_this_machine(tmp_path: Path) -> None:
