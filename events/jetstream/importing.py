@@ -69,14 +69,15 @@ async def import_file(
     use_fast = can_ingest(client) if fast is None else fast
     stream = TwinStream(client)
     blobs = _Blobs(client)
-    await stream.begin(first=first, fast=use_fast)
     ingest: Ingest = FastIngest(client) if use_fast else PipelinedIngest(client)
     try:
+        await stream.begin(first=first, fast=use_fast)
         await blobs.begin()
         last = await _store(path, ingest, blobs, progress or _silent)
-        if last not in (0, first + contents.events - 1):
+        expected = first + contents.events - 1 if contents.events else 0
+        if last != expected:
             raise LogError(
-                f"the last event stands at {last}, and should at {first + contents.events - 1}",
+                f"the last event stands at {last}, and should at {expected}",
                 hint="somebody else writes to this server, or it dropped events: import again",
             )
         await stream.complete(source.header)

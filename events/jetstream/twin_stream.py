@@ -25,6 +25,7 @@ REPEATS_WINDOW_MS = 100
 """How long the server looks for repeated ids while the log is copied: the shortest it takes. It
 would drop what the first log, with its longer time, stored twice."""
 
+IMPORT = "lota.import"
 KEPT = ("num_replicas", "republish", "placement", "max_consumers")
 
 
@@ -51,6 +52,7 @@ class TwinStream:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._created = False
         self._before: dict[str, Any] | None = None
         self._config: dict[str, Any] = {}
 
@@ -62,20 +64,22 @@ class TwinStream:
         found = await self._find()
         if found is not None:
             self._refuse(found)
+            await self._remove()
             if _metadata(found).get(TWIN) != IMPORTING:
                 self._before = found.config
-            await self._remove()
         kept = {key: found.config[key] for key in KEPT if found and found.config.get(key)}
         self._config = {
             "name": STREAM,
             **FIXED,
             **kept,
             "duplicate_window": REPEATS_WINDOW_MS * 1_000_000,
-            "metadata": {TWIN: IMPORTING},
+            # Two streams of one configuration would be taken for one by the server.
+            "metadata": {TWIN: IMPORTING, IMPORT: self._client.new_inbox()},
             **({"first_seq": first} if first > 1 else {}),
         }
         batched = {"allow_batched": True} if fast else {}
         await call(self._client, f"STREAM.CREATE.{STREAM}", self._config | batched, _Info)
+        self._created = True
 
     async def complete(self, header: Header) -> None:
         """Seal the stream and say of what it is the twin."""
@@ -89,7 +93,8 @@ class TwinStream:
 
     async def abandon(self) -> None:
         """Leave the server as it was before `begin`; safe to repeat."""
-        await self._remove()
+        if self._created:  # else what is there is not ours
+            await self._remove()
         if self._before is not None:
             await call(self._client, f"STREAM.CREATE.{STREAM}", self._before, _Info)
 
