@@ -88,28 +88,43 @@ def skip_to(file: IO[bytes], offset: int) -> None:
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """Open an export for writing; only when the block ends well is there a file of that name.
 
-    Raises InvalidInput when it cannot be written, ExportError when zstd is needed and missing.
+    What is there and no file, a pipe or a device, is written to as it is. Raises InvalidInput when
+    it cannot be written, ExportError when zstd is needed and missing.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = path.resolve()  # of a link, the file behind it is replaced
+    stays = path.exists() and not path.is_file()
+    part = path if stays else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb", buffering=BUFFER_BYTES) as file:
-            if path.suffix == COMPRESSED:
-                writer = _zstd().ZstdCompressor().stream_writer(file, closefd=False)
-                with io.BufferedWriter(writer, BUFFER_BYTES) as packed:
-                    yield packed
-            else:
-                yield file
+            with _packing(file, path) as packed:
+                yield packed
             file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _keep_name(path)
+            if not stays:
+                os.fsync(file.fileno())
+        if not stays:
+            part.replace(path)
+            _keep_name(path)
+    except ConnectionError:
+        raise  # it came from the server that is exported, not from the file
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be written: {error.strerror}", hint="choose another file or make room"
         ) from None
     finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        if not stays:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _packing(file: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+    """Compress what is written to `file` if its name says so."""
+    if path.suffix != COMPRESSED:
+        yield file
+        return
+    writer = _zstd().ZstdCompressor().stream_writer(file, closefd=False)
+    with io.BufferedWriter(writer, BUFFER_BYTES) as packed:
+        yield packed
 
 
 def _keep_name(path: Path) -> None:

@@ -203,6 +203,22 @@ async def test_times_lead_to_positions(client: Client, tmp_path: Path) -> None:
     await history.close()
 
 
+async def test_a_log_that_is_cut_while_it_is_read_is_noticed(client: Client) -> None:
+    """An export never skips what was dropped from the beginning of the log meanwhile."""
+    stream = client.jetstream()
+    await stream.add_stream(name="LOTA", subjects=["lota.ev.>"])
+    for _ in range(11_999):
+        await client.publish("lota.ev.00.a.g.cli.a.b", b"{}")
+    last = (await stream.publish("lota.ev.00.a.g.cli.a.b", b"{}")).seq
+    history = History(client)
+    reading = history.read(EVERYTHING, first=1, last=last)
+    await anext(reading)
+    await stream.purge_stream("LOTA", seq=last - 10)
+    with pytest.raises(LogError, match="not there any more"):
+        async for _ in reading:
+            pass
+
+
 LINES = composed([plain(1), plain(2), plain(3)])
 BAD: list[tuple[type[ExportError], list[bytes]]] = [
     (TruncatedExport, LINES[:-1]),

@@ -1,5 +1,7 @@
 """An export read as a log."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from events.archive.file_log import MARK_EVERY, FileLog
-from events.archive.files import lines, reading, writing
+from events.archive.files import in_thread, lines, reading, writing
 from events.cid import raw_cid
 from events.errors import (
     DamagedExport,
@@ -164,10 +166,31 @@ def test_a_broken_export_leaves_nothing(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+async def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    """Only files are replaced: a pipe gets the export and is a pipe afterwards."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading_it = asyncio.ensure_future(asyncio.to_thread(path.read_bytes))
+    async with in_thread(writing(path)) as file:
+        file.write(b"export")
+    assert await reading_it == b"export"
+    assert path.is_fifo()
+
+
+def test_the_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    """A link goes on leading to where it led."""
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with writing(tmp_path / "link") as file:
+        file.write(b"export")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"export"
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """An export that cannot be written says why."""
-    with pytest.raises(InvalidInput, match="cannot be written"), writing(tmp_path / "no" / "x"):
-        pass
+    for path in (tmp_path / "no" / "x", tmp_path, Path("/")):
+        with pytest.raises(InvalidInput, match="cannot be written"), writing(path):
+            pass
 
 
 def test_what_is_written_is_what_is_read(path: Path) -> None:
