@@ -46,6 +46,11 @@ class Running:
         """What it has written to stderr."""
         return self._printed["err"]
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        return self._process.returncode is not None
+
     async def line(self, part: str) -> str:
         """Wait for a whole line that holds `part`, on either stream, and return it."""
         try:

@@ -19,10 +19,13 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 async def dev(machine: Machine) -> AsyncIterator[Running]:
-    """`lota dev` with two nodes, ready."""
+    """`lota dev` with two nodes, ready; what a test leaves on its log is audited."""
     async with machine.start(LOTA, "dev", "--nodes", "2") as running:
         await running.line("compute nodes are ready")
         yield running
+        if not running.ended:
+            audited = await machine.run("audit", "--server", server_of(running))
+            assert audited.code == 0, audited.out + audited.err
 
 
 @pytest.fixture
