@@ -141,17 +141,22 @@ def _spend(stay: Stay, until_ms: int) -> None:
 def lanes_view(job: Job, lanes: Lanes, shard: int | None = None) -> dict[str, Any]:
     """Return the stages and lanes of a job, or of one of its shards.
 
-    `total_ms` is the sum over the shards; `median_ms` and `longest_ms` are of one shard.
+    `took_ms` is from the submission to the end or to now. `total_ms` is the sum over the shards,
+    `median_ms` and `longest_ms` are of one shard.
     """
     shards = range(len(lanes.stays)) if shard is None else [shard]
+    stages = [_stage(name, lanes.spent_ms(name, shards)) for name in STAGES]
+    took_ms = max(0, lanes.now_ms - lanes.start_ms)
+    if shard is not None:
+        took_ms = sum(stage["total_ms"] for stage in stages)
     return {
         "job": job.id,
         "state": job.state,
         "ended": job.state in TERMINAL,
         "shards": len(shards),
         "start": rfc3339(lanes.start_ms) if lanes.start_ms else None,
-        "took_ms": max(0, lanes.now_ms - lanes.start_ms),
-        "stages": [_stage(name, lanes.spent_ms(name, shards)) for name in STAGES],
+        "took_ms": took_ms,
+        "stages": stages,
         "lanes": list(_lanes(job, lanes, shard)),
     }
 

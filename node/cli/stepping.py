@@ -25,20 +25,19 @@ ROLE_STYLES = {"g": "green", "r": "magenta", "c": "cyan"}
 
 
 async def show_steps(steps: AsyncIterator[Step], *, as_lines: bool) -> None:
-    """Show steps for people, by keys if there is a terminal, or each as a line of JSON."""
+    """Show steps for people, by keys on a terminal and else all, or each as a line of JSON."""
     if as_lines:
         async for step in steps:
             sys.stdout.buffer.write(msgspec.json.encode(step.document()) + b"\n")
         return
-    screen = console()
     if sys.stdin.isatty() and sys.stdout.isatty():
         from node.cli.keys import Keys
 
         with Keys(sys.stdin.fileno()) as keys:
-            await _Pager(steps, keys, screen).run()
+            await _Pager(steps, keys, console()).run()
         return
     async for step in steps:
-        _print(screen, step)
+        print("\n    ".join((head(step), *body(step), *marks(step))))
 
 
 class _Pager:
