@@ -83,10 +83,9 @@ class Lanes(Mutable):
             stay = Stay(stage="queue", since_ms=self.start_ms)
             self.stays.append(stay)
             self._move(stay, job.shards[index], entry.time_ms)
-        touched = range(len(job.shards)) if ended else set(named_shards(entry.event))
-        for index in touched:
-            if 0 <= index < len(job.shards):
-                self._shard(index, job.shards[index], entry.time_ms)
+        count = len(job.shards)
+        for index in range(count) if ended else set(named_shards(entry.event, count)):
+            self._shard(index, job.shards[index], entry.time_ms)
 
     def _unplanned(self, job: Job) -> Iterable[int]:
         return range(len(self.stays), len(job.shards))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from events.errors import NotFound, WrongUsage
+from node.cli.output import note
 from node.cli.recorded import Recorded, point, recorded, records_until
 from node.cli.server import Server
 
@@ -64,6 +65,8 @@ async def replay(
         raise WrongUsage(f"steps have no form {output}", hint="use -o jsonl, an object a line")
     async with recorded(from_file, server) as source:
         last = await point(source, until_position, until_time)
+        if job is None and source.first > 1:
+            note(f"lota: the log begins at position {source.first}; jobs of before are not shown")
         if step:
             await _steps(source, job, node, last, output)
         elif job is not None:

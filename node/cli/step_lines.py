@@ -28,6 +28,20 @@ class _Moved(NamedTuple):
     changes: list[Change]
 
 
+def lines(step: Step) -> tuple[str, list[str], list[str]]:
+    """Return the head, the body and the marks of a step, fit for a terminal.
+
+    What a node or a user has written may hold line breaks and escape sequences; here it is text.
+    """
+    return _plain(head(step)), [*map(_plain, body(step))], [*map(_plain, marks(step))]
+
+
+def _plain(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+
+
 def head(step: Step) -> str:
     """Return the first line of a step: where, when, how long since the last, what, by whom."""
     if step.foreign:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from node.cli.output import console
-from node.cli.step_lines import body, head, marks
+from node.cli.step_lines import lines
 from projections.steps import Step
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ async def show_steps(steps: AsyncIterator[Step], *, as_lines: bool) -> None:
             await _Pager(steps, keys, console()).run()
         return
     async for step in steps:
-        print("\n    ".join((head(step), *body(step), *marks(step))))
+        head, body, marks = lines(step)
+        print("\n    ".join((head, *body, *marks)))
 
 
 class _Pager:
@@ -132,8 +133,9 @@ def _print(screen: "Console", step: Step) -> None:
     from rich.text import Text
 
     text = Text()
-    text.append(head(step), style=f"bold {ROLE_STYLES.get(step.role, 'yellow')}")
-    for style, lines in (("", body(step)), ("yellow", marks(step))):
-        for line in lines:
+    head, body, marks = lines(step)
+    text.append(head, style=f"bold {ROLE_STYLES.get(step.role, 'yellow')}")
+    for style, those in (("", body), ("yellow", marks)):
+        for line in those:
             text.append(f"\n    {line}", style=style)
     screen.print(text, soft_wrap=True)

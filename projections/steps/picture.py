@@ -54,8 +54,7 @@ def scope_of(entry: Entry, network: Network) -> Scope:
     if isinstance(event, JobCancelled | JobFailed):
         shards = [index for index, s in enumerate(job.shards) if s.state not in TERMINAL]
         return Scope(tuple(shards))
-    named = dict.fromkeys(named_shards(event))
-    shards = [index for index in named if 0 <= index < len(job.shards)]
+    shards = list(dict.fromkeys(named_shards(event, len(job.shards))))
     nodes: dict[str, None] = {}
     if isinstance(event, ResultsJudged):
         executions = (e for index in shards for e in job.shards[index].executions)
@@ -63,15 +62,15 @@ def scope_of(entry: Entry, network: Network) -> Scope:
     return Scope(tuple(shards), tuple(_named_offers(event, len(job.offers))), tuple(nodes))
 
 
-def named_shards(event: AnyEvent) -> Iterator[int]:
-    """Yield the shards that an event has items about; a plan names none."""
+def named_shards(event: AnyEvent, count: int) -> Iterator[int]:
+    """Yield the shards, of `count`, that an event has items about; a plan names none."""
     if isinstance(event, JobPlanned):
         return
     for item in items(event):
         if isinstance(item, Offer):
             for start, stop in item.shards:
-                yield from range(start, stop)
-        elif isinstance(shard := getattr(item, "shard", None), int):
+                yield from range(max(0, start), min(stop, count))
+        elif isinstance(shard := getattr(item, "shard", None), int) and 0 <= shard < count:
             yield shard
 
 

@@ -124,6 +124,16 @@ def test_illegal_items_are_named() -> None:
     assert step.illegal == ("offer 7 bid in state running: there is no such offer",)
 
 
+def test_made_up_numbers_cost_nothing() -> None:
+    """An offer of shards that there are not is illegal, however many it claims."""
+    talk = agreed()
+    talk.offer("n0", shards=((0, 2**60),))
+    talk.bid("n0", offer=-(2**60))
+    offered, bid = talk.steps()[-2:]
+    assert "it is of shards that there are not" in offered.illegal[0]
+    assert "there is no such offer" in bid.illegal[0]
+
+
 def test_foreign_messages_are_steps() -> None:
     """A message that does not decode is told with the reason."""
     talk = agreed()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from events.times import rfc3339
-from node.cli.step_lines import body, change_lines, head, marks, ranges
+from node.cli.step_lines import body, change_lines, head, lines, marks, ranges
 from projections.steps import Cause, Change, Step
 
 NOW_MS = 1_790_000_000_000
@@ -79,3 +79,9 @@ def test_ranges_are_short() -> None:
     """Numbers in a row are one range, and many ranges are counted."""
     assert ranges(["0", "1", "2", "7"]) == "0-2, 7"
     assert ranges([str(n) for n in range(0, 20, 2)]) == "0, 2, 4, 6 and 6 more ranges"
+
+
+def test_what_others_wrote_cannot_steer_a_terminal() -> None:
+    """Escape sequences and line breaks in a reason are shown as text."""
+    (_, _, marked) = lines(step(illegal=("a\x1b[2J\nb",)))
+    assert marked == ["illegal, skipped: a\\x1b[2J\\nb"]
