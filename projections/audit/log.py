@@ -7,6 +7,7 @@ from events.errors import EventError
 from events.facts import NodeJoined
 from events.log import Record
 from events.requests import JobSubmitted
+from events.spec import digest
 from events.subjects import NET, partition
 from projections.audit.authors import Authors
 from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
@@ -101,16 +102,31 @@ class Audit:
             if job.closed:
                 self._close(name)
         elif name in self._closed:
-            self._ledger.late += 1
+            self._after_closing(entry)
         elif isinstance(event, JobSubmitted):
             known = self._scope.nodes
             self._jobs[name] = JobAudit(entry, event, self._members, self._ledger, nodes=known)
             self._ledger.jobs += 1
+            right = digest(event.data.spec)
+            if event.data.digest != right:
+                what = f"it says that its spec has the digest {event.data.digest[:80]}"
+                self._ledger.note(entry, "forged", 1, what, f"the digest is {right}")
         elif not self._scope.start or len(self._closed) >= CLOSED_KEPT:
             self._ledger.outside += 1
         else:
             what = "it is about a job that nobody has submitted"
             self._ledger.note(entry, "illegal", 1, what, "job.submitted is the first of a job")
+
+    def _after_closing(self, entry: Entry) -> None:
+        """Facts and wishes still come after a job was closed; all else is fenced by that."""
+        if entry.address.role == "r":
+            right = "the decision that closes a job is its last"
+            self._ledger.note(entry, "illegal", 12, "it decides about a closed job", right)
+        elif isinstance(entry.event, JobSubmitted):
+            right = "a job is submitted once"
+            self._ledger.note(entry, "illegal", 1, "it submits a job that is closed", right)
+        else:
+            self._ledger.late += 1
 
     def _close(self, name: str) -> None:
         del self._jobs[name]

@@ -140,6 +140,28 @@ def test_no_job() -> None:
     assert (finding.kind, finding.rule, finding.job) == ("illegal", 1, "other")
 
 
+@pytest.mark.parametrize(
+    ("kind", "rule"), [("job.submitted", 1), ("job.planned", 12), ("job.completed", 12)]
+)
+def test_after_closing(kind: str, rule: int) -> None:
+    """A decision or a submission that comes after the closing decision broke the fence."""
+    log = honest()
+    message = log.messages[log.find(kind)]
+    log.messages.append(Message(message.subject, message.body))
+
+    finding = log.finding()
+    assert (finding.position, finding.kind, finding.rule) == (len(log.messages), "illegal", rule)
+
+
+def test_digest() -> None:
+    """The digest of a submission is that of its spec."""
+    log = honest()
+    log.change("job.submitted", lambda data: replace(data, digest="00"))
+
+    finding = log.finding()
+    assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "forged", 1)
+
+
 def test_outside() -> None:
     """In a part of a log, events of jobs that began before are only counted."""
     log = honest()
