@@ -61,6 +61,8 @@ async def replay(
         raise WrongUsage("--job and --node are both given", hint="give one of them")
     if shard is not None and (job is None or step):
         raise WrongUsage("--shard is about a job's timeline", hint="give --job, without --step")
+    if closed and (job is not None or node is not None or step):
+        raise WrongUsage("--closed is about the network", hint="leave out --job, --node and --step")
     if step and output in ("json", "yaml"):
         raise WrongUsage(f"steps have no form {output}", hint="use -o jsonl, an object a line")
     async with recorded(from_file, server) as source:
@@ -94,12 +96,18 @@ async def _steps(
 async def _walked(
     source: Recorded, job: str, last: int, walk: "Walk"
 ) -> AsyncGenerator["Step", None]:
+    told = False
     async with aclosing(records_until(source, last, _of_job(job))) as batches:
         async for records in batches:
             for record in records:
                 step = walk.take(record)
                 if step is not None:
+                    told = True
                     yield step
+    if not told:
+        raise NotFound(
+            f"no event up to position {last} is about it", hint="lota replay shows what was there"
+        )
 
 
 def _of_job(job: str) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ async def test_a_time_is_the_servers(lota: Lota, job: JobOnLog) -> None:
         (("--job", "a", "--node", "b"), "both given", 2),
         (("--shard", "0"), "give --job", 2),
         (("--step", "-o", "yaml"), "-o jsonl", 2),
+        (("--closed", "--node", "replayed"), "--closed is about the network", 2),
+        (("--step", "--node", "nobody"), "no event up to position", 3),
         (("--node", "nobody"), "no node nobody had joined", 3),
         (("--job", "nothing"), "there is no job nothing", 3),
         (("--from", "log.jsonl"), "give one of them", 2),
