@@ -9,7 +9,7 @@ import msgspec
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What placement, verdicts and publishing go by. Change a number: change the version."""
 
-    version: str = "2026-11"
+    version: str = "2026-11.2"
 
     over_ask: int = 2
     """Nodes asked per execution that is needed."""
