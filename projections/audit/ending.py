@@ -7,9 +7,13 @@ import msgspec
 from events.car import car
 from events.cid import cid_bytes, raw_cid
 from events.decisions import JobCancelled, JobCompleted, JobFailed, PublicationsAssigned
+from events.errors import ContentError
 from projections.audit.placement import Case, Wrong
 from projections.outcome import results_of, root_of
 from projections.state import Job
+
+BAD_CLAIM = (ContentError, ValueError, OverflowError)
+"""What comes of a root over claims whose CIDs or sizes are none."""
 
 
 def completed(case: Case, event: JobCompleted) -> Iterator[Wrong]:
@@ -18,7 +22,11 @@ def completed(case: Case, event: JobCompleted) -> Iterator[Wrong]:
     if not _all_completed(job):
         yield "it completes a job", "all shards of a completed job are completed"
         return
-    root, _ = root_of(job)
+    try:
+        root, _ = root_of(job)
+    except BAD_CLAIM as error:
+        yield "it completes a job of impossible results", f"results have CIDs and sizes: {error}"
+        return
     if (data.root_cid, data.dag_size_bytes) != root:
         told = f"its root is {data.root_cid} of {data.dag_size_bytes} bytes"
         yield told, f"its shards make {root.cid} of {root.dag_size_bytes} bytes"
@@ -65,7 +73,11 @@ def roots(case: Case, event: PublicationsAssigned) -> Iterator[Wrong]:
     job, data = case.job, event.data
     if not data.roots or not _all_completed(job):
         return
-    root, blocks = root_of(job)
+    try:
+        root, blocks = root_of(job)
+    except BAD_CLAIM as error:
+        yield "it publishes the root of impossible results", f"they have CIDs and sizes: {error}"
+        return
     if data.root_cid != root.cid:
         yield f"the root to publish is {data.root_cid}", f"the shards make {root.cid}"
         return

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 
 from events.decisions import NodeLost, NodeQuarantined
-from events.errors import EventError
+from events.errors import EventError, InvalidSpec
 from events.facts import NodeJoined
 from events.log import Record
 from events.requests import JobSubmitted
-from events.spec import digest
+from events.spec import digest, normal
 from events.subjects import NET, partition
 from projections.audit.authors import Authors
 from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
@@ -104,24 +104,38 @@ class Audit:
         elif name in self._closed:
             self._after_closing(entry)
         elif isinstance(event, JobSubmitted):
-            known = self._scope.nodes
-            self._jobs[name] = JobAudit(entry, event, self._members, self._ledger, nodes=known)
-            self._ledger.jobs += 1
-            right = digest(event.data.spec)
-            if event.data.digest != right:
-                what = f"it says that its spec has the digest {event.data.digest[:80]}"
-                self._ledger.note(entry, "forged", 1, what, f"the digest is {right}")
+            self._submission(entry, event)
         elif not self._scope.start or len(self._closed) >= CLOSED_KEPT:
             self._ledger.outside += 1
         else:
             what = "it is about a job that nobody has submitted"
             self._ledger.note(entry, "illegal", 1, what, "job.submitted is the first of a job")
 
+    def _submission(self, entry: Entry, event: JobSubmitted) -> None:
+        """Begin a job, if its spec is one that a gateway accepts."""
+        name, spec, ledger = entry.address.job, event.data.spec, self._ledger
+        ledger.jobs += 1
+        try:
+            normal(spec, publishers={publisher.driver: False for publisher in spec.publishers})
+        except InvalidSpec as error:
+            ledger.note(
+                entry, "illegal", 1, f"its spec cannot be accepted: {error.what}", error.hint
+            )
+            self._forget(name)
+            return
+        if event.data.digest != (right := digest(spec)):
+            what = f"it says that its spec has the digest {event.data.digest[:80]}"
+            ledger.note(entry, "forged", 1, what, f"the digest is {right}")
+        known = self._scope.nodes
+        self._jobs[name] = JobAudit(entry, event, self._members, ledger, nodes=known)
+
     def _after_closing(self, entry: Entry) -> None:
         """Facts and wishes still come after a job was closed; all else is fenced by that."""
         if entry.address.role == "r":
             right = "the decision that closes a job is its last"
-            self._ledger.note(entry, "illegal", 12, "it decides about a closed job", right)
+            self._ledger.note(
+                entry, "illegal", 12, "it decides about a job that is not open", right
+            )
         elif isinstance(entry.event, JobSubmitted):
             right = "a job is submitted once"
             self._ledger.note(entry, "illegal", 1, "it submits a job that is closed", right)
@@ -131,6 +145,10 @@ class Audit:
     def _close(self, name: str) -> None:
         del self._jobs[name]
         self._ledger.closed += 1
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Keep the name alone of a job that is not open any more."""
         self._closed[name] = None
         if len(self._closed) > CLOSED_KEPT:
             self._closed.popitem(last=False)

@@ -162,6 +162,16 @@ def test_digest() -> None:
     assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "forged", 1)
 
 
+def test_spec() -> None:
+    """A spec that no gateway accepts is illegal, and nothing is made of it."""
+    log = honest()
+    log.change("job.submitted", lambda data: replace(data, spec=replace(data.spec, timeout="x")))
+
+    finding = log.finding()
+    assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "illegal", 1)
+    assert finding.what.startswith("its spec cannot be accepted: $.timeout")
+
+
 def test_outside() -> None:
     """In a part of a log, events of jobs that began before are only counted."""
     log = honest()
