@@ -7,14 +7,14 @@ from events.errors import EventError, InvalidSpec
 from events.facts import NodeJoined
 from events.log import Record
 from events.requests import JobSubmitted
-from events.spec import digest, normal
+from events.spec import normal
 from events.subjects import NET, partition
 from projections.audit.authors import Authors
 from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
 from projections.audit.job import JobAudit
 from projections.audit.ledger import Ledger
 from projections.audit.members import Members
-from projections.audit.messages import Identities, foreign
+from projections.audit.messages import Identities, foreign, stored_digest
 from projections.entry import Entry, read_entry
 
 CLOSED_KEPT = 100_000
@@ -123,7 +123,7 @@ class Audit:
             )
             self._forget(name)
             return
-        if event.data.digest != (right := digest(spec)):
+        if event.data.digest != (right := stored_digest(entry.record)):
             what = f"it says that its spec has the digest {event.data.digest[:80]}"
             ledger.note(entry, "forged", 1, what, f"the digest is {right}")
         known = self._scope.nodes

@@ -1,7 +1,9 @@
 """Whose an event is and whether it came before: checks of one message without any state of jobs."""
 
 from collections import OrderedDict
-from hashlib import blake2b
+from hashlib import blake2b, sha256
+
+import msgspec
 
 from events.codec import decode, kind
 from events.errors import EventError
@@ -44,6 +46,15 @@ class Identities:
             what = f"another event before it has the id {event.id}"
             right = "every event has an id of its own, and a repeat is the same to the byte"
             self._ledger.note(entry, "forged", FORM, what, right)
+
+
+def stored_digest(record: Record) -> str:
+    """Return the digest of the spec in a submission, as it is stored (`events.spec.digest`).
+
+    What a newer version added to a spec is part of it, and lost to who decodes it by ours.
+    """
+    spec = msgspec.json.decode(record.body)["data"]["spec"]
+    return sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()
 
 
 def foreign(record: Record, why: EventError) -> Finding:
