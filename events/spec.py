@@ -147,7 +147,9 @@ def normal(spec: JobSpec, *, publishers: Mapping[str, bool]) -> JobSpec:
             "'none' with more than one replica would accept any of several results",
             hint="use deterministic, or one replica",
         )
-    result = msgspec.structs.replace(spec, deal=deal, verifier=verifier)
+    # Whole numbers too: what is stored and read again must have the digest that was submitted.
+    resources = msgspec.structs.replace(spec.resources, cpu=float(spec.resources.cpu))
+    result = msgspec.structs.replace(spec, deal=deal, verifier=verifier, resources=resources)
     try:
         size = len(msgspec.json.encode(result))
     except UnicodeEncodeError:

@@ -15,6 +15,7 @@ from events.spec import (
     Deal,
     JobSpec,
     PublisherSpec,
+    Resources,
     digest,
     normal,
 )
@@ -240,6 +241,13 @@ def test_digest() -> None:
     assert digest(found) == digest(
         read_spec({"engine": "process", "command": ["é"], "env": {"A": "1", "B": "2"}})
     )
+
+
+def test_a_digest_outlives_being_stored() -> None:
+    """A spec that is stored and read again has the digest that it was submitted with."""
+    plain = normal(JobSpec(engine="noop", resources=Resources(cpu=2)), publishers={})
+    stored = msgspec.json.decode(msgspec.json.encode(plain), type=JobSpec)
+    assert digest(stored) == digest(plain)
 
 
 @pytest.mark.parametrize(

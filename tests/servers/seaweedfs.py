@@ -58,7 +58,7 @@ class SeaweedFs:
     def credential(self, identity: str, port: int | None = None) -> dict[str, str]:
         """Return a driver's credential; an identity that the server does not know is refused."""
         return {
-            "access_key_id": identity,
+            "access_key_id": f"{identity}-access-key",
             "secret_access_key": f"{identity}-secret-key",
             "endpoint": f"http://127.0.0.1:{port or self.port}",
         }
@@ -112,7 +112,7 @@ def seaweedfs() -> SeaweedFs:
     identities = [
         {
             "name": name,
-            "credentials": [{"accessKey": name, "secretKey": f"{name}-secret-key"}],
+            "credentials": [{"accessKey": f"{name}-access-key", "secretKey": f"{name}-secret-key"}],
             "actions": actions,
         }
         for name, actions in IDENTITIES.items()
