@@ -5,9 +5,14 @@ A shard is an index from 0. An execution is named by (shard, attempt); its id on
 in `_bytes`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Cid = Annotated[str, msgspec.Meta(pattern="^baf(krei|ybei)[a-z2-7]{51}[aeimquy4]$")]
+"""A CID as `events.cid` spells it: what names no content never gets past the decoder."""
+
+Size = Annotated[int, msgspec.Meta(ge=0)]
 
 Range = tuple[int, int]
 """Shards `start <= index < stop`."""
@@ -36,8 +41,8 @@ class Listing(Item, frozen=True):
     """
 
     source: str
-    count: int
-    size_bytes: int
+    count: Size
+    size_bytes: Size
     digest: str
     files: tuple[ListedFile, ...] = ()
     blob: str = ""
@@ -46,8 +51,8 @@ class Listing(Item, frozen=True):
 class Claim(Item, frozen=True):
     """What a node says a command came to. `fuel` is counted by wasm engines only."""
 
-    cid: str
-    dag_size_bytes: int
+    cid: Cid
+    dag_size_bytes: Size
     exit_code: int
     fuel: int | None = None
 

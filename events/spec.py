@@ -161,6 +161,19 @@ def normal(spec: JobSpec, *, publishers: Mapping[str, bool]) -> JobSpec:
     return result
 
 
+def check_stored(spec: JobSpec) -> None:
+    """Raise InvalidSpec unless deciding can count with a stored spec: its times, sizes and numbers.
+
+    Whoever can write to the log can store anything, and no spec may stop who folds it. What engines
+    and publishers there are is not looked at: other versions have others.
+    """
+    _check_sharding(spec)
+    _normal_deal(spec.deal)
+    _check_units(spec)
+    if isinstance(spec.publish, str) and spec.publish not in ("all", "any"):
+        raise InvalidSpec("$.publish", f"is {spec.publish!r}", hint="use all, any or a number")
+
+
 def digest(spec: JobSpec) -> str:
     """Return the sha256 of the canonical spec, as lower-case hex."""
     return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()

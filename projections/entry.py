@@ -3,8 +3,10 @@
 import msgspec
 
 from events.codec import WRITERS, AnyEvent, decode, kind
-from events.errors import CorruptEvent, UnknownEvent
+from events.errors import CorruptEvent, InvalidSpec, UnknownEvent
 from events.log import Record
+from events.requests import JobSubmitted
+from events.spec import check_stored
 from events.subjects import Address, Role, parse
 from events.times import parse_ms
 
@@ -40,6 +42,11 @@ def read_entry(record: Record) -> Entry:
         raise UnknownEvent(f"the body of {record.subject} is a {said} of {event.subject}")
     if role_of(event) != address.role:
         raise UnknownEvent(f"{address.kind} is not for role {address.role!r}")
+    if isinstance(event, JobSubmitted):
+        try:
+            check_stored(event.data.spec)
+        except InvalidSpec as error:
+            raise CorruptEvent(f"{record.subject} holds no usable spec: {error}") from None
     return Entry(record.position, address, event, record, time_ms)
 
 

@@ -27,6 +27,11 @@ STRUCTS = sorted(
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for a declared type; `from_type` knows neither structs nor their rules."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        (rule,) = kind.__metadata__
+        if rule.pattern is not None:
+            return st.from_regex(rule.pattern, fullmatch=True)
+        return st.integers(rule.ge, 2**63)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         fields = msgspec.structs.fields(kind)
         return st.builds(kind, **{field.name: values(field.type) for field in fields})

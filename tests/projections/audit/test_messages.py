@@ -163,13 +163,25 @@ def test_digest() -> None:
 
 
 def test_spec() -> None:
-    """A spec that no gateway accepts is illegal, and nothing is made of it."""
+    """A spec that nobody can count with is no event, and nothing is made of it."""
     log = honest()
     log.change("job.submitted", lambda data: replace(data, spec=replace(data.spec, timeout="x")))
 
     finding = log.finding()
+    assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "forged", 0)
+    assert "$.timeout" in finding.what
+
+
+def test_spec_that_no_gateway_accepts() -> None:
+    """A spec that can be folded and that no gateway would have taken is illegal."""
+    log = honest()
+    log.change(
+        "job.submitted", lambda data: replace(data, spec=replace(data.spec, command=("\0",)))
+    )
+
+    finding = log.finding()
     assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "illegal", 1)
-    assert finding.what.startswith("its spec cannot be accepted: $.timeout")
+    assert finding.what.startswith("its spec cannot be accepted: $.command")
 
 
 def test_outside() -> None:
