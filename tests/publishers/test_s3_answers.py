@@ -127,7 +127,7 @@ async def test_a_part_that_is_not_taken_ends_the_upload() -> None:
             await bucket_at(answers.port, **KEYS).put("name", 40 * MIB, chunks())
 
     assert (caught.value.code, caught.value.permanent) == ("disk-full", False)
-    assert answers.requests[-1].method == "DELETE"
+    assert "DELETE" in {request.method for request in answers.requests}
     assert answers.requests[-1].path == "/bucket/prefix/name?uploadId=one"
 
 

@@ -47,6 +47,8 @@ class EndlessAnswer:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while not gone.done():
             await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+            # To who is gone sending returns at once, and the word of that must still come in.
+            await asyncio.wait({gone}, timeout=0)
         self.stopped.set()
 
 
