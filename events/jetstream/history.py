@@ -94,7 +94,8 @@ class History:
                 if self._closed:
                     raise LogUnavailable("the log is closed", hint="connect again")
                 if batch := await consumer.take(TICK_S):
-                    _refuse_gap(filter, first, batch[0][0])
+                    if filter == EVERYTHING:
+                        _refuse_gaps(first, batch)
                     if wanted := [stored for position, stored in batch if position <= last]:
                         yield wanted
                     first = batch[-1][0] + 1
@@ -127,10 +128,14 @@ def _numbered(position: int, rest: str, message: Msg) -> _Numbered:
     return position, as_recorded(position, message.subject, time, headers, message.data)
 
 
-def _refuse_gap(filter: str, expected: int, found: int) -> None:
+def _refuse_gaps(first: int, batch: list[_Numbered]) -> None:
     """All of a log has no gaps, unless its beginning is archived while it is read."""
-    if filter == EVERYTHING and found != expected:
-        raise LogError(f"positions {expected} to {found - 1} are not there any more", hint=AGAIN)
+    if batch[-1][0] - first + 1 == len(batch):
+        return
+    for expected, (found, _) in enumerate(batch, first):
+        if found != expected:
+            what = f"positions {expected} to {found - 1} are not there any more"
+            raise LogError(what, hint=AGAIN)
 
 
 def _headers(block: bytes) -> dict[str, str]:

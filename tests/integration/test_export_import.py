@@ -203,13 +203,17 @@ async def test_times_lead_to_positions(client: Client, tmp_path: Path) -> None:
     await history.close()
 
 
+BODY = b'"%b"' % (b"x" * 4000)
+"""Of which far more are on the log than a reader asks for at a time."""
+
+
 async def test_a_log_that_is_cut_while_it_is_read_is_noticed(client: Client) -> None:
     """An export never skips what was dropped from the beginning of the log meanwhile."""
     stream = client.jetstream()
     await stream.add_stream(name="LOTA", subjects=["lota.ev.>"])
     for _ in range(11_999):
-        await client.publish("lota.ev.00.a.g.cli.a.b", b"{}")
-    last = (await stream.publish("lota.ev.00.a.g.cli.a.b", b"{}")).seq
+        await client.publish("lota.ev.00.a.g.cli.a.b", BODY)
+    last = (await stream.publish("lota.ev.00.a.g.cli.a.b", BODY)).seq
     history = History(client)
     reading = history.read(EVERYTHING, first=1, last=last)
     await anext(reading)
