@@ -7,7 +7,8 @@ that there is little to wait for in the end. All of this blocks.
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from events.dagpb import Node, Sink
 from events.errors import ContentError
@@ -18,6 +19,8 @@ from publishers.unixfs import Tree, TreeWalk
 _STAT_BLOCK_BYTES = 512
 _BEGIN_BYTES = 8 << 20
 _SMALL_BYTES = 64 * 1024
+_SMALL_AHEAD_MAX = 64
+"""Small files that are written while others are read and hashed; 4 MiB at most."""
 _HOLE = bytes(CHUNK_SIZE_BYTES)
 
 
@@ -29,7 +32,10 @@ def copy_tree(source: bytes, target: bytes, sink: Sink) -> Tree:
     """
     with ThreadPoolExecutor(1) as writer:
         try:
-            return _CopyWalk(sink, source, target, writer).root(source)
+            walk = _CopyWalk(sink, source, target, writer)
+            tree = walk.root(source)
+            walk.finish()
+            return tree
         except ContentError as error:
             if isinstance(error.__cause__, OSError):
                 raise error.__cause__ from None
@@ -46,22 +52,45 @@ class _CopyWalk(TreeWalk):
         self._writer = writer
         self._source = source
         self._target = target
+        self._writing: deque[Future[None]] = deque()
+
+    def finish(self) -> None:
+        """Wait for what is still being written; raise OSError when some of it was not."""
+        while self._writing:
+            self._writing.popleft().result()
 
     def enter(self, path: bytes) -> None:
         os.mkdir(self._place(path))
 
     def read(self, path: bytes, descriptor: int) -> Node:
-        target = os.open(self._place(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            start = os.read(descriptor, _SMALL_BYTES)
-            if len(start) < _SMALL_BYTES and not (more := os.read(descriptor, _SMALL_BYTES)):
-                _write(target, memoryview(start))
+        start = os.read(descriptor, _SMALL_BYTES)
+        if len(start) < _SMALL_BYTES:
+            more = os.read(descriptor, _SMALL_BYTES)
+            if not more:
+                self._begin_small(path, start)
                 return file(start, self.sink)
-            elif len(start) < _SMALL_BYTES:
-                start += more
+            start += more
+        target = self._create(path)
+        try:
             return self._copy_long(descriptor, start, target)
         finally:
             os.close(target)
+
+    def _begin_small(self, path: bytes, data: bytes) -> None:
+        """Have a small file written, which costs more than reading and hashing it."""
+        self._writing.append(self._writer.submit(self._write_small, path, data))
+        if len(self._writing) > _SMALL_AHEAD_MAX:
+            self._writing.popleft().result()
+
+    def _write_small(self, path: bytes, data: bytes) -> None:
+        target = self._create(path)
+        try:
+            _write(target, memoryview(data))
+        finally:
+            os.close(target)
+
+    def _create(self, path: bytes) -> int:
+        return os.open(self._place(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
     def _copy_long(self, descriptor: int, start: bytes, target: int) -> Node:
         status = os.fstat(descriptor)
