@@ -99,6 +99,9 @@ def publish_started(step: Step, event: PublishStarted) -> None:
         if found is None:
             continue
         slot = found[1]
+        if slot.starter == item.attempt:
+            step.late()  # stored twice, perhaps after its node has said that it paid nothing
+            continue
         if item.attempt != slot.attempt and slot.state == "assigned":
             step.illegal(f"shard {item.shard} slot {item.slot} started", slot.state, "reassigned")
             continue

@@ -393,6 +393,18 @@ def test_unpaid_by_who_began() -> None:
         assert (slot.state, slot.starter, talk.job.illegal) == ("assigned", -1, 0)
 
 
+def test_start_stored_again_after_unpaid() -> None:
+    """A start that is stored twice is late, also when nothing was paid after it."""
+    talk = _paying()
+    start = talk.last
+    unpublished(talk, "n0", 0, unpaid=True)
+    assert start is not None
+    talk.fold(start.subject, start.body)
+
+    assert talk.job.shards[0].slots[0].state == "retry"
+    assert (talk.job.late, talk.job.illegal) == (1, 0)
+
+
 def test_unpaid_by_another() -> None:
     """Another node's word that nothing was paid is no more than a failed look-up."""
     talk = _paying()
