@@ -238,14 +238,13 @@ class RootPublication(Item, frozen=True):
 
 
 class RootFailure(Item, frozen=True):
-    """The job's root could not be published; `permanent` when this node cannot do it at all."""
+    """The job's root could not be published."""
 
     slot: int
     shard: int
     attempt: int
     code: str
     message: str
-    permanent: bool = False
 
 
 class ShardFailure(Item, frozen=True):

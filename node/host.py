@@ -201,7 +201,6 @@ class Host:
             memory=memory,
             work=work,
             uploads=uploads,
-            held=held,
             blobs=blobs,
             relisting=Relisting(sources, blobs),
             policy=self._policy,

@@ -364,7 +364,6 @@ def _roots(job: DeskJob) -> Append | None:
                     attempt=root.attempt,
                     code=upload.code,
                     message=upload.message,
-                    permanent=upload.permanent,
                 )
             )
     if done:

@@ -11,8 +11,6 @@ from functools import partial
 from typing import Any
 
 from events.blobs import Blobs
-from events.car import section
-from events.cid import cid_bytes
 from events.commitment import execution_id
 from events.errors import (
     AppendTimeout,
@@ -41,7 +39,6 @@ from node.compute.desk import (
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, JobRow
 from node.compute.patience import answered
-from node.compute.results import HeldResults
 from node.compute.tasks import RootTask
 from node.compute.uploads import Order, Uploads
 from node.compute.work import Work
@@ -71,7 +68,6 @@ class Compute:
         memory: NodeMemory,
         work: Work,
         uploads: Uploads,
-        held: HeldResults,
         blobs: Blobs,
         relisting: Relisting,
         policy: Policy,
@@ -84,7 +80,6 @@ class Compute:
         self._memory = memory
         self._work = work
         self._uploads = uploads
-        self._held = held
         self._blobs = blobs
         self._relisting = relisting
         self._policy = policy
@@ -295,29 +290,16 @@ class Compute:
         if job.spec is None:
             return
         spec = job.spec.publishers[root.slot]
-        name = execution_id(job.id, root.shard, root.attempt)
-        task = job.tasks.get((root.shard, root.attempt))
-        claim = task.claim if task is not None else None
         order = Order(spec, f"the root of {job.id}", root.cid, paid=False)
-        shard = claim.cid if claim is not None else ""
-        load = partial(self._root_car, root.blob, name, shard)
-        await self._uploads.publish_root(order, root.upload, load)
+        await self._uploads.publish_root(order, root.upload, partial(self._root_car, root.blob))
         self._touch(job.id)
 
-    async def _root_car(self, blob: str, execution: str, shard: str) -> bytes:
-        """Return a job's root as a CAR, with a shard below it: some services take no lone folder.
-
-        Raises LogError, and PublishError when the blob is gone.
-        """
+    async def _root_car(self, blob: str) -> bytes:
+        """Return a job's root as a CAR. Raises LogError, and PublishError when it is gone."""
         try:
-            car = await answered(partial(self._blobs.get, blob))
+            return await answered(partial(self._blobs.get, blob))
         except (NotFound, ContentError) as error:
             raise PublishError("gone", str(error)) from error
-        try:
-            below = await self._held.block(execution, cid_bytes(shard))
-        except (NotFound, ContentError):
-            return car
-        return car + section(cid_bytes(shard), below)
 
     async def _list(self, job: DeskJob) -> None:
         job.listed, job.listing_error = await answered(
