@@ -125,6 +125,22 @@ async def test_what_a_killed_node_left_running_is_swept_away(
     assert os.listdir(tmp_path / "p" / "short") == []
 
 
+async def test_children_that_are_started_while_the_sweep_looks_around_are_swept_away(
+    tmp_path: Path, lifeline: Lifeline
+) -> None:
+    """What was listed may start others before it is killed, and no list has those yet."""
+    text = (
+        f"exec 9>{lifeline.inputs}/alive; "
+        "for i in 1 2 3 4 5 6 7 8; do (for j in $(seq 200); do sleep 300 & done; wait) & done; "
+        "echo started >&9; wait"
+    )
+    with subprocess.Popen(["sh", "-c", text], cwd=tmp_path, start_new_session=True) as parent:
+        assert await lifeline.line() == b"started\n"
+        await asyncio.to_thread(kill_inside, tmp_path)
+        await lifeline.rest()
+        assert parent.wait() == -signal.SIGKILL
+
+
 async def test_nothing_outside_the_folder_is_killed(tmp_path: Path) -> None:
     """A folder whose name only begins alike is another folder."""
     for name in ("a", "ab"):
