@@ -1,11 +1,15 @@
 """Fixtures for all: one nats-server per test session."""
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from node.server import EmbeddedServer
+
+# A shell starts what runs in the background deaf to Ctrl-C, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
