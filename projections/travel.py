@@ -14,7 +14,7 @@ from projections.entry import Entry
 from projections.network import Network
 from projections.nodes import Node
 from projections.state import OPEN, TERMINAL, Job
-from projections.views import job_row, node_view
+from projections.views import job_row, judged_node_view
 
 
 class Travel:
@@ -94,7 +94,10 @@ def network_view(travel: Travel) -> dict[str, Any]:
         "open": [job_row(job) for job in jobs],
         "closed": travel.closed,
         "nodes": [
-            {**node_view(node), "executions": sum(job.load.get(node.name, 0) for job in jobs)}
+            {
+                **judged_node_view(node),
+                "executions": sum(job.load.get(node.name, 0) for job in jobs),
+            }
             for node in network.nodes.members.values()
         ],
     }
@@ -106,7 +109,7 @@ def node_state_view(travel: Travel, node: Node) -> dict[str, Any]:
     return {
         "position": travel.network.position,
         "time": _time(travel),
-        **node_view(node),
+        **judged_node_view(node),
         "executions": [held for job in jobs for held in _executions(job, node.name)],
         "publishing": [slot for job in jobs for slot in _slots(job, node.name)],
         "unanswered": [

@@ -71,7 +71,7 @@ def job_row(job: Job) -> dict[str, Any]:
 
 
 def node_view(node: Node) -> dict[str, Any]:
-    """Return one node: its present life, what it can do, and how its claims were judged."""
+    """Return one node: its present life and what it can do, which its own events tell."""
     can = node.capabilities
     return {
         "name": node.name,
@@ -90,14 +90,17 @@ def node_view(node: Node) -> dict[str, Any]:
         "version": can.version,
         "incarnation": node.incarnation,
         "joined_at": node.joined_at,
-        "agreed": node.agreed,
-        "differed": node.differed,
         "quarantined": node.quarantined_until_ms is not None,
         "quarantined_until": rfc3339(node.quarantined_until_ms)
         if node.quarantined_until_ms
         else None,
         "reason": node.reason or None,
     }
+
+
+def judged_node_view(node: Node) -> dict[str, Any]:
+    """Return one node and how its claims were judged, which takes a fold of the whole log."""
+    return {**node_view(node), "agreed": node.agreed, "differed": node.differed}
 
 
 def _input_view(listing: Listing | None) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ from cyclopts import Parameter
 
 from node.cli.output import Columns, OutputOption, show_rows
 from node.cli.server import Server, connected
-from node.jobs import SUBMISSIONS
 
 COLUMNS: Columns = {
     "name": "NAME",
@@ -16,16 +15,8 @@ COLUMNS: Columns = {
     "width": "WIDTH",
     "cpu": "CPU",
     "memory": "MEMORY",
-    "agreed": "AGREED",
-    "differed": "DIFFERED",
     "reason": "REASON",
 }
-
-FILTERS = ("lota.ev.net._.c.>", "lota.ev.*.*.r.>", SUBMISSIONS)
-"""What nodes say of themselves, and all decisions: verdicts make a node's standing. The facts of
-jobs are left out, which are most of the log."""
-
-ENDINGS = frozenset({"job.completed", "job.failed", "job.cancelled"})
 
 
 async def ls(
@@ -34,7 +25,9 @@ async def ls(
     output: OutputOption = "table",
     server: Server | None = None,
 ) -> None:
-    """List the nodes: what they can do, and how often their results agreed with the others'.
+    """List the nodes: which there are, and what they can do.
+
+    How often their results agreed with the others' takes the whole log: lota replay shows it.
 
     Example: lota node ls
 
@@ -43,16 +36,15 @@ async def ls(
     quiet
         Print the names only.
     """
+    from events.subjects import NODES
     from projections.network import Network
     from projections.views import node_view
 
     network = Network()
     async with connected(server) as connection:
-        async for records in connection.log.read(FILTERS):
+        async for records in connection.log.read((NODES,)):
             for record in records:
-                entry = network.fold(record)
-                if entry is not None and entry.address.kind in ENDINGS:
-                    network.retire(entry.address.job)
+                network.fold(record)
     rows = [node_view(node) for _, node in sorted(network.nodes.members.items())]
     if quiet:
         for row in rows:

@@ -28,7 +28,7 @@ from node.jobs import Loaded, load_job
 from projections.entry import read_entry
 from projections.network import Network
 from projections.summary import summary
-from projections.views import job_row, job_view, node_view
+from projections.views import job_row, job_view, judged_node_view
 from projections.waiting import why_waiting
 from tests.node.cli.job_on_log import START_MS, JobOnLog, claim_of, join
 
@@ -211,7 +211,7 @@ async def test_a_node_is_shown_with_its_standing(log: MemoryLog) -> None:
     async for records in log.read():
         for record in records:
             network.fold(record)
-    view = node_view(network.nodes.members["n1"])
+    view = judged_node_view(network.nodes.members["n1"])
     assert (view["agreed"], view["differed"], view["state"]) == (1, 0, "live")
     assert json.loads(json.dumps(view))["labels"] == {"zone": "a"}
 

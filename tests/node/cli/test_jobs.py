@@ -271,6 +271,7 @@ async def test_nodes_are_listed(lota: Lota, log: JetStreamLog) -> None:
     ran = await lota("node", "ls", "-o", "json")
     row = next(row for row in json.loads(ran.out) if row["name"] == "ls-node")
     assert (row["state"], row["engines"], row["width"]) == ("live", ["noop", "docker"], 7)
+    assert "agreed" not in row, "the events of nodes do not tell, and 0 would be untrue"
     assert "ls-node" in (await lota("node", "ls")).out
     assert "ls-node" in (await lota("node", "ls", "-q")).out.split()
 
