@@ -12,9 +12,9 @@ from events.facts import NodeDrained, NodeDrainedData, NodeJoined, NodeJoinedDat
 from events.items import Capabilities
 from events.log import Record
 from events.subjects import NET, subject
-from projections.audit import members as members_module
-from projections.audit.members import Members
 from projections.entry import Entry, read_entry
+from projections.hindsight import members as members_module
+from projections.hindsight.members import Members
 from projections.nodes import Node, Nodes, evolve_nodes
 
 CAN = Capabilities(roles=("compute",))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from events.decisions import NodeLost, NodeQuarantined
 from events.log import Record
 from projections.entry import Entry
+from projections.hindsight.known import Doubt
 from projections.nodes import Node, Nodes, count_nodes, evolve_nodes
 
 WINDOW = 10_000
@@ -55,6 +56,11 @@ class Members:
         if self._known[:2] != (seen, self.nodes.seen):
             self._known = (seen, self.nodes.seen, self._undo(back))
         return self._known[2]
+
+    def known(self, seen: int) -> Mapping[str, Node] | Doubt:
+        """Return the nodes by name as of `seen` events, or why they are not known."""
+        found = self.at(seen)
+        return Doubt("the nodes have changed too often since") if found is None else found
 
     def _undo(self, back: int) -> Mapping[str, Node]:
         members = dict(self.nodes.members)
