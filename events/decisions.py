@@ -209,11 +209,16 @@ class JobClosed(Event, tag="lota.job.closed.v1", frozen=True):
 
 
 class NodeLostData(Decided, frozen=True):
-    """Which life of the node was lost, and why."""
+    """Which life of the node was lost, and why.
+
+    `silence_ms` is how long its author had not heard the node: heartbeats are no events. 0 stands
+    in decisions that were made before it was recorded.
+    """
 
     node: str
     incarnation: str
     reason: str
+    silence_ms: int = 0
 
 
 class NodeLost(Event, tag="lota.node.lost.v1", frozen=True):

@@ -158,23 +158,25 @@ class Requester:
         if job.closed:
             self._forget(name)
             return
+        now = now_ms()
         effects = decide(
             job,
             self._runner.network.nodes,
             me=self.name,
-            now_ms=now_ms(),
+            now_ms=now,
             policy=self._policy,
             patrol=patrol,
         )
         for effect in effects:
-            self._perform(effect)
+            self._perform(effect, now)
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect, now: int) -> None:
+        """Carry an effect out; `now` is when it was decided, and stands in its event."""
         match effect:
             case Append():
-                self._append(effect)
+                self._append(effect, now)
             case Command():
-                due = not effect.nudge or self._nudges.may(effect.node, effect.orders.job, now_ms())
+                due = not effect.nudge or self._nudges.may(effect.node, effect.orders.job, now)
                 if due:
                     self._bus.command(effect.node, effect.orders)
             case WakeAt():
@@ -182,8 +184,8 @@ class Requester:
             case _:
                 raise AssertionError(f"no effect of a requester: {effect}")
 
-    def _append(self, effect: Append) -> None:
-        written = Written(effect, author=self.name, role="r", now_ms=now_ms())
+    def _append(self, effect: Append, now: int) -> None:
+        written = Written(effect, author=self.name, role="r", now_ms=now)
         self._under_way[effect.job] = written.event.id
         if effect.blobs:
             self._spawn(self._append_with_blobs(effect, written))
@@ -279,7 +281,7 @@ class Requester:
         for effect in decide_nodes(
             nodes, self._presence, me=self.name, now_ms=now, policy=self._policy
         ):
-            self._perform(effect)
+            self._perform(effect, now)
 
     def _forget(self, job: str) -> None:
         self._wake_of.pop(job, None)

@@ -200,6 +200,10 @@ WAITS: Mapping[str, Word] = {
         f"Until when the publications may take, {MOMENT}; 0 when there are none.", COUNT
     ),
     "until_ms": Word(f"Until when it is waited for, {MOMENT}.", COUNT),
+    "silence_ms": Word(
+        "How long the author had not heard the node, in milliseconds; 0 where it is not recorded.",
+        COUNT,
+    ),
     "NodeQuarantinedData.until_ms": Word(
         f"Until when, {MOMENT}; 0: until a person says so.", COUNT
     ),

@@ -43,6 +43,7 @@ def _lost(nodes: Nodes, node: Node, silence_ms: int, policy: Policy) -> Append:
             node=node.name,
             incarnation=node.incarnation,
             reason=f"not heard for {silence_ms / 1000:.1f} s",
+            silence_ms=silence_ms,
         ),
         cause=nodes.last_event,
         fence=nodes.fence,
