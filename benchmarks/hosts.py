@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--over-ask", type=int, required=True)
     chosen = parser.parse_args()
     log_to_stderr()
-    policy = Policy(over_ask=chosen.over_ask)
+    policy = Policy(version=f"asks-{chosen.over_ask}", over_ask=chosen.over_ask)
     asyncio.run(serve(chosen.url, chosen.folder, chosen.nodes, policy))
 
 

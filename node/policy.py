@@ -7,7 +7,10 @@ import msgspec
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What placement, verdicts and publishing go by. Change a number: change the version."""
+    """What placement, verdicts and publishing go by.
+
+    Change a number: change the version, and keep the numbers of before in `POLICIES`.
+    """
 
     version: str = "2026-11.2"
 
@@ -55,3 +58,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     round_items_max: int = 1_000
     verdicts_max: int = 400
     """Verdicts carry their evidence, so a round of them holds fewer."""
+
+    def __post_init__(self) -> None:
+        """Refuse other numbers under a version that is known: a decision would tell a lie."""
+        known = POLICIES.get(self.version)
+        if known is not None and known != self:
+            raise ValueError(f"policy {self.version} has other numbers; give these a version")
+
+
+POLICIES: dict[str, Policy] = {}
+"""The rules by version, so that decisions can be made again as they were made: an earlier version
+has here what was other numbers than now."""
+for _policy in (Policy(version="2026-11", linked=frozenset()), Policy()):
+    POLICIES[_policy.version] = _policy

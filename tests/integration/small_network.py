@@ -10,23 +10,9 @@ from node.config import Address, NodeConfig
 from node.credentials import Credentials
 from node.executors.port import Executor, Outcome, Stream, Task
 from node.host import Host
-from node.policy import Policy
 from node.server import EmbeddedServer
+from tests.integration.rules import QUICK
 from tests.integration.watch import Watch
-
-QUICK = Policy(
-    bids_ms=400,
-    offer_backoff_ms=100,
-    offer_backoff_ms_max=200,
-    retries_max=2,
-    run_grace_ms=500,
-    reveal_ms=1_000,
-    publish_backoff_ms=100,
-    patience_ms=200,
-    close_grace_ms=1_000,
-    overdue_grace_ms=1_000,
-    presence_ms=3_000,
-)
 
 
 class FakeEngine:

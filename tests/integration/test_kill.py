@@ -9,17 +9,16 @@ import pytest
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding
 from events.unixfs import job_root
 from node.inputs.file_uri import to_path
-from node.policy import Policy
 from node.server import EmbeddedServer
 from projections.state import Job
 from publishers.unixfs import tree_cid
 from tests.contracts.executor_drivers import Lifeline
 from tests.integration.node_processes import Nodes
 from tests.integration.read_models import digest_at_the_end
+from tests.integration.rules import IMPATIENT
 from tests.integration.watch import Watch, claim_of
 
 SHARDS = 200
-IMPATIENT = Policy(presence_ms=2_500, overdue_grace_ms=1_000)
 """A node is missed after three heartbeats rather than ten."""
 
 

@@ -20,7 +20,8 @@ from projections.waiting import why_waiting
 from publishers.unixfs import tree_cid
 from tests.contracts.executor_drivers import Lifeline
 from tests.integration.node_processes import Nodes
-from tests.integration.small_network import QUICK, FakeEngine, SmallNetwork
+from tests.integration.rules import QUICK
+from tests.integration.small_network import FakeEngine, SmallNetwork
 from tests.integration.watch import claim_of
 
 

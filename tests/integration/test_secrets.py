@@ -14,17 +14,16 @@ import pytest
 
 from events.spec import JobSpec, PublisherSpec
 from node.cli.context_file import Context, ContextFiles
-from node.policy import Policy
 from node.server import CONFIG, EmbeddedServer
 from projections.state import Job
 from tests.contracts.executor_drivers import IMAGE, engine_problem
 from tests.integration.node_processes import Nodes
+from tests.integration.rules import HASTY
 from tests.integration.secret_service import EchoingService
 from tests.integration.watch import Watch
 from tests.lota_process import PATIENCE_S, Ran
 from tests.servers.seaweedfs import BUCKET, seaweedfs
 
-HASTY = Policy(publish_ms=2_000, publish_tries_max=2, publish_backoff_ms=100, presence_ms=2_500)
 LOOK_AROUND = """
 env; cat /proc/self/environ
 process=$PPID

@@ -11,6 +11,7 @@ from events.items import Claim
 from events.jetstream import open_blobs, open_log
 from events.spec import JobSpec
 from node.clock import now_ms
+from node.decide.replay import Check
 from node.gateway import prepare, request_cancel, submit
 from node.ids import new_id, new_job_id
 from projections.audit import Audit
@@ -19,6 +20,7 @@ from projections.network import Network
 from projections.state import TERMINAL, Job, Shard
 from projections.timeline import item_count
 from publishers import credential_needed
+from tests.integration.rules import KNOWN
 
 PATIENCE_S = 60.0
 
@@ -28,8 +30,8 @@ class Watch:
 
     `items` counts the items of each kind of event by job, as in `items[job, "results.proposed"]`;
     the events of nodes stand under `_`. When the test has ended well, the log is audited: nothing
-    may be illegal, forged or unproven, nor foreign but the `foreign` messages that the test wrote.
-    A test that wrote other lies has `audited` itself.
+    may be illegal, forged or unproven, nor foreign but the `foreign` messages that the test wrote,
+    and `decide` decides all of it again. A test that wrote other lies has `audited` itself.
     """
 
     def __init__(self, url: str) -> None:
@@ -57,14 +59,17 @@ class Watch:
             await self._close()
 
     async def _audit(self) -> None:
-        """Hold all that the log holds now against the rules."""
-        audit = Audit()
+        """Hold all that the log holds now against the rules, and decide all of it again."""
+        audit, check = Audit(), Check(KNOWN)
         async for records in self.log.read():
             for record in records:
                 audit.take(record)
+                check.take(record)
         findings = audit.finish().findings
         foreign = sum(1 for finding in findings if finding.kind == "foreign")
         assert (foreign, len(findings)) == (self.foreign,) * 2, "\n".join(map(str, findings))
+        checked = check.finish()
+        assert checked.same == checked.decisions, checked
 
     async def _close(self) -> None:
         while not self._folding.done():

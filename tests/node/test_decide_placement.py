@@ -23,7 +23,7 @@ from node.effects import Append, Command, Effect, WakeAt
 from node.policy import Policy
 from tests.projections.conversation import Conversation, compute
 
-POLICY = Policy(paid=frozenset({"paid"}))
+POLICY = Policy(version="test", paid=frozenset({"paid"}))
 
 
 def effects(talk: Conversation, *, patrol: bool = False, me: str = "r0") -> list[Effect]:

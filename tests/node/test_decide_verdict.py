@@ -36,7 +36,7 @@ from node.effects import Append, Command
 from node.policy import Policy
 from tests.projections.conversation import CLAIM, FAILED, OTHER, Conversation, agreed, compute
 
-POLICY = Policy(paid=frozenset({"paid"}))
+POLICY = Policy(version="test", paid=frozenset({"paid"}))
 
 
 def data_of(talk: Conversation, *, patrol: bool = False) -> object:

@@ -15,6 +15,7 @@ from events.requests import (
 )
 from events.spec import JobSpec, digest
 from events.subjects import subject
+from node.decide.replay import Check
 from node.effects import Append
 from node.policy import Policy
 from projections.audit import Audit, Report
@@ -32,6 +33,7 @@ from tests.simulation.steps import Steps
 from tests.simulation.wire import Wire
 
 POLICY = Policy(
+    version="simulated",
     paid=frozenset({PAID}),
     run_grace_ms=5_000,
     reveal_ms=10_000,
@@ -215,11 +217,15 @@ class World:
         demand(same, "every fold is the fold of the log", "the checker")
 
     def audit(self) -> Report:
-        """Audit the log: honest processes are clean, and all that the intruder wrote is named."""
-        audit = Audit()
+        """Audit the log: honest processes are clean, and all that the intruder wrote is named.
+
+        Every decision is made again, too: it follows from the log, the time and the rules alone.
+        """
+        audit, check = Audit(), Check({POLICY.version: POLICY})
         foreign = set()
         for record in self.wire.log._records:
             audit.take(record)
+            check.take(record)
             if MALLORY in record.subject.split("."):
                 foreign.add(record.position)
         report = audit.finish()
@@ -229,6 +235,9 @@ class World:
             )
         named = {finding.position for finding in report.findings}
         demand(foreign <= named, "the audit names the intruder", str(sorted(foreign - named)))
+        checked = check.finish()
+        same = checked.same == checked.decisions
+        demand(same, "every decision is made again from the log", str(checked))
         return report
 
 

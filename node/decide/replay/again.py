@@ -1,0 +1,116 @@
+"""Decide once more what was decided: the same job and nodes, author, time and rules.
+
+Whether it was a patrol is all that a decision does not record, and both are tried.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+from events.codec import AnyEvent
+from events.decisions import NodeLost
+from events.envelope import Data
+from node.decide import decide
+from node.decide.nodes import decide_nodes
+from node.decide.replay.difference import changes
+from node.effects import Append, Effect, WakeAt
+from node.policy import Policy
+from projections.entry import Entry
+from projections.nodes import Node, Nodes
+from projections.state import Job
+
+
+class Instead(NamedTuple):
+    """What is decided about a view: an event of this kind and data, or nothing before a time.
+
+    `wake_ms` is when it would be looked at again; 0 is for only when something happens.
+    """
+
+    kind: type[AnyEvent] | None = None
+    data: Data | None = None
+    wake_ms: int = 0
+
+
+class Again(NamedTuple):
+    """What came of deciding again: `patrol` tells which way, `same` whether it is as recorded."""
+
+    instead: Instead
+    patrol: bool
+    same: bool
+
+
+class Views:
+    """The nodes of decisions as `decide` takes them; the last are kept, many have them alike."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Mapping[str, Node], int] | None = None
+        self._nodes = Nodes()
+
+    def nodes(self, members: Mapping[str, Node], seen: int) -> Nodes:
+        """Return the nodes as of so many events about them."""
+        if self._known is None or self._known[0] is not members or self._known[1] != seen:
+            nodes = Nodes(members=cast("dict[str, Node]", members), seen=seen)
+            nodes.requesters = tuple(node.name for node in nodes.live("requester"))
+            self._known, self._nodes = (members, seen), nodes
+        return self._nodes
+
+
+def decide_again(
+    entry: Entry, job: Job, nodes: Nodes, policy: Policy, patrols: Iterable[bool] = (False, True)
+) -> Again:
+    """Return what is decided about a job in place of a decision, the nearest to it."""
+    best: Again | None = None
+    for patrol in patrols:
+        effects = decide(
+            job,
+            nodes,
+            me=entry.address.author,
+            now_ms=entry.time_ms,
+            policy=policy,
+            patrol=patrol,
+        )
+        again = _compared(entry, _first(effects), patrol=patrol)
+        if again.same:
+            return again
+        if best is None or _nearer(entry, again.instead, best.instead):
+            best = again
+    assert best is not None
+    return best
+
+
+def lose_again(entry: Entry, event: NodeLost, nodes: Nodes, policy: Policy) -> Again:
+    """Return what is decided about a node that was silent for as long as its loss says."""
+    presence = {event.data.node: entry.time_ms - event.data.silence_ms}
+    effects = decide_nodes(
+        nodes, presence, me=entry.address.author, now_ms=entry.time_ms, policy=policy
+    )
+    return _compared(entry, _first(effects), patrol=True)
+
+
+def _first(effects: Iterable[Effect]) -> Instead:
+    """Return what effects come to: at most one of them appends.
+
+    The last of several wakes is the common patience; what is before it is a deadline.
+    """
+    wakes: list[int] = []
+    for effect in effects:
+        if isinstance(effect, Append):
+            return Instead(effect.kind, effect.data)
+        if isinstance(effect, WakeAt):
+            wakes.append(effect.ms)
+    return Instead(wake_ms=min(wakes[:-1], default=0))
+
+
+def _compared(entry: Entry, instead: Instead, *, patrol: bool) -> Again:
+    data: Any = entry.event.data
+    return Again(instead, patrol, instead.kind is type(entry.event) and instead.data == data)
+
+
+def _nearer(entry: Entry, one: Instead, other: Instead) -> bool:
+    """Whether one is nearer to what was recorded: something, then the type, then the fields."""
+    return _distance(entry, one) < _distance(entry, other)
+
+
+def _distance(entry: Entry, instead: Instead) -> tuple[bool, bool, int]:
+    same_kind = instead.kind is type(entry.event)
+    fields = sum(1 for _ in changes(entry.event.data, instead.data)) if same_kind else 0
+    return instead.kind is None, not same_kind, fields
