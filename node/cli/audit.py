@@ -74,18 +74,22 @@ async def _audit_log(connection: Connection, job: str | None) -> "Report":
 
 
 async def _scope(connection: Connection) -> "Scope":
-    """Return what a server's log holds: all, what is left of it, or what a twin was made from."""
+    """Return what a server's log holds."""
     from events.jetstream import History
-    from projections.audit import Scope
 
-    if connection.log.twin is not None:
-        return scope_of(connection.log.twin)
     history = History(connection.client)
     try:
         begin, _ = await history.bounds()
     finally:
         await history.close()
-    return Scope(start=begin <= 1, nodes=begin <= 1)
+    return scope_from(begin, connection.log.twin)
+
+
+def scope_from(begin: int, twin: "Header | None") -> "Scope":
+    """Return what a log holds that begins at a position: all, what is left, or what a twin does."""
+    from projections.audit import Scope
+
+    return scope_of(twin) if twin is not None else Scope(start=begin <= 1, nodes=begin <= 1)
 
 
 def scope_of(header: "Header") -> "Scope":

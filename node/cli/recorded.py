@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from events.errors import WrongUsage
 from events.log import EVERYTHING, Readable
+from node.cli.audit import scope_from, scope_of
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
     from events.log import Record
+    from projections.audit import Scope
 
 
 class Recorded(NamedTuple):
     """A log, the first and the last position that it has, and its positions by the server's time.
 
-    An empty log has no first position: `first` is then above `last`.
+    An empty log has no first position: `first` is then above `last`. `scope` says what it holds of
+    the log that it comes from.
     """
 
     log: Readable
     first: int
     last: int
     position_since: Callable[[int], Awaitable[int]]
+    scope: "Scope"
 
 
 @asynccontextmanager
@@ -38,7 +42,8 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
             raise WrongUsage("--from reads a file, and --server a server", hint="give one of them")
         export = await FileLog.open(file)
         first = export.contents.first or export.header.last + 1
-        yield Recorded(export, first, export.header.last, export.position_since)
+        scope = scope_of(export.header)
+        yield Recorded(export, first, export.header.last, export.position_since, scope)
         return
     from events.jetstream import History
 
@@ -46,7 +51,8 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
         history = History(connection.client)
         try:
             first, last = await history.bounds()
-            yield Recorded(connection.log, first, last, history.position_since)
+            scope = scope_from(first, connection.log.twin)
+            yield Recorded(connection.log, first, last, history.position_since, scope)
         finally:
             await history.close()
 

@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
 from events.errors import NotFound, WrongUsage
+from node.cli import exits
 from node.cli.output import note
 from node.cli.recorded import Recorded, point, recorded, records_until
 from node.cli.server import Server
@@ -27,11 +28,14 @@ async def replay(
     shard: int | None = None,
     closed: Annotated[bool, Parameter(negative=())] = False,
     step: Annotated[bool, Parameter(negative=())] = False,
+    check: Annotated[bool, Parameter(negative=())] = False,
     from_file: Annotated[Path | None, Parameter(name="--from")] = None,
     output: Annotated[Form, Parameter(name=["--output", "-o"])] = "table",
     server: Server | None = None,
-) -> None:
+) -> int:
     """Show the network, a node or a job as it was at a point of the log, or how it came there.
+
+    With --check, decide everything again. Exits with 1 when a decision would differ.
 
     Example: lota replay --job 01kb2m --until-time "2h ago"
 
@@ -52,31 +56,69 @@ async def replay(
     step
         Show event by event what each changed, and why it came. On a terminal: Enter shows the
         next, b goes back, /JOB goes on to a job, q ends; elsewhere all are printed.
+    check
+        Let today's code decide again what was decided, of all or of --job, by the rules of then,
+        and show the first decision that would differ.
     from_file
         Read this export (lota events export) instead of a server.
     output
         `jsonl` prints the whole as one line, or each step as one.
     """
-    if job is not None and node is not None:
-        raise WrongUsage("--job and --node are both given", hint="give one of them")
-    if shard is not None and (job is None or step):
-        raise WrongUsage("--shard is about a job's timeline", hint="give --job, without --step")
-    if closed and (job is not None or node is not None or step):
-        raise WrongUsage("--closed is about the network", hint="leave out --job, --node and --step")
-    if step and output in ("json", "yaml"):
-        raise WrongUsage(f"steps have no form {output}", hint="use -o jsonl, an object a line")
+    asked = _Asked(job, node, shard, closed, step, check, output)
+    _refuse(asked)
     async with recorded(from_file, server) as source:
         last = await point(source, until_position, until_time)
-        if job is None and source.first > 1:
-            note(f"lota: the log begins at position {source.first}; jobs of before are not shown")
-        if step:
-            await _steps(source, job, node, last, output)
-        elif job is not None:
-            await _job(source, job, shard, last, output)
-        elif node is not None:
-            await _node(source, node, last, output)
-        else:
-            await _network(source, last, output, closed=closed)
+        if check:
+            from node.cli.deciding_again import check_decisions
+
+            return await check_decisions(source, job, last, output)
+        await _past(source, last, asked)
+    return exits.OK
+
+
+class _Asked(NamedTuple):
+    """What is to be shown."""
+
+    job: str | None
+    node: str | None
+    shard: int | None
+    closed: bool
+    step: bool
+    check: bool
+    output: Form
+
+
+async def _past(source: Recorded, last: int, asked: _Asked) -> None:
+    if asked.job is None and source.first > 1:
+        note(f"lota: the log begins at position {source.first}; jobs of before are not shown")
+    if asked.step:
+        await _steps(source, asked.job, asked.node, last, asked.output)
+    elif asked.job is not None:
+        await _job(source, asked.job, asked.shard, last, asked.output)
+    elif asked.node is not None:
+        await _node(source, asked.node, last, asked.output)
+    else:
+        await _network(source, last, asked.output, closed=asked.closed)
+
+
+def _refuse(asked: _Asked) -> None:
+    """Refuse options that do not go together."""
+    job, node, shard = asked.job is not None, asked.node is not None, asked.shard is not None
+    if job and node:
+        raise WrongUsage("--job and --node are both given", hint="give one of them")
+    if shard and (not job or asked.step):
+        raise WrongUsage("--shard is about a job's timeline", hint="give --job, without --step")
+    if asked.closed and (job or node or asked.step):
+        raise WrongUsage("--closed is about the network", hint="leave out --job, --node and --step")
+    if asked.step and asked.output in ("json", "yaml"):
+        raise WrongUsage(
+            f"steps have no form {asked.output}", hint="use -o jsonl, an object a line"
+        )
+    if asked.check and (node or shard or asked.closed or asked.step):
+        raise WrongUsage(
+            "--check is about decisions",
+            hint="it goes with --job, --until-position, --until-time and --from",
+        )
 
 
 async def _steps(
@@ -97,7 +139,7 @@ async def _walked(
     source: Recorded, job: str, last: int, walk: "Walk"
 ) -> AsyncGenerator["Step", None]:
     told = False
-    async with aclosing(records_until(source, last, _of_job(job))) as batches:
+    async with aclosing(records_until(source, last, of_job(job))) as batches:
         async for records in batches:
             for record in records:
                 step = walk.take(record)
@@ -110,7 +152,7 @@ async def _walked(
         )
 
 
-def _of_job(job: str) -> tuple[str, ...]:
+def of_job(job: str) -> tuple[str, ...]:
     """Return the filters for one job and the nodes, or for everything."""
     from events.subjects import EVERYTHING, NODES, job_events
 
@@ -155,7 +197,7 @@ async def _job(source: Recorded, text: str, shard: int | None, last: int, output
 
     name = await find_job(source.log, text)
     travel, timeline, lanes = Travel(keep=name), Timeline(), Lanes()
-    async for records in records_until(source, last, _of_job(name)):
+    async for records in records_until(source, last, of_job(name)):
         for record in records:
             entry = travel.fold(record)
             job = travel.network.jobs.get(name)
