@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from events.envelope import DecidedAmong
 from events.log import Record
 from events.requests import JobSubmitted
 from projections.entry import Entry
@@ -32,6 +33,7 @@ class JobHindsight:
 
     `decided` is called with each decision and what its author knew, before `fold` takes it in.
     Without `nodes` the events about nodes are not there, and nobody knows which it was made among.
+    `recorded` names who has recorded the members where that could be left out, in any job so far.
     """
 
     def __init__(
@@ -41,18 +43,19 @@ class JobHindsight:
         members: Members,
         *,
         nodes: bool,
+        recorded: set[str],
         decided: Decided,
         fold: Fold,
     ) -> None:
         self.job = begin(entry, event)
         self._members = members
         self._nodes_known = nodes
+        self._recorded = recorded
         self._decided = decided
         self._fold_entry = fold
         self._waiting: deque[Waiting] = deque()
         self._nodes_seen = members.seen
         self._skipped = False
-        self._recorded: set[str] = set()
 
     def take(self, entry: Entry) -> None:
         """Take the job's next event."""
@@ -102,7 +105,7 @@ class JobHindsight:
         doubt = self._sealed(data.seen, data.seal)
         if doubt is not None:
             return Known(None, None, (doubt,))
-        found = self._nodes(entry.address.author, data.members)
+        found = self._nodes(entry.address.author, data)
         if isinstance(found, Doubt):
             return Known(self.job, None, (found,))
         return Known(self.job, found)
@@ -129,17 +132,20 @@ class JobHindsight:
             return Doubt(what, 12, right)
         return None
 
-    def _nodes(self, author: str, members: int) -> Mapping[str, Node] | Doubt:
+    def _nodes(self, author: str, data: Any) -> Mapping[str, Node] | Doubt:
         """Return the nodes that a decision was made among, or why that cannot be told.
 
         Its author folds one log in order: what it knew of nodes lies between the last event of
-        the job that it knew and the first that it did not.
+        the job that it knew and the first that it did not. Plans and offers have always recorded
+        it, other decisions since some version of their author.
         """
         if not self._nodes_known:
             return Doubt("the events about nodes are not there")
-        if not members and author not in self._recorded and self._nodes_seen:
-            return Doubt("made before decisions recorded the members")
-        self._recorded.add(author)
+        members = data.members
+        if isinstance(data, DecidedAmong):
+            if not members and author not in self._recorded and self._nodes_seen:
+                return Doubt("made before decisions recorded the members")
+            self._recorded.add(author)
         upper = self._waiting[0].nodes if self._waiting else self._members.seen
         if not self._nodes_seen <= members <= upper:
             what = f"it was made among {members} events about nodes"

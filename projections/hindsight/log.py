@@ -34,6 +34,7 @@ class Hindsight:
         self._fold = fold
         self._jobs: dict[str, JobHindsight] = {}
         self._closed: OrderedDict[str, None] = OrderedDict()
+        self._recorded: set[str] = set()
         self._net_fence = 0
 
     @property
@@ -50,7 +51,13 @@ class Hindsight:
     def begin(self, entry: Entry, event: JobSubmitted) -> None:
         """Begin a job with its submission."""
         self._jobs[entry.address.job] = JobHindsight(
-            entry, event, self.members, nodes=self._nodes, decided=self._decided, fold=self._fold
+            entry,
+            event,
+            self.members,
+            nodes=self._nodes,
+            recorded=self._recorded,
+            decided=self._decided,
+            fold=self._fold,
         )
 
     def take(self, entry: Entry) -> None:
