@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check simulate audit-sweep kill bench format schemas lock clean
+.PHONY: help demo test check simulate audit-sweep histories kill bench format schemas lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ simulate: $(INSTALLED) ## run the whole network under SEEDS=1000 seeds of a virt
 
 audit-sweep: $(INSTALLED) ## audit LOGS=200 simulated logs, and each with single bytes changed
 	@$(BIN)/python -m tests.projections.audit.sweep --logs $(LOGS)
+
+histories: $(INSTALLED) ## record tests/histories/decisions for a new version of the policy
+	@$(BIN)/python -m tests.histories.decisions.record
 
 kill: $(INSTALLED) ## kill nodes while they publish, at each of the first STEPS=30 steps, by each driver
 	@LOTA_KILL_STEPS=$(STEPS) $(BIN)/python -m pytest -q -n 2 tests/integration/test_publish_kill.py

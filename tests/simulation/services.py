@@ -1,10 +1,13 @@
-"""The publishing services: a free one, and one that takes money and keeps a ledger."""
+"""The publishing services: a free one, and one that takes money and keeps a ledger.
+
+They go by the names of drivers that the shipped policy takes for such.
+"""
 
 from collections.abc import Callable
 
-FREE = "free"
-PAID = "paid"
-LINKED = "linked"
+FREE = "local"
+PAID = "lotus"
+LINKED = "ipfs"
 """Free as well, and it finds by CID."""
 Key = tuple[str, int, str]
 """(job, shard, driver): the upload key of a slot."""

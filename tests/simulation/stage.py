@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from events.codec import AnyEvent
 from events.errors import EventError
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding, normal
+from node.policy import Policy
 from projections.entry import Entry, read_entry
 from projections.state import Job
 from tests.simulation.character import Honest
@@ -31,9 +32,10 @@ class Stage:
         cast: Sequence[Honest] = (),
         seed: int = 1,
         faults: Faults = CALM,
+        policy: Policy = POLICY,
     ) -> None:
         plan = Plan(seed=seed, jobs=0, requesters=requesters, nodes=nodes, faults=faults)
-        self.world = World(plan)
+        self.world = World(plan, policy)
         self.wire = self.world.wire
         for node, character in zip(self.world.nodes, cast, strict=False):
             node.character = character

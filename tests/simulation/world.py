@@ -34,11 +34,9 @@ from tests.simulation.wire import Wire
 
 POLICY = Policy(
     version="simulated",
-    paid=frozenset({PAID}),
     run_grace_ms=5_000,
     reveal_ms=10_000,
     publish_ms=15_000,
-    linked=frozenset({LINKED}),
     root_ms=10_000,
     close_grace_ms=5_000,
     presence_ms=8_000,
@@ -64,8 +62,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class World:
     """Everything of one simulation."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, policy: Policy = POLICY) -> None:
         self.plan = plan
+        self.policy = policy
         self.chance = chance = Random(plan.seed)
         self.steps = Steps(chance)
         self.wire = Wire(chance, plan.faults, self.steps)
@@ -78,7 +77,7 @@ class World:
         self.client.start()
         requesters = plan.requesters or chance.randint(1, 3)
         nodes = plan.nodes or chance.randint(2, 7)
-        self.requesters = [Requester(f"r{n}", self.wire, POLICY) for n in range(requesters)]
+        self.requesters = [Requester(f"r{n}", self.wire, policy) for n in range(requesters)]
         self.nodes = [self._node(f"n{n}") for n in range(nodes)]
         self.submitted: list[str] = []
 
@@ -87,7 +86,7 @@ class World:
         if self.wire.happens(self.plan.faults.dishonest):
             character = self.chance.choice(CHEATS)()
             self.suspects.add(name)
-        node = Compute(name, self.wire, POLICY, self.services, character)
+        node = Compute(name, self.wire, self.policy, self.services, character)
         free = (FREE, LINKED)
         publishers = free if self.chance.random() < 0.2 else (*free, PAID)
         node.capabilities = capable(publishers=publishers, width=self.chance.randint(1, 8))
@@ -221,7 +220,7 @@ class World:
 
         Every decision is made again, too: it follows from the log, the time and the rules alone.
         """
-        audit, check = Audit(), Check({POLICY.version: POLICY})
+        audit, check = Audit(), Check({self.policy.version: self.policy})
         foreign = set()
         for record in self.wire.log._records:
             audit.take(record)
