@@ -8,6 +8,7 @@ A file that is there is kept: it says what a version did decide.
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -22,7 +23,7 @@ from node.policy import Policy
 from node.server import EmbeddedServer
 from tests.events.archive.logs import export
 from tests.histories.decisions.stories import STORIES, WILD, wild
-from tests.histories.decisions.verdicts import EXPECTED, FOLDER, SUFFIX, verdicts
+from tests.histories.decisions.verdicts import EXPECTED, FOLDER, NUMBERS, SUFFIX, numbers, verdicts
 from tests.integration.watch import Watch
 from tests.lota_process import LOTA
 from tests.projections.audit.sweep import stored_of
@@ -57,8 +58,10 @@ def main() -> int:
             print(f"recorded {_path(name).name}")
         if not _path("real").exists():
             asyncio.run(_record_real())
+    known = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
+    NUMBERS.write_text(json.dumps({**numbers(), **known}, indent=1) + "\n")
     EXPECTED.write_text(asyncio.run(verdicts()))
-    print(f"wrote {EXPECTED.name}: what is expected of each; git diff shows what is new")
+    print(f"wrote {EXPECTED.name} and {NUMBERS.name}; git diff shows what is new")
     return 0
 
 

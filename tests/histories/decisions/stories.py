@@ -6,7 +6,7 @@ from events.requests import CancelRequested, CancelRequestedData
 from events.spec import Deal, Input, JobSpec, Sharding, normal
 from node.effects import Append
 from node.policy import Policy
-from tests.simulation.character import Liar
+from tests.simulation.character import Liar, Withholder
 from tests.simulation.faults import Faults
 from tests.simulation.stage import FREE, JOB, LINKED, PAID, Stage
 from tests.simulation.world import Plan, World
@@ -44,6 +44,25 @@ def _disagreement() -> Stage:
     stage = Stage(nodes=2, cast=[Liar()], policy=POLICY)
     stage.open()
     stage.submit(replicas=2)
+    stage.play()
+    return stage
+
+
+def _withheld() -> Stage:
+    stage = Stage(nodes=3, cast=[Withholder()], policy=POLICY)
+    stage.open()
+    stage.submit(replicas=3, confidence=2)
+    stage.play()
+    return stage
+
+
+def _hung_requester() -> Stage:
+    stage = Stage(nodes=3, requesters=2, policy=POLICY)
+    stage.open()
+    stage.submit(replicas=2, publishers=(FREE,), deadline="10m")
+    stage.play(lambda: stage.told("job.planned"))
+    owner = next(one for one in stage.requesters if one.name == stage.job.decider)
+    owner.hung_until_ms = stage.world.steps.now_ms + 60_000
     stage.play()
     return stage
 
@@ -182,6 +201,8 @@ STORIES: dict[str, Callable[[], Stage]] = {
     "many-shards": _many_shards,
     "replicas-and-a-liar": _replicas_and_a_liar,
     "disagreement": _disagreement,
+    "withheld": _withheld,
+    "hung-requester": _hung_requester,
     "retries": _retries,
     "all-retries-in-vain": _all_retries_in_vain,
     "lost-nodes": _lost_nodes,

@@ -1,5 +1,6 @@
 """Logs of earlier versions, decided again: a change of what is decided is seen here."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from events.archive.file_log import FileLog
 from events.codec import KINDS
 from events.decisions import Decision, NodeQuarantined
 from node.policy import POLICIES, Policy
-from tests.histories.decisions.verdicts import expected, histories, name_of, verdict
+from tests.histories.decisions.verdicts import (
+    NUMBERS,
+    expected,
+    histories,
+    name_of,
+    numbers,
+    verdict,
+)
 
 HISTORIES = histories()
 LOCAL = re.compile(rb"/(tmp|home|root|work|var|usr|Users|mnt)/|127\.0\.0\.1|localhost")
@@ -32,6 +40,11 @@ def test_every_version_has_histories() -> None:
         logs = [path for path in HISTORIES if name_of(path).startswith(f"{version}-")]
         assert logs, f"{version}: make histories"
     assert Policy().version in POLICIES
+
+
+def test_numbers_keep_their_version() -> None:
+    """No number of a version ever changes: other numbers are another version (make histories)."""
+    assert numbers() == json.loads(NUMBERS.read_text())
 
 
 async def test_every_type_of_decision_is_there() -> None:

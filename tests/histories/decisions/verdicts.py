@@ -11,10 +11,12 @@ from events.archive.file_log import FileLog
 from node.cli.audit import scope_of
 from node.cli.audited_file import audit_file
 from node.decide.replay import Check
+from node.policy import POLICIES
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".jsonl.zst"
 EXPECTED = FOLDER / "expected.json"
+NUMBERS = FOLDER / "policies.json"
 
 
 def histories() -> list[Path]:
@@ -43,6 +45,17 @@ async def verdicts() -> str:
     """Return the verdicts on all histories as they stand in `expected.json`."""
     found = {name_of(path): await verdict(path) for path in histories()}
     return json.dumps(found, indent=1) + "\n"
+
+
+def numbers() -> dict[str, Any]:
+    """Return every number of each version of the policy, as the code has them now."""
+    return {
+        version: {
+            name: sorted(value) if isinstance(value, list) else value
+            for name, value in msgspec.to_builtins(policy, order="sorted").items()
+        }
+        for version, policy in sorted(POLICIES.items())
+    }
 
 
 def expected() -> dict[str, Any]:
