@@ -3,6 +3,8 @@
 A decision records `version`, so that it can be checked later against the rules it was made by.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -71,3 +73,13 @@ POLICIES: dict[str, Policy] = {}
 has here what was other numbers than now."""
 for _policy in (Policy(version="2026-11", linked=frozenset()), Policy()):
     POLICIES[_policy.version] = _policy
+
+NUMBERS: tuple[str, ...] = tuple(
+    field.name for field in msgspec.structs.fields(Policy) if field.type is int
+)
+"""What can be set to another number."""
+
+
+def with_numbers(policy: Policy, numbers: Mapping[str, int]) -> Policy:
+    """Return the rules with other numbers, under a version that no decision of a log has."""
+    return msgspec.structs.replace(policy, version=f"what if {policy.version}", **numbers)

@@ -1,20 +1,26 @@
-"""`lota replay --check`: today's code decides again what was decided, and tells what differs."""
+"""`lota replay --check` and `--what-if`: decide again, by the rules of then or by others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from events.errors import WrongUsage
 from events.log import Record
 from events.subjects import EVERYTHING, NODES, job_events
+from events.units import duration_ms
 from node.cli import exits
-from node.cli.difference_lines import show_checked
+from node.cli.difference_lines import show_checked, show_supposed
 from node.cli.event_progress import EventProgress
 from node.cli.recorded import Recorded, records_until
-from node.decide.replay import Check
+from node.decide.replay import Check, WhatIf
 from node.jobs import find_job
+from node.policy import NUMBERS
 
 Form = Literal["table", "json", "yaml", "jsonl"]
+NUMBER_MAX = 2**53
+MAY_BE_NONE = ("retries_max", "lookups_max", "root_tries_max")
+"""Numbers besides durations that may be 0."""
 
 
 async def check_decisions(source: Recorded, job: str | None, last: int, output: Form) -> int:
@@ -24,6 +30,46 @@ async def check_decisions(source: Recorded, job: str | None, last: int, output: 
     checked = check.finish()
     _show(msgspec.to_builtins(checked), output, show_checked)
     return exits.FAILED if checked.differ else exits.OK
+
+
+async def suppose(
+    source: Recorded, job: str | None, last: int, output: Form, texts: Iterable[str]
+) -> None:
+    """Decide again by other numbers, up to a position, and print what would have been otherwise.
+
+    Raises WrongUsage for what is no number of the policy.
+    """
+    what_if = WhatIf(read_numbers(texts), nodes=source.scope.nodes)
+    await _feed(source, job, last, what_if.take)
+    _show(msgspec.to_builtins(what_if.finish()), output, show_supposed)
+
+
+def read_numbers(texts: Iterable[str]) -> dict[str, int]:
+    """Return what `over_ask=3` or `over_ask=3,bids_ms=5s` say, by name.
+
+    Raises WrongUsage for a name that the policy has not, and for what is no such number.
+    """
+    numbers: dict[str, int] = {}
+    for text in (part for given in texts for part in given.split(",")):
+        name, _, value = (word.strip() for word in text.partition("="))
+        if name not in NUMBERS:
+            known = ", ".join(NUMBERS)
+            raise WrongUsage(f"the policy has no number {name!r}", hint=f"it has {known}")
+        numbers[name] = _number(name, value)
+    return numbers
+
+
+def _number(name: str, value: str) -> int:
+    example = "500, 500ms or 2s" if "_ms" in name else "3"
+    try:
+        number = duration_ms(value) if "_ms" in name and not value.isdecimal() else int(value)
+    except ValueError:
+        number = -1
+    least = 0 if "_ms" in name or name in MAY_BE_NONE else 1
+    if not least <= number <= NUMBER_MAX:
+        what = f"{value!r} is no value of {name}"
+        raise WrongUsage(what, hint=f"write {name}=NUMBER from {least} on, like {example}")
+    return number
 
 
 async def _feed(

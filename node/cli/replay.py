@@ -29,6 +29,7 @@ async def replay(
     closed: Annotated[bool, Parameter(negative=())] = False,
     step: Annotated[bool, Parameter(negative=())] = False,
     check: Annotated[bool, Parameter(negative=())] = False,
+    what_if: Annotated[list[str] | None, Parameter(negative=())] = None,
     from_file: Annotated[Path | None, Parameter(name="--from")] = None,
     output: Annotated[Form, Parameter(name=["--output", "-o"])] = "table",
     server: Server | None = None,
@@ -59,19 +60,20 @@ async def replay(
     check
         Let today's code decide again what was decided, of all or of --job, by the rules of then,
         and show the first decision that would differ.
+    what_if
+        Decide it again by another number of the policy (over_ask=3; several: again or by commas),
+        and show how placement and messages would have changed.
     from_file
         Read this export (lota events export) instead of a server.
     output
         `jsonl` prints the whole as one line, or each step as one.
     """
-    asked = _Asked(job, node, shard, closed, step, check, output)
+    asked = _Asked(job, node, shard, closed, step, check, what_if or [], output)
     _refuse(asked)
     async with recorded(from_file, server) as source:
         last = await point(source, until_position, until_time)
-        if check:
-            from node.cli.deciding_again import check_decisions
-
-            return await check_decisions(source, job, last, output)
+        if check or what_if:
+            return await _again(source, last, asked)
         await _past(source, last, asked)
     return exits.OK
 
@@ -85,7 +87,17 @@ class _Asked(NamedTuple):
     closed: bool
     step: bool
     check: bool
+    what_if: list[str]
     output: Form
+
+
+async def _again(source: Recorded, last: int, asked: _Asked) -> int:
+    from node.cli.deciding_again import check_decisions, suppose
+
+    if asked.check:
+        return await check_decisions(source, asked.job, last, asked.output)
+    await suppose(source, asked.job, last, asked.output, asked.what_if)
+    return exits.OK
 
 
 async def _past(source: Recorded, last: int, asked: _Asked) -> None:
@@ -114,11 +126,17 @@ def _refuse(asked: _Asked) -> None:
         raise WrongUsage(
             f"steps have no form {asked.output}", hint="use -o jsonl, an object a line"
         )
-    if asked.check and (node or shard or asked.closed or asked.step):
+    if asked.check and asked.what_if:
+        raise WrongUsage("--check and --what-if are both given", hint="give one of them")
+    if (asked.check or asked.what_if) and (node or shard or asked.closed or asked.step):
         raise WrongUsage(
-            "--check is about decisions",
+            f"{'--check' if asked.check else '--what-if'} is about decisions",
             hint="it goes with --job, --until-position, --until-time and --from",
         )
+    if asked.what_if:
+        from node.cli.deciding_again import read_numbers
+
+        read_numbers(asked.what_if)
 
 
 async def _steps(

@@ -7,7 +7,8 @@ makes them again. Pure: it is given messages in log order, and keeps the open jo
 bounded window of what came last.
 """
 
+from projections.hindsight.job import Fold
 from projections.hindsight.known import Doubt, Known
-from projections.hindsight.log import CLOSED_KEPT, Hindsight
+from projections.hindsight.log import Hindsight, Standing
 
-__all__ = ["CLOSED_KEPT", "Doubt", "Hindsight", "Known"]
+__all__ = ["Doubt", "Fold", "Hindsight", "Known", "Standing"]

@@ -4,8 +4,10 @@
 """
 
 from node.decide.replay.again import Again, Instead, decide_again
-from node.decide.replay.check import Check, Checked
+from node.decide.replay.check import Check, Checked, Explained
 from node.decide.replay.difference import Change, Difference, changes
+from node.decide.replay.supposed import Supposed
+from node.decide.replay.what_if import WhatIf
 
 __all__ = [
     "Again",
@@ -13,7 +15,10 @@ __all__ = [
     "Check",
     "Checked",
     "Difference",
+    "Explained",
     "Instead",
+    "Supposed",
+    "WhatIf",
     "changes",
     "decide_again",
 ]

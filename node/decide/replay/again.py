@@ -6,6 +6,8 @@ Whether it was a patrol is all that a decision does not record, and both are tri
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from events.codec import AnyEvent
 from events.decisions import NodeLost
 from events.envelope import Data
@@ -55,35 +57,35 @@ class Views:
 
 
 def decide_again(
-    entry: Entry, job: Job, nodes: Nodes, policy: Policy, patrols: Iterable[bool] = (False, True)
+    entry: Entry,
+    job: Job | None,
+    nodes: Nodes,
+    policy: Policy,
+    patrols: Iterable[bool] = (False, True),
 ) -> Again:
-    """Return what is decided about a job in place of a decision, the nearest to it."""
+    """Return what is decided in place of a decision, the nearest to it; no job is for a node."""
     best: Again | None = None
     for patrol in patrols:
-        effects = decide(
-            job,
-            nodes,
-            me=entry.address.author,
-            now_ms=entry.time_ms,
-            policy=policy,
-            patrol=patrol,
-        )
+        effects = _effects(entry, job, nodes, policy, patrol=patrol)
         again = _compared(entry, _first(effects), patrol=patrol)
         if again.same:
             return again
-        if best is None or _nearer(entry, again.instead, best.instead):
+        if best is None or _distance(entry, again.instead) < _distance(entry, best.instead):
             best = again
     assert best is not None
     return best
 
 
-def lose_again(entry: Entry, event: NodeLost, nodes: Nodes, policy: Policy) -> Again:
-    """Return what is decided about a node that was silent for as long as its loss says."""
-    presence = {event.data.node: entry.time_ms - event.data.silence_ms}
-    effects = decide_nodes(
-        nodes, presence, me=entry.address.author, now_ms=entry.time_ms, policy=policy
-    )
-    return _compared(entry, _first(effects), patrol=True)
+def _effects(
+    entry: Entry, job: Job | None, nodes: Nodes, policy: Policy, *, patrol: bool
+) -> list[Effect]:
+    me, now_ms, event = entry.address.author, entry.time_ms, entry.event
+    if job is not None:
+        return decide(job, nodes, me=me, now_ms=now_ms, policy=policy, patrol=patrol)
+    if not isinstance(event, NodeLost):
+        return []
+    presence = {event.data.node: now_ms - event.data.silence_ms}
+    return decide_nodes(nodes, presence, me=me, now_ms=now_ms, policy=policy)
 
 
 def _first(effects: Iterable[Effect]) -> Instead:
@@ -101,16 +103,16 @@ def _first(effects: Iterable[Effect]) -> Instead:
 
 
 def _compared(entry: Entry, instead: Instead, *, patrol: bool) -> Again:
+    """Compare, whatever the rules are called that it was decided by now."""
     data: Any = entry.event.data
+    if instead.data is not None:
+        told = msgspec.structs.replace(cast("Any", instead.data), policy=data.policy)
+        instead = instead._replace(data=told)
     return Again(instead, patrol, instead.kind is type(entry.event) and instead.data == data)
 
 
-def _nearer(entry: Entry, one: Instead, other: Instead) -> bool:
-    """Whether one is nearer to what was recorded: something, then the type, then the fields."""
-    return _distance(entry, one) < _distance(entry, other)
-
-
 def _distance(entry: Entry, instead: Instead) -> tuple[bool, bool, int]:
+    """Return how far it is from what was recorded: something, then the type, then the fields."""
     same_kind = instead.kind is type(entry.event)
     fields = sum(1 for _ in changes(entry.event.data, instead.data)) if same_kind else 0
     return instead.kind is None, not same_kind, fields

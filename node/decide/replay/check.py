@@ -5,8 +5,8 @@ for the same nor for a difference.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,16 +17,29 @@ from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET
 from events.times import rfc3339
-from node.decide.replay.again import Again, Instead, Views, decide_again, lose_again
+from node.decide.replay.again import Instead, Views, decide_again
 from node.decide.replay.difference import Difference, changes
 from node.policy import POLICIES, Policy
 from projections.entry import Entry, read_entry
-from projections.hindsight import Hindsight, Known
+from projections.evolve import evolve
+from projections.hindsight import Fold, Hindsight, Known, Standing
+from projections.nodes import Nodes
+from projections.state import Job
 
 BY_A_PERSON = "a person decided it"
 NO_SILENCE = "made before the silence of a lost node was recorded"
 NOT_OPEN = "of a job that is not open, or began before this log"
 DENIED = "what it says that its author knew is denied by the log (lota audit)"
+
+
+class Explained(NamedTuple):
+    """A decision that follows from what its author knew, by its rules, as a patrol or not."""
+
+    entry: Entry
+    job: Job | None
+    nodes: Nodes
+    policy: Policy
+    patrol: bool
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +63,22 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check:
-    """Takes the messages of a log in order. `nodes` says that all events about nodes are there."""
+    """Takes the messages of a log in order. `nodes` says that all events about nodes are there.
 
-    def __init__(self, policies: Mapping[str, Policy] = POLICIES, *, nodes: bool = True) -> None:
+    `explained` is called with each decision that was made again just so, before it is folded.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy] = POLICIES,
+        *,
+        nodes: bool = True,
+        fold: Fold = evolve,
+        explained: Callable[[Explained], None] = lambda _: None,
+    ) -> None:
         self._policies = policies
-        self._past = Hindsight(self._decided, nodes=nodes)
+        self._past = Hindsight(self._decided, nodes=nodes, fold=fold)
+        self._explained = explained
         self._views = Views()
         self._same = 0
         self._jobs = 0
@@ -65,13 +89,13 @@ class Check:
         self._versions: Counter[str] = Counter()
         self._first: Difference | None = None
 
-    def take(self, record: Record) -> None:
-        """Check the next message if it is a decision, and fold it."""
+    def take(self, record: Record) -> Entry | None:
+        """Check the next message if it is a decision, and fold it; return the event that it is."""
         try:
             entry = read_entry(record)
         except EventError:
             self._past.take_foreign(record)
-            return
+            return None
         name = entry.address.job
         if name == NET:
             self._past.take_node(entry)
@@ -84,6 +108,11 @@ class Check:
             self._past.begin(entry, entry.event)
         elif entry.address.role == "r":
             self._undecidable[NOT_OPEN] += 1
+        return entry
+
+    def standing(self, job: str) -> Standing:
+        """Return whether a job is open, was closed, or has not begun."""
+        return self._past.standing(job)
 
     def finish(self) -> Checked:
         """Return what was found."""
@@ -103,13 +132,21 @@ class Check:
     def _decided(self, entry: Entry, known: Known) -> None:
         data: Any = entry.event.data
         self._versions[data.policy] += 1
-        again = self._again(entry, known)
-        if isinstance(again, str):
-            self._undecidable[again] += 1
-        elif again.same:
-            self._same += 1
-        else:
+        policy = self._policies.get(data.policy)
+        reason = _undecidable(entry, known, policy)
+        if reason:
+            self._undecidable[reason] += 1
+            return
+        assert policy is not None
+        assert known.nodes is not None
+        seen = data.seen if known.job is None else data.members
+        nodes = self._views.nodes(known.nodes, seen)
+        again = decide_again(entry, known.job, nodes, policy)
+        if not again.same:
             self._note(entry, again.instead)
+            return
+        self._same += 1
+        self._explained(Explained(entry, known.job, nodes, policy, again.patrol))
 
     def _note(self, entry: Entry, instead: Instead) -> None:
         self._differ[kind(entry.event)] += 1
@@ -119,26 +156,19 @@ class Check:
             self._open_differ.add(name)
             self._jobs_differ += 1
 
-    def _again(self, entry: Entry, known: Known) -> Again | str:
-        """Decide again, or return why that cannot be done."""
-        data: Any = entry.event.data
-        policy = self._policies.get(data.policy)
-        if policy is None:
-            return f"made by policy {data.policy[:40]}, which is not known here"
-        for doubt in known.doubts:
-            return DENIED if doubt.rule else doubt.what
-        assert known.nodes is not None
-        event = entry.event
-        if isinstance(event, NodeQuarantined):
-            return BY_A_PERSON
-        if isinstance(event, NodeLost):
-            if not event.data.silence_ms:
-                return NO_SILENCE
-            nodes = self._views.nodes(known.nodes, event.data.seen)
-            return lose_again(entry, event, nodes, policy)
-        assert known.job is not None
-        nodes = self._views.nodes(known.nodes, data.members)
-        return decide_again(entry, known.job, nodes, policy)
+
+def _undecidable(entry: Entry, known: Known, policy: Policy | None) -> str:
+    """Return why a decision cannot be made again, or ""."""
+    event: Any = entry.event
+    if policy is None:
+        return f"made by policy {event.data.policy[:40]}, which is not known here"
+    for doubt in known.doubts:
+        return DENIED if doubt.rule else doubt.what
+    if isinstance(event, NodeQuarantined):
+        return BY_A_PERSON
+    if isinstance(event, NodeLost) and not event.data.silence_ms:
+        return NO_SILENCE
+    return ""
 
 
 def difference(entry: Entry, instead: Instead) -> Difference:
