@@ -68,6 +68,11 @@ async def test_a_job_and_its_network_are_replayed(machine: Machine, lota: Lota) 
     network = json.loads((await lota("replay", "-o", "json")).out)
     assert network["jobs"]["completed"] == 1
     assert network["events"]["illegal"] == network["events"]["foreign"] == 0
+    again = await lota("replay", "--check", "-o", "json")
+    checked = json.loads(again.out)
+    assert (again.code, checked["same"]) == (0, checked["decisions"]), again.out
+    supposed = json.loads((await lota("replay", "--what-if", "over_ask=2", "-o", "json")).out)
+    assert (supposed["same"], supposed["otherwise"]) == (checked["decisions"], 0)
     steps = await lota("replay", "--job", job, "--step", "-o", "jsonl")
     told = [json.loads(line) for line in steps.out.splitlines()]
     planned = next(step["position"] for step in told if step["type"] == "job.planned")
@@ -76,8 +81,8 @@ async def test_a_job_and_its_network_are_replayed(machine: Machine, lota: Lota) 
     assert (then["state"], {shard["state"] for shard in then["shards"]}) == ("running", {"offered"})
     exported = await lota("events", "export", "-o", "log.jsonl")
     assert exported.code == 0, exported.err
-    again = json.loads((await machine.run(*words, "--from", "log.jsonl")).out)
-    assert again == then
+    there = json.loads((await machine.run(*words, "--from", "log.jsonl")).out)
+    assert there == then
     timeline = (await lota("job", "history", job, "--timeline")).out
     assert "1-1" in timeline
     assert max(len(line.rstrip()) for line in timeline.splitlines()) <= 80
