@@ -52,16 +52,17 @@ class Otherwise:
             self._asked[number] = Asked(other.nodes if other is not None else (), until_ms)
         return same
 
-    def offers(self, job: Job, answers: Mapping[str, Answer]) -> list[OfferState]:
-        """Return the job's offers as they would be, with the answers."""
+    def job(self, job: Job, answers: Mapping[str, Answer]) -> Job:
+        """Return the job with its offers as they would be, with the answers; the rest is shared."""
         if not self._asked:
-            return job.offers
-        return [
+            return job
+        offers = [
             _as_asked(number, offer, self._asked[number], answers)
             if number in self._asked
             else offer
             for number, offer in enumerate(job.offers)
         ]
+        return msgspec.structs.replace(job, offers=offers)
 
 
 def _has(offer: Offer, shard: int) -> bool:

@@ -136,12 +136,8 @@ class WhatIf:
         if job is None:
             return decide_again(made.entry, None, made.nodes, rules, patrols).instead
         otherwise, _ = self._jobs.setdefault(job.id, (Otherwise(), Deadlines()))
-        recorded = job.offers
-        job.offers = otherwise.offers(job, self._answers)
-        try:
-            return decide_again(made.entry, job, made.nodes, rules, patrols).instead
-        finally:
-            job.offers = recorded
+        other = otherwise.job(job, self._answers)
+        return decide_again(made.entry, other, made.nodes, rules, patrols).instead
 
     def _compare(self, made: Explained, job: Job, instead: Instead) -> None:
         event: Any = made.entry.event
