@@ -20,6 +20,10 @@ from projections.entry import Entry
 from projections.nodes import Node, Nodes
 from projections.state import Job
 
+MOMENTS = ("until_ms", "deadline_ms")
+MOMENT_MS = 1_000
+"""What may have passed between a decision and its append."""
+
 
 class Instead(NamedTuple):
     """What is decided about a view: an event of this kind and data, or nothing before a time.
@@ -62,11 +66,16 @@ def decide_again(
     nodes: Nodes,
     policy: Policy,
     patrols: Iterable[bool] = (False, True),
+    *,
+    before_ms: int = 0,
 ) -> Again:
-    """Return what is decided in place of a decision, the nearest to it; no job is for a node."""
+    """Return what is decided in place of a decision, the nearest to it; no job is for a node.
+
+    It is decided `before_ms` before the time that the decision carries.
+    """
     best: Again | None = None
     for patrol in patrols:
-        effects = _effects(entry, job, nodes, policy, patrol=patrol)
+        effects = _effects(entry, job, nodes, policy, entry.time_ms - before_ms, patrol=patrol)
         again = _compared(entry, _first(effects), patrol=patrol)
         if again.same:
             return again
@@ -76,10 +85,26 @@ def decide_again(
     return best
 
 
+def moment_before(entry: Entry, instead: Instead) -> int:
+    """Return how long before the time that it carries a decision was made, as its deadlines tell.
+
+    0 when they tell nothing of the kind. Requesters once wrote down the time of the append.
+    """
+    if instead.kind is not type(entry.event):
+        return 0
+    shifts: set[int] = set()
+    for change in changes(entry.event.data, instead.data):
+        if not change.path.endswith(MOMENTS) or not isinstance(change.recorded, int):
+            return 0
+        shifts.add(change.today - change.recorded)
+    shift = shifts.pop() if len(shifts) == 1 else 0
+    return shift if 0 < shift <= MOMENT_MS else 0
+
+
 def _effects(
-    entry: Entry, job: Job | None, nodes: Nodes, policy: Policy, *, patrol: bool
+    entry: Entry, job: Job | None, nodes: Nodes, policy: Policy, now_ms: int, *, patrol: bool
 ) -> list[Effect]:
-    me, now_ms, event = entry.address.author, entry.time_ms, entry.event
+    me, event = entry.address.author, entry.event
     if job is not None:
         return decide(job, nodes, me=me, now_ms=now_ms, policy=policy, patrol=patrol)
     if not isinstance(event, NodeLost):

@@ -17,7 +17,7 @@ from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET
 from events.times import rfc3339
-from node.decide.replay.again import Instead, Views, decide_again
+from node.decide.replay.again import Instead, Views, decide_again, moment_before
 from node.decide.replay.difference import Difference, changes
 from node.policy import POLICIES, Policy
 from projections.entry import Entry, read_entry
@@ -28,6 +28,7 @@ from projections.state import Job
 
 BY_A_PERSON = "a person decided it"
 NO_SILENCE = "made before the silence of a lost node was recorded"
+A_MOMENT_BEFORE = "made a moment before the time that it carries, as older requesters wrote it"
 NOT_OPEN = "of a job that is not open, or began before this log"
 DENIED = "what it says that its author knew is denied by the log (lota audit)"
 
@@ -143,7 +144,14 @@ class Check:
         nodes = self._views.nodes(known.nodes, seen)
         again = decide_again(entry, known.job, nodes, policy)
         if not again.same:
-            self._note(entry, again.instead)
+            before_ms = moment_before(entry, again.instead)
+            if (
+                before_ms
+                and decide_again(entry, known.job, nodes, policy, before_ms=before_ms).same
+            ):
+                self._undecidable[A_MOMENT_BEFORE] += 1
+            else:
+                self._note(entry, again.instead)
             return
         self._same += 1
         self._explained(Explained(entry, known.job, nodes, policy, again.patrol))

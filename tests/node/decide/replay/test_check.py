@@ -3,10 +3,13 @@
 from typing import Any
 
 import msgspec
+import pytest
 
+from events.codec import encode
 from events.decisions import NodeLost, NodeLostData
 from events.items import Award
 from events.subjects import NET
+from events.times import parse_ms, rfc3339
 from node.policy import Policy
 from tests.node.decide.replay.recorded import checked, records
 from tests.projections.audit.forging import honest, replace
@@ -90,6 +93,21 @@ def test_the_first_of_several_is_shown_and_all_are_counted() -> None:
     assert found.first.type == "job.planned"
     assert found.differ_by_type == {"job.planned": 1, "reveals.requested": 2}
     assert found.jobs_differ == 1
+
+
+@pytest.mark.parametrize(("later_ms", "told"), [(7, 1), (7_000, 0)])
+def test_the_time_of_the_append(later_ms: int, told: int) -> None:
+    """Older requesters wrote down when they appended: the deadlines tell when it was decided."""
+    log = honest()
+    message = log.messages[log.find("job.planned")]
+    event = message.event
+    message.body = encode(replace(event, time=rfc3339(parse_ms(event.time) + later_ms)))
+    log.seal()
+    found = checked(records(log))
+
+    reason = "made a moment before the time that it carries, as older requesters wrote it"
+    assert found.undecidable.get(reason, 0) == told
+    assert found.differ == 1 - told
 
 
 def test_rules_that_are_not_known() -> None:
