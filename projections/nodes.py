@@ -9,7 +9,7 @@ from events.facts import NodeDrained, NodeJoined, NodeLeft
 from events.items import Capabilities
 from events.log import Record
 from events.seal import EMPTY, extend
-from events.spec import JobSpec
+from events.spec import JobSpec, PublisherSpec
 from events.units import size_bytes
 from projections.entry import Entry
 from projections.ring import score, top
@@ -190,16 +190,18 @@ def _short_of(can: Capabilities, spec: JobSpec) -> str:
 
 
 def _cannot_publish(can: Capabilities, spec: JobSpec) -> str:
-    able = 0
-    lacking = ""
-    for publisher in spec.publishers:
-        if publisher.driver not in can.publishers:
-            lacking = f"it has no publisher {publisher.driver}"
-        elif publisher.credential and publisher.credential not in can.credentials:
-            lacking = f"it has no credential {publisher.credential!r}"
-        else:
-            able += 1
-    return lacking if able < spec.slots_needed else ""
+    reasons = [why for publisher in spec.publishers if (why := lacking(can, publisher))]
+    able = len(spec.publishers) - len(reasons)
+    return reasons[-1] if able < spec.slots_needed else ""
+
+
+def lacking(can: Capabilities, publisher: PublisherSpec) -> str:
+    """Return what a node lacks to publish there, or ""."""
+    if publisher.driver not in can.publishers:
+        return f"it has no publisher {publisher.driver}"
+    if publisher.credential and publisher.credential not in can.credentials:
+        return f"it has no credential {publisher.credential!r}"
+    return ""
 
 
 def _cannot_read(can: Capabilities, spec: JobSpec) -> str:

@@ -8,8 +8,9 @@ many `shards` wait for it. What runs does not wait.
 from collections import Counter
 from typing import Any
 
-from projections.nodes import Node, Nodes, refusal
-from projections.state import TERMINAL, Job, OfferState
+from events.spec import PublisherSpec
+from projections.nodes import Node, Nodes, lacking, refusal
+from projections.state import IN_HAND, TERMINAL, Job, OfferState
 
 NODES_MAX = 50
 """Nodes that are named one by one; a network may have thousands that cannot run a job."""
@@ -37,6 +38,7 @@ def why_waiting(job: Job, nodes: Nodes, now_ms: int) -> list[dict[str, Any]]:
         reasons += _placement(job, nodes, now_ms)
     reasons += _verdict(job)
     reasons += _publishing(job)
+    reasons += _without_publisher(job, nodes)
     return reasons
 
 
@@ -172,3 +174,33 @@ def _publishing(job: Job) -> list[dict[str, Any]]:
         _reason("publishing", code, message, node=node, shards=shards)
         for (code, message, node), shards in found.most_common(NODES_MAX)
     ]
+
+
+def _without_publisher(job: Job, nodes: Nodes) -> list[dict[str, Any]]:
+    """Say why nobody who agreed can publish, where a publisher waits for somebody."""
+    found: Counter[tuple[str, str]] = Counter()
+    for index in job.publishing:
+        shard = job.shards[index]
+        agreed = [e.node for e in shard.executions if e.state == "accepted"]
+        for number, publisher in enumerate(job.spec.publishers):
+            slot = shard.slots.get(number)
+            if slot is not None and slot.state in IN_HAND:
+                continue
+            reasons = {name: _cannot(nodes.members.get(name), publisher) for name in agreed}
+            if all(reasons.values()):
+                found.update(
+                    (name, f"it agreed, and cannot publish to {publisher.driver}: {why}")
+                    for name, why in reasons.items()
+                )
+    return [
+        _reason("publishing", "cannot_publish", message, node=node, shards=shards)
+        for (node, message), shards in found.most_common(NODES_MAX)
+    ]
+
+
+def _cannot(node: Node | None, publisher: PublisherSpec) -> str:
+    if node is None:
+        return "it is unknown"
+    if node.state in ("left", "lost"):
+        return f"it is {node.state}"
+    return lacking(node.capabilities, publisher)

@@ -18,17 +18,19 @@ from events.decisions import (
 from events.items import Assignment, Revocation, ShardFailure, SlotAssignment
 from node.decide.view import View, append, one_round
 from node.effects import Append, WakeAt
-from projections.state import Shard, Slot
+from projections.nodes import lacking
+from projections.state import IN_HAND, Shard, Slot
 
 
 def first_assignments(
     view: View, shard: Shard, accepted: tuple[int, ...]
 ) -> tuple[SlotAssignment, ...]:
     """Return the assignments that go out with the verdict itself."""
+    spec = view.job.spec
     assignments: list[SlotAssignment] = []
-    for number in range(view.job.spec.slots_needed):
+    for number in range(len(spec.publishers)):
         attempt = _next_publisher(view, shard, number, list(accepted), None)
-        if attempt is not None:
+        if attempt is not None and len(assignments) < spec.slots_needed:
             assignments.append(SlotAssignment(number, attempt))
     return tuple(assignments)
 
@@ -47,15 +49,17 @@ def publish(view: View) -> Append | WakeAt | None:
         shard = job.shards[index]
         dead = 0
         active = 0
-        for number in range(len(job.spec.publishers)):
+        for number in _what_is_in_hand_first(shard, len(job.spec.publishers)):
             slot = shard.slots.get(number)
             if slot is not None and _hopeless(view, shard, slot):
                 dead += 1
                 continue
             if active >= job.spec.slots_needed:
                 continue
-            active += 1
             step = _next_step(view, index, number, shard, slot)
+            if step is None:
+                continue  # nobody is here for it: the next publisher stands in
+            active += 1
             if isinstance(step, Assignment):
                 assignments.append(step)
             elif isinstance(step, Revocation):
@@ -82,6 +86,12 @@ def publish(view: View) -> Append | WakeAt | None:
     return WakeAt(job.id, wake_ms) if wake_ms else None
 
 
+def _what_is_in_hand_first(shard: Shard, publishers: int) -> list[int]:
+    """Return the slots in their order, but those that are begun or filled before all others."""
+    begun = {number for number, slot in shard.slots.items() if slot.state in IN_HAND}
+    return sorted(range(publishers), key=lambda number: (number not in begun, number))
+
+
 def _hopeless(view: View, shard: Shard, slot: Slot) -> bool:
     """Whether this publisher has failed for good for this shard."""
     accepted = {a for a, e in enumerate(shard.executions) if e.state == "accepted"}
@@ -99,19 +109,22 @@ def _hopeless(view: View, shard: Shard, slot: Slot) -> bool:
 
 def _next_step(
     view: View, index: int, number: int, shard: Shard, slot: Slot | None
-) -> Assignment | Revocation | int:
-    """Return what the slot needs now, or the time to look again (0: when something changes)."""
+) -> Assignment | Revocation | int | None:
+    """Return what the slot needs now, or the time to look again (0: it is published).
+
+    None when nobody who agreed can do it now.
+    """
     accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
     if slot is None or slot.state in ("idle", "revoked"):
         attempt = _next_publisher(view, shard, number, accepted, slot)
-        return Assignment(index, number, attempt) if attempt is not None else 0
+        return Assignment(index, number, attempt) if attempt is not None else None
     if slot.state == "published":
         return 0
     if slot.state == "retry":
         due_ms = slot.assigned_ms + _pause_ms(view, slot.tries)
         attempt = _next_publisher(view, shard, number, accepted, slot)
         if attempt is None:
-            return 0
+            return None
         if view.now_ms < due_ms and attempt in slot.assignees:
             return due_ms
         return Assignment(index, number, attempt)
@@ -119,29 +132,29 @@ def _next_step(
         due_ms = slot.assigned_ms + _pause_ms(view, 1 + slot.lookups)
         attempt = _next_publisher(view, shard, number, accepted, slot)
         if attempt is None:
-            return 0
+            return None
         return Assignment(index, number, attempt, lookup=True) if view.now_ms >= due_ms else due_ms
     return _take_over(view, index, number, shard, slot)
 
 
 def _take_over(
     view: View, index: int, number: int, shard: Shard, slot: Slot
-) -> Assignment | Revocation | int:
+) -> Assignment | Revocation | int | None:
     """Look after a slot that somebody has in hand: assigned, started or looking."""
     node = view.nodes.members.get(shard.executions[slot.attempt].node)
     gone = node is None or node.state in ("left", "lost")
-    if view.now_ms < slot.until_ms and not gone:
+    late = view.now_ms >= slot.until_ms
+    if not late and not gone:
         return slot.until_ms
-    if slot.state == "looking":
-        accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
-        attempt = _next_publisher(view, shard, number, accepted, slot)
-        return Assignment(index, number, attempt, lookup=True) if attempt is not None else 0
-    if view.job.spec.publishers[number].driver in view.policy.paid:
+    looking = slot.state == "looking"
+    if view.job.spec.publishers[number].driver in view.policy.paid and not looking:
         why = "its node is gone" if gone else "not published in time"
         return Revocation(index, number, slot.attempt, why)
     accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
     attempt = _next_publisher(view, shard, number, accepted, slot)
-    return Assignment(index, number, attempt) if attempt is not None else 0
+    if attempt is None:
+        return None if late else slot.until_ms
+    return Assignment(index, number, attempt, lookup=looking)
 
 
 def _next_publisher(
@@ -174,12 +187,8 @@ def able_to_publish(
         node = view.nodes.members.get(shard.executions[attempt].node)
         if node is None or node.state in ("left", "lost"):
             continue
-        can = node.capabilities
-        if publisher.driver not in can.publishers:
-            continue
-        if publisher.credential and publisher.credential not in can.credentials:
-            continue
-        able.append(attempt)
+        if not lacking(node.capabilities, publisher):
+            able.append(attempt)
     return able
 
 

@@ -64,8 +64,8 @@ def accepted(publisher: str) -> Conversation:
     return talk
 
 
-def leave(talk: Conversation, node: str) -> None:
-    talk.tell(node, NodeLeft, NodeLeftData(incarnation=f"{node}-1"), NET)
+def leave(talk: Conversation, node: str, life: str = "1") -> None:
+    talk.tell(node, NodeLeft, NodeLeftData(incarnation=f"{node}-{life}"), NET)
 
 
 def start(talk: Conversation) -> None:
@@ -292,6 +292,41 @@ def test_any_publisher() -> None:
     given = data_of(talk)
     assert isinstance(given, PublicationsAssignedData)
     assert [item.slot for item in given.assignments] == [1]
+
+
+@pytest.mark.parametrize(("publish", "opened"), [("any", [1]), (2, [1, 2])])
+def test_publisher_of_nobody(publish: str | int, opened: list[int]) -> None:
+    """Where fewer copies will do, one that nobody who agreed can make holds up no other."""
+    talk = agreed(publishers=("paid", "free", "free"), publish=publish, made_by=("free",))
+    verdict = data_of(talk)
+    assert isinstance(verdict, ResultsJudgedData)
+    assert [item.slot for item in verdict.judgements[0].publish] == opened
+
+    talk.judge(0, 1)
+    given = data_of(talk)
+    assert isinstance(given, PublicationsAssignedData)
+    assert [item.slot for item in given.assignments] == opened
+
+
+def test_publisher_of_somebody_gone() -> None:
+    """A node that is gone has its time to come back; then the next publisher stands in."""
+    talk = agreed(publishers=("free", "paid"), publish="any", made_by=("paid",))
+    talk.join("n0", compute(), life="2")
+    talk.judge(0, 1, publish=(0,))
+    leave(talk, "n0", life="2")
+    assert data_of(talk, patrol=True) is None
+    talk.now_ms += 60_000
+
+    given = data_of(talk, patrol=True)
+    assert isinstance(given, PublicationsAssignedData)
+    assert [(item.slot, item.attempt) for item in given.assignments] == [(1, 1)]
+
+
+def test_all_publishers_wait() -> None:
+    """Where every copy is asked for, one that nobody can make now is waited for."""
+    talk = agreed(publishers=("paid", "free"), made_by=("free",))
+    talk.judge(0, 1, publish=(1,))
+    assert data_of(talk, patrol=True) is None
 
 
 def test_deadline() -> None:

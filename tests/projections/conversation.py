@@ -212,10 +212,18 @@ class Conversation:
 
 
 def agreed(
-    replicas: int = 2, publishers: tuple[str, ...] = (), publish: str | int = "all"
+    replicas: int = 2,
+    publishers: tuple[str, ...] = (),
+    publish: str | int = "all",
+    made_by: tuple[str, ...] = ("free", "paid"),
 ) -> Conversation:
-    """Return a conversation in which all replicas of the one shard have revealed the same."""
-    talk = Conversation(nodes=[f"n{number}" for number in range(replicas + 1)])
+    """Return a conversation in which all replicas of the one shard have revealed the same.
+
+    `made_by` are the publishers that all nodes have.
+    """
+    talk = Conversation(nodes=())
+    for number in range(replicas + 1):
+        talk.join(f"n{number}", compute(publishers=made_by))
     talk.submit(replicas=replicas, publishers=publishers, publish=publish)
     talk.plan(nodes=tuple(f"n{number}" for number in range(replicas + 1)))
     talk.award(*((0, number, f"n{number}") for number in range(replicas)))

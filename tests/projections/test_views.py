@@ -200,6 +200,22 @@ async def test_a_failed_publication_is_a_reason(log: MemoryLog) -> None:
     assert "the disk is full" in (await reasons(log, job))["publish_failed"][1]
 
 
+async def test_a_publisher_of_nobody_is_a_reason(log: MemoryLog) -> None:
+    """Where nobody who agreed can publish, each is named with what it lacks."""
+    spec = JobSpec(engine="noop", deal=PAIR, publishers=(PublisherSpec("s3", credential="lab"),))
+    job = await started(log, spec)
+    await join(log, "n1", "compute", engines=("noop",), publishers=("s3",), credentials=("x",))
+    await job.plan()
+    await job.award("n1", "n2")
+    await job.agree({"n1": CLAIM, "n2": CLAIM})
+    found = await folded(log, job)
+    reasons = why_waiting(found.job, found.nodes, NOW_MS)
+    assert {(r["node"], r["code"], r["message"]) for r in reasons} == {
+        (name, "cannot_publish", f"it agreed, and cannot publish to s3: {why}")
+        for name, why in (("n1", "it has no credential 'lab'"), ("n2", "it is unknown"))
+    }
+
+
 async def test_a_node_is_shown_with_its_standing(log: MemoryLog) -> None:
     """Capabilities and verdicts of a node are in its document."""
     await join(log, "n1", "compute", engines=("noop",), labels={"zone": "a"})
