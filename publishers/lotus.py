@@ -33,6 +33,9 @@ MAKING_S = 3600.0
 """How long `client deal` is waited for: the daemon reads the whole CAR to compute its piece."""
 WAIT_S = {"accepted": 3600.0, "active": 48 * 3600.0}
 """How long a deal is asked after until its provider is as far as `wait_for` says."""
+ON_ITS_WAY_S = 200.0
+"""How long a deal that an earlier try has made is asked after so. One that is on its way even then
+counts as published: it is paid for, and a transfer may take hours."""
 FIRST_PAUSE_S = 0.05
 LAST_PAUSE_S = 30.0
 SWEEP_S = 600.0
@@ -54,7 +57,14 @@ class LotusPublisher:
     name = "lotus"
     paid = True
 
-    def __init__(self, target: str, credential: Mapping[str, str], workplace: Workplace) -> None:
+    def __init__(
+        self,
+        target: str,
+        credential: Mapping[str, str],
+        workplace: Workplace,
+        *,
+        on_its_way_s: float = ON_ITS_WAY_S,
+    ) -> None:
         if target:
             raise PublishError(
                 "bad-target",
@@ -67,6 +77,7 @@ class LotusPublisher:
         folder = credential.get("folder") or workplace.folder / "lotus"
         self._cars = Cars(self._cli, Path(folder).absolute())
         self._ledger = Ledger(self._cli, self._cars, workplace.folder, self._terms.miner)
+        self._on_its_way_s = on_its_way_s
         self._sweeping: asyncio.Task[None] | None = None
         self._swept_s = -SWEEP_S
 
@@ -94,7 +105,8 @@ class LotusPublisher:
                 record = await self._make(slot, result, self._ledger.begin(key, cid))
         finally:
             await whole(slot.close)
-        deal = await self._followed(record)
+        limit_s = WAIT_S[self._terms.wait_for]
+        deal = await self._followed(record.proposal, Path(record.car), limit_s)
         if deal.failed:
             await self._clear_up(record, deal)
         return self._location(deal, record.size_bytes)
@@ -107,18 +119,14 @@ class LotusPublisher:
         says nothing of other nodes: the log says who has begun.
         """
         require_key(key)
-        slot = await self._ledger.acquire(key, cid)
-        try:
-            record = await self._ledger.remembered(slot)
-            if record is None:
-                deal = await self._ledger.unremembered(key, cid)
-            else:
-                deal = await self._ledger.outcome(slot, record)
-            if deal is None:
-                return None
-            return self._location(deal, record.size_bytes if record else deal.size_bytes)
-        finally:
-            await whole(slot.close)
+        while (found := await self._found(key, cid)) is not None:
+            deal, record = found
+            car = Path(record.car) if record is not None else None
+            with suppress(PublishError):  # it takes long, or the daemon is away: it was made
+                deal = await self._followed(deal.proposal, car, self._on_its_way_s)
+            if not deal.failed:
+                return self._location(deal, record.size_bytes if record else deal.size_bytes)
+        return None
 
     async def verify(self, location: Location) -> None:
         """Ask the daemon how the deal stands.
@@ -144,6 +152,23 @@ class LotusPublisher:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
         await self._cars.close()
+
+    async def _found(self, key: str, cid: str) -> tuple[Deal, Record | None] | None:
+        """Return the deal of an earlier try that has not failed, and what is remembered of it.
+
+        None, and nothing is remembered, when surely nothing came of any. Raises `PublishError`
+        while nobody can tell.
+        """
+        slot = await self._ledger.acquire(key, cid)
+        try:
+            record = await self._ledger.remembered(slot)
+            if record is None:
+                deal = await self._ledger.unremembered(key, cid)
+            else:
+                deal = await self._ledger.outcome(slot, record)
+            return None if deal is None else (deal, record)
+        finally:
+            await whole(slot.close)
 
     async def _make(self, slot: Slot, result: Result, record: Record) -> Record:
         """Make a deal for a locked slot that remembers nothing, and return its record."""
@@ -195,23 +220,25 @@ class LotusPublisher:
             os.close(answer)
             os.close(complaint)
 
-    async def _followed(self, record: Record) -> Deal:
-        """Ask after a deal until it has failed or is as far as the operator wants it."""
-        limit_s = WAIT_S[self._terms.wait_for]
+    async def _followed(self, proposal: str, car: Path | None, limit_s: float) -> Deal:
+        """Ask after a deal until it has failed or is as far as the operator wants it.
+
+        `car` is removed when the daemon needs it no more. Raises `PublishError` at the limit.
+        """
         pause_s = FIRST_PAUSE_S
         last: PublishError | None = None
         try:
             async with asyncio.timeout(limit_s):
                 while True:
                     try:
-                        deal = await self._cli.deal(record.proposal)
+                        deal = await self._cli.deal(proposal)
                     except PublishError as error:
                         last = error  # the daemon may be back soon, and the deal is made anyway
                     else:
                         if deal.failed:
                             return deal
-                        if deal.transferred:
-                            await self._cars.release(Path(record.car))
+                        if deal.transferred and car is not None:
+                            await self._cars.release(car)
                         if deal.state in _ENOUGH[self._terms.wait_for]:
                             return deal
                     await asyncio.sleep(pause_s)
@@ -219,7 +246,7 @@ class LotusPublisher:
         except TimeoutError:
             raise last or PublishError(
                 "pending",
-                f"the deal {record.proposal} is not {self._terms.wait_for} after {limit_s:.0f} s",
+                f"the deal {proposal} is not {self._terms.wait_for} after {limit_s:.0f} s",
                 hint="It was made: ask after it by `lotus client get-deal`",
             ) from None
 

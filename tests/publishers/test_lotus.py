@@ -211,10 +211,32 @@ async def test_a_lost_car_fails_the_deal_and_nothing_is_published(
     assert await place.seen_cid(KEY, CID) is None
 
 
-async def test_the_car_stays_until_the_transfer_has_ended(place: LotusPlace, lotus: Lotus) -> None:
-    """A publication that is found on its way keeps the CAR, and a later start removes it."""
+@pytest.mark.parametrize("by", ["its node", "another node"])
+async def test_a_deal_found_on_its_way_is_waited_for(
+    by: str, place: LotusPlace, lotus: Lotus
+) -> None:
+    """What was found in the middle of its transfer counts only when the provider has taken it."""
     lotus.control(hold=16)
-    publisher = LotusPublisher("", place.credential, place.workplace)
+    begun = LotusPublisher("", place.credential, place.workplace)
+    await _make_and_leave(begun, lotus)
+    folder = place.workplace.folder if by == "its node" else place.workplace.folder / "another"
+    publisher = LotusPublisher("", place.credential, Workplace(folder))
+    asking = asyncio.ensure_future(publisher.lookup(KEY, cid=CID))
+    asked = len(commands(lotus, "get-deal"))
+    while not asking.done() and len(commands(lotus, "get-deal")) < asked + 3:
+        await asyncio.to_thread(os.stat, lotus.home)
+    assert not asking.done()
+
+    lotus.control(fail={"at": 16, "message": "deal failed: (State=2) too small", "to": 26})
+    assert await asking is None
+    await publisher.close()
+    await begun.close()
+
+
+async def test_the_car_stays_until_the_transfer_has_ended(place: LotusPlace, lotus: Lotus) -> None:
+    """A publication that is long on its way keeps the CAR, and a later start removes it."""
+    lotus.control(hold=16)
+    publisher = LotusPublisher("", place.credential, place.workplace, on_its_way_s=0.1)
     await _make_and_leave(publisher, lotus)
     location = await publisher.lookup(KEY, cid=CID)
     await publisher.close()

@@ -66,6 +66,6 @@ class Lotus:
             return 0
 
     def calls(self) -> list[dict[str, Any]]:
-        """How each command was called."""
+        """How each command was called; a line that is just being written is left out."""
         text = (self.home / "calls.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
