@@ -38,7 +38,7 @@ async def merged(
     while True:
         for start in range(0, len(due), ADVANCED_AT_ONCE):
             numbers = due[start : start + ADVANCED_AT_ONCE]
-            entries = await asyncio.gather(*(anext(walks[n][1], None) for n in numbers))
+            entries = await _advanced([walks[number][1] for number in numbers])
             for number, entry in zip(numbers, entries, strict=True):
                 if entry is not None:
                     heapq.heappush(heads, (_key(entry), number, entry))
@@ -50,6 +50,24 @@ async def merged(
             due.append(number)
             group.append(Found(walks[number][0], entry))
         yield group
+
+
+async def _advanced(walks: Sequence[AsyncIterator[Entry]]) -> list[Entry | None]:
+    """Return the next entry of each walk, None at its end; none is still at it after a failure.
+
+    Else it could not be closed.
+    """
+    steps = [asyncio.ensure_future(_next(walk)) for walk in walks]
+    try:
+        return await asyncio.gather(*steps)
+    finally:
+        for step in steps:
+            step.cancel()
+        await asyncio.gather(*steps, return_exceptions=True)
+
+
+async def _next(walk: AsyncIterator[Entry]) -> Entry | None:
+    return await anext(walk, None)
 
 
 def _key(entry: Entry) -> _Key:
