@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from events.errors import NotFound
 from node.cli.output import note
 from node.cli.server import Server, connected
 
@@ -79,6 +80,11 @@ async def get(
                 note("lota: interrupted; repeat it to go on where it stopped")
                 raise
     _tell(download, folder)
+    if glob and not download.matched:
+        raise NotFound(
+            f"no file of {len(indexes)} shard(s) matches {glob!r}",
+            hint=f"paths start at a result's top; '**/{glob}' looks in all folders",
+        )
     print(folder)
 
 

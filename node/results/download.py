@@ -49,13 +49,15 @@ class Progress(NamedTuple):
 class Download:
     """One fetch of several shards into `folder`.
 
-    `failures` counts what is not there in the end, `problems` tells of the first and why.
+    `failures` counts what is not there in the end, `problems` tells of the first and why; `matched`
+    counts the files that were asked for.
     """
 
     def __init__(
         self, results: JobResults, folder: Path, glob: re.Pattern[str] | None, progress: Progress
     ) -> None:
         self.failures = 0
+        self.matched = 0
         self.problems: list[str] = []
         self._results = results
         self._folder = folder
@@ -177,6 +179,7 @@ class Download:
         failures: list[LotaError],
     ) -> None:
         """Begin to place a file as soon as there is room for one more."""
+        self.matched += 1
         await self._room.acquire()
         put = self._put(path, origins, failures)
         try:

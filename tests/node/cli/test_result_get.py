@@ -67,6 +67,18 @@ async def test_a_glob_chooses_files(lota: Lota, two: JobOnLog, tmp_path: Path) -
     }
 
 
+@pytest.mark.parametrize("merge", [(), ("--merge", "layout"), ("--merge", "append")])
+async def test_a_glob_that_matches_nothing_is_told(
+    merge: tuple[str, ...], lota: Lota, two: JobOnLog, tmp_path: Path
+) -> None:
+    """A glob is for the path from the result's top; when no file has it, that is an error."""
+    words = ("job", "get", two.id, "--glob", "*.csv", "-o", str(tmp_path / "out"), *merge)
+    ran = await lota(*words)
+    assert (ran.code, ran.out) == (3, "")
+    assert "no file of 2 shard(s) matches '*.csv'" in ran.err
+    assert "'**/*.csv'" in ran.err
+
+
 async def test_files_are_appended(lota: Lota, two: JobOnLog, tmp_path: Path) -> None:
     """Files of one path become one, in the order of the shards."""
     out = tmp_path / "out"
