@@ -5,7 +5,7 @@ Whatever can go wrong with a service ends as a `PublishError` whose code says wh
 | code | what happened | a repeat |
 |---|---|---|
 | `unreachable` | no connection, or no trust in its certificate | may help |
-| `timeout` | it was silent for too long | may help |
+| `timeout` | it was silent for too long, or 408: to it we were | may help |
 | `broken-off` | the connection ended within a request or an answer | may help |
 | `busy` | 429: too many requests | may help |
 | `unavailable` | 5xx | may help |
@@ -197,6 +197,8 @@ class HttpService:
             return PublishError("gone", what, permanent=True, hint=hint)
         if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             return PublishError("too-large", what, permanent=True, hint="Use smaller shards")
+        if status == httpx.codes.REQUEST_TIMEOUT:
+            return PublishError("timeout", what, hint="Repeat it later")
         if status == httpx.codes.TOO_MANY_REQUESTS:
             return PublishError("busy", what, hint="Repeat it later")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:

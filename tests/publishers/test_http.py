@@ -47,6 +47,7 @@ async def megabytes(count: int) -> AsyncIterator[bytes]:
         ("401", "refused", True),
         ("403", "refused", True),
         ("404", "rejected", True),
+        ("408", "timeout", False),
         ("410", "gone", True),
         ("413", "too-large", True),
         ("429", "busy", False),
