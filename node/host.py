@@ -41,6 +41,7 @@ from node.policy import Policy
 from node.requester import Requester
 from node.rpc import serve_rpc
 from node.state import StateFolder
+from node.threads import give_threads
 from projections.runner import Runner
 from projections.store import Store
 from publishers import names
@@ -80,6 +81,7 @@ class Host:
         self._compute: Compute | None = None
 
     async def __aenter__(self) -> Self:
+        give_threads()
         self.failed = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
             await self._start(stack)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -335,3 +336,19 @@ async def test_a_job_that_fits_nowhere_waits_and_says_so(network: SmallNetwork) 
     assert any(why["node"] == "c1" and "core" in why["message"] for why in reasons), reasons
     await watch.cancel(name)
     assert (await watch.closed(name)).state == "cancelled"
+
+
+async def test_long_work_holds_up_no_other_job(network: SmallNetwork) -> None:
+    """While threads hash and copy forty large results, a small job goes from end to end."""
+    await network.start("one")
+    enough = Event()
+    long_work = [asyncio.ensure_future(asyncio.to_thread(enough.wait)) for _ in range(40)]
+    try:
+        local = PublisherSpec(driver="local")
+        spec = shell("echo out; echo file > outputs/a", publishers=(local,))
+        async with asyncio.timeout(60):
+            job = await network.watch.closed(await network.watch.submit(spec))
+    finally:
+        enough.set()
+        await asyncio.wait(long_work)
+    assert job.state == "completed"
