@@ -63,7 +63,10 @@ async def ls(
     ):
         async for row in rows:
             listing.show(row)
+        left_out = "" if named.shard is not None else _left_out(results)
     listing.end()
+    if left_out:
+        note(f"lota: {left_out}")
     for problem in problems:
         note(f"lota: {problem}")
     if problems:
@@ -148,6 +151,15 @@ async def _rows(
                         yield row
             except LotaError as error:
                 problems.append(f"shard {index}: {error}")
+
+
+def _left_out(results: "JobResults") -> str:
+    """Say how many shards have no result, and why that may be; "" when all have."""
+    job = results.job
+    lacking = sum(1 for shard in job.shards if shard.verdict is None or shard.verdict.claim is None)
+    if not lacking:
+        return ""
+    return f"{lacking:,} of {len(job.shards):,} shard(s) have no result: the job is {job.state}"
 
 
 async def _below(

@@ -34,6 +34,15 @@ async def test_a_job_lists_its_shards(lota: Lota, job: JobOnLog) -> None:
     assert await lota("result", "ls", job.id) == Ran(0, "0/\n1/\n", "")
 
 
+async def test_shards_without_a_result_are_counted(lota: Lota, begin: Begin) -> None:
+    """What a list leaves out is told on stderr, with the state that the job is in."""
+    job = await begin(TWO)
+    await job.plan(shards=2)
+    told = "lota: 2 of 2 shard(s) have no result: the job is running\n"
+    assert await lota("result", "ls", job.id) == Ran(0, "", told)
+    assert await lota("result", "ls", job.id, "-o", "json") == Ran(0, "[]\n", told)
+
+
 async def test_a_folder_lists_its_names(lota: Lota, job: JobOnLog) -> None:
     """A shard and a folder in it show their names, folders with a slash."""
     ran = await lota("result", "ls", f"{job.id[:-1]}/0")
