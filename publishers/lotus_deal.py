@@ -38,6 +38,10 @@ _TURNED_DOWN = re.compile(
 _PROPOSAL = re.compile(r"(b[a-z2-7]{50,120})\n")
 _HEADER = re.compile(r"Created\s+DealCid\s+DealId\s+Provider\s+State\b")
 _ROW = re.compile(r".*?\s(b[a-z2-7]{50,120})\s+\d+\s+([ft]\w+)\s+StorageDeal\w+")
+_LIKE_A_ROW = re.compile(
+    r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\s|.*(?:\bStorageDeal|\bb[a-z2-7]{50,120}\b)"
+)
+"""A row begins with the time of its deal. What a message says on lines of its own does not."""
 _IMPORT = re.compile(r"(\d+): (\S+) @(.*) \(([^()]*)\)")
 
 
@@ -139,7 +143,8 @@ def read_deal(printed: str) -> Deal:
 def read_deals(printed: str) -> list[Listed]:
     """Read the table of `client list-deals -v`.
 
-    Raises `PublishError` for anything else: what cannot be read must not pass for "no deals".
+    Messages of deals that failed stand in it as they are, on as many lines as they have. Raises
+    `PublishError` for anything else: what cannot be read must not pass for "no deals".
     """
     lines = printed.splitlines()
     if not lines or not _HEADER.match(lines[0]):
@@ -147,9 +152,10 @@ def read_deals(printed: str) -> list[Listed]:
     rows = []
     for line in lines[1:]:
         found = _ROW.match(line)
-        if found is None:
+        if found is not None:
+            rows.append(Listed(found[1], found[2]))
+        elif not rows or _LIKE_A_ROW.match(line):
             raise unreadable("list-deals", line)
-        rows.append(Listed(found[1], found[2]))
     return rows
 
 

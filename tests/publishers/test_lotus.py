@@ -328,10 +328,19 @@ async def test_a_slot_begun_with_another_provider_stays_with_it(
 
 
 HEADER = "Created  DealCid  DealId  Provider  State  On Chain?"
+ROW = f"Oct  5 12:00:00  {'b' * 59}  0  f09999  StorageDealActive  N"
 
 
 @pytest.mark.parametrize(
-    "printed", ["", "nothing here", f"{HEADER}\nOct  5 12:00:00  ...abcdefgh  0  f01234  Active"]
+    "printed",
+    [
+        "",
+        "nothing here",
+        f"{HEADER}\nOct  5 12:00:00  ...abcdefgh  0  f01234  Active",
+        f"{HEADER}\nthe end of a message",
+        f"{HEADER}\n{ROW}\nStorageDealActive  f01234",
+        f"{HEADER}\n{ROW}\nyesterday  {'b' * 59}  0  f01234",
+    ],
 )
 async def test_a_table_that_cannot_be_read_is_not_taken_for_an_empty_one(
     place: LotusPlace, printed: str
@@ -344,6 +353,22 @@ async def test_a_table_that_cannot_be_read_is_not_taken_for_an_empty_one(
         await publisher.lookup(KEY, cid=CID)
     await publisher.close()
     assert not caught.value.unpaid
+
+
+async def test_an_error_of_several_lines_ends_no_search(
+    place: LotusPlace, publisher: LotusPublisher, lotus: Lotus, tmp_path: Path
+) -> None:
+    """The list shows a failed deal's message as it is, and its further lines are no rows."""
+    lotus.control(fail={"at": 16, "message": "exhausted 5 attempts\n\n\tdial: refused", "to": 26})
+    assert (await refusal(publisher)).code == "deal-failed"
+    lotus.control()
+    other = result_cid(b"x", b"", 0).cid
+    made = await publisher.publish(SmallResult(b"x", b"", 0), "job/1", cid=other)
+    elsewhere = LotusPublisher("", place.credential, Workplace(tmp_path / "elsewhere"))
+    found = await elsewhere.lookup("job/1", cid=other)
+    await elsewhere.close()
+    assert found is not None
+    assert found.uri == made.uri
 
 
 async def test_a_lotus_without_client_commands_is_told_as_such(place: LotusPlace) -> None:
