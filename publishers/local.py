@@ -6,6 +6,7 @@ names. A result that is a folder is a group of its own: a large one does not hol
 """
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -47,9 +48,9 @@ class LocalPublisher:
         self, result: Result, key: str, *, cid: str, replace: bool = False
     ) -> Location:
         require_key(key)
-        request = Request(result, key, cid, replace)
+        request = Request(result, key, cid, replace, threading.Event())
         if isinstance(result, Path):
-            answer = (await asyncio.to_thread(self._root.publish, [request]))[0]
+            answer = await self._copy(request)
         else:
             answer = await self._gather(request)
         if isinstance(answer, PublishError):
@@ -67,6 +68,18 @@ class LocalPublisher:
         if self._writer is not None:
             await asyncio.wait([self._writer])
         await asyncio.to_thread(self._root.close)
+
+    async def _copy(self, request: Request) -> Answer:
+        """Publish a folder; when the caller gives up, the thread ends before this does.
+
+        Else a copy that takes too long would go on beside the next try, and fill the disk with it.
+        """
+        copying = asyncio.ensure_future(asyncio.to_thread(self._root.publish, [request]))
+        try:
+            return (await asyncio.shield(copying))[0]
+        finally:
+            request.given_up.set()
+            await asyncio.wait([copying])
 
     async def _gather(self, request: Request) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

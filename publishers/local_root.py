@@ -35,12 +35,16 @@ _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 
 
 class Request(NamedTuple):
-    """One result to publish, the CID that it must have, and whether another one gives way."""
+    """One result to publish, the CID that it must have, and whether another one gives way.
+
+    `given_up` is set when nobody waits any more, which ends the copying of a folder.
+    """
 
     result: Result
     key: str
     cid: str
-    replace: bool = False
+    replace: bool
+    given_up: threading.Event
 
 
 Answer = Location | PublishError
@@ -203,7 +207,7 @@ class LocalRoot:
                 request.result.write_to(folder)
                 tree = _tree(folder)
             else:
-                tree, skeleton = self._copy(request.result, folder, staging)
+                tree, skeleton = self._copy(request.result, folder, staging, request.given_up)
             if tree.cid != request.cid:
                 raise PublishError(
                     "wrong-cid",
@@ -220,7 +224,9 @@ class LocalRoot:
             raise
         return _Staged(index, request, folder, tree, skeleton)
 
-    def _copy(self, result: Path, folder: Path, staging: Staging) -> tuple[Tree, Path | None]:
+    def _copy(
+        self, result: Path, folder: Path, staging: Staging, given_up: threading.Event
+    ) -> tuple[Tree, Path | None]:
         """Copy and hash a folder, and write the skeleton of a large one to staging."""
         if not result.is_dir():
             raise PublishError(
@@ -229,7 +235,7 @@ class LocalRoot:
                 permanent=True,
                 hint="Let another execution publish",
             )
-        copying = partial(copy_tree, os.fsencode(result), os.fsencode(folder))
+        copying = partial(copy_tree, os.fsencode(result), os.fsencode(folder), given_up)
         with closing(BuiltSkeleton(copying)) as built:
             written = self._kept.write(built, staging.new())
             return Tree(built.cid, built.dag_size_bytes, built.files), written

@@ -7,11 +7,12 @@ that there is little to wait for in the end. All of this blocks.
 """
 
 import os
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from events.dagpb import Node, Sink
-from events.errors import ContentError
+from events.errors import ContentError, PublishError
 from events.unixfs import CHUNK_SIZE_BYTES, file
 from publishers.durable import begin_writing
 from publishers.unixfs import Tree, TreeWalk
@@ -24,15 +25,15 @@ _SMALL_AHEAD_MAX = 64
 _HOLE = bytes(CHUNK_SIZE_BYTES)
 
 
-def copy_tree(source: bytes, target: bytes, sink: Sink) -> Tree:
+def copy_tree(source: bytes, target: bytes, given_up: threading.Event, sink: Sink) -> Tree:
     """Copy the folder `source` to `target`, which must not exist, and hand its blocks to `sink`.
 
-    Raises `ContentError` for what has no content address, OSError when either disk fails, and what
-    `sink` raises.
+    Raises `ContentError` for what has no content address, OSError when either disk fails,
+    `PublishError` soon after it is `given_up`, and what `sink` raises.
     """
     with ThreadPoolExecutor(1) as writer:
         try:
-            walk = _CopyWalk(sink, source, target, writer)
+            walk = _CopyWalk(sink, source, target, writer, given_up)
             tree = walk.root(source)
             walk.finish()
             return tree
@@ -46,9 +47,15 @@ class _CopyWalk(TreeWalk):
     """Writes all that it walks over to another place."""
 
     def __init__(
-        self, sink: Sink, source: bytes, target: bytes, writer: ThreadPoolExecutor
+        self,
+        sink: Sink,
+        source: bytes,
+        target: bytes,
+        writer: ThreadPoolExecutor,
+        given_up: threading.Event,
     ) -> None:
         super().__init__(sink)
+        self._given_up = given_up
         self._writer = writer
         self._source = source
         self._target = target
@@ -63,6 +70,7 @@ class _CopyWalk(TreeWalk):
         os.mkdir(self._place(path))
 
     def read(self, path: bytes, descriptor: int) -> Node:
+        self._go_on()
         start = os.read(descriptor, _SMALL_BYTES)
         if len(start) < _SMALL_BYTES:
             more = os.read(descriptor, _SMALL_BYTES)
@@ -107,11 +115,19 @@ class _CopyWalk(TreeWalk):
             if not size_bytes % _BEGIN_BYTES:
                 begin_writing(target)
 
-        made = self.read_long(descriptor, start, lambda chunk: self._writer.submit(write, chunk))
+        def begin(chunk: memoryview) -> Future[None]:
+            self._go_on()
+            return self._writer.submit(write, chunk)
+
+        made = self.read_long(descriptor, start, begin)
         if sparse:
             os.ftruncate(target, size_bytes)
         begin_writing(target)
         return made
+
+    def _go_on(self) -> None:
+        if self._given_up.is_set():
+            raise PublishError("given-up", "nobody waits for this copy any more")
 
     def _place(self, path: bytes) -> bytes:
         return self._target + path[len(self._source) :]

@@ -174,10 +174,12 @@ class TreeWalk:
             if filled == CHUNK_SIZE_BYTES or not count:
                 chunk = buffer[:filled]
                 writing = write(chunk) if write is not None else None
-                if filled:
-                    layout.add(chunk)
-                if writing is not None:
-                    writing.result()
+                try:
+                    if filled:
+                        layout.add(chunk)
+                finally:
+                    if writing is not None:  # also after an error: the caller closes the file
+                        writing.result()
                 if not count:
                     return layout.finish()
                 filled = 0

@@ -203,6 +203,24 @@ async def contents(publisher: LocalPublisher, location: Location, path: str) -> 
         await copy.close()
 
 
+async def test_a_copy_that_is_given_up_ends_and_leaves_nothing(
+    publisher: LocalPublisher, root: Path, tmp_path: Path
+) -> None:
+    """Cancelled in the middle of a large folder, no thread goes on to fill a disk."""
+    folder = tmp_path / "result"
+    folder.mkdir()
+    (folder / "first").write_bytes(b"x")
+    with open(folder / "large", "wb") as file:
+        file.truncate(32 << 30)
+    publishing = asyncio.ensure_future(publisher.publish(folder, "job/7", cid=CID))
+    while not list(root.glob(".staging/*/*/large")):
+        await asyncio.to_thread(os.stat, tmp_path)
+    publishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publishing
+    assert list(root.glob(".staging/*/*/large")) == []
+
+
 async def test_one_file_of_a_large_result_is_read_without_the_rest(
     publisher: LocalPublisher, root: Path, large: Path
 ) -> None:
