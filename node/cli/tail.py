@@ -43,39 +43,17 @@ async def tail(
     output
         `json` prints each stored CloudEvents document as it is, one a line.
     """
+    from events.selection import filters, read_kinds
     from node.jobs import find_job
 
     if from_position < 1:
         raise WrongUsage(f"--from-position is {from_position}", hint="positions count from 1")
-    kinds = [_kind(text) for text in dict.fromkeys(type or [])]
+    kinds = read_kinds(type or [])
     async with connected(server) as connection:
         log = connection.log
-        filters = _filters(await find_job(log, job) if job else None, kinds)
+        wanted = filters(await find_job(log, job) if job else None, kinds)
         start = log.follow if follow else log.read
-        await _print(start(filters, after=from_position - 1), as_json=output == "json")
-
-
-def _kind(text: str) -> str:
-    """Return a type's name as subjects have it. Raises WrongUsage with those that there are."""
-    from events.codec import KINDS
-
-    kind = text.removeprefix("lota.")
-    kind = kind.removesuffix(f".{kind.rpartition('.')[2]}") if kind.count(".") > 1 else kind
-    if kind not in KINDS.values():
-        raise WrongUsage(
-            f"there is no event type {text!r}",
-            hint=f"use one of {', '.join(sorted(KINDS.values()))}",
-        )
-    return kind
-
-
-def _filters(job: str | None, kinds: list[str]) -> list[str]:
-    from events.subjects import EVERYTHING, job_events, partition
-
-    if not kinds:
-        return [job_events(job) if job else EVERYTHING]
-    start = f"lota.ev.{partition(job)}.{job}" if job else "lota.ev.*.*"
-    return [f"{start}.*.*.{kind}" for kind in dict.fromkeys(kinds)]
+        await _print(start(wanted, after=from_position - 1), as_json=output == "json")
 
 
 async def _print(batches: AsyncIterator[list["Record"]], *, as_json: bool) -> None:
