@@ -1,4 +1,4 @@
-"""The log and its blobs in memory: what every test without a server, and the simulator, run on.
+"""The log and what lies beside it, in memory: for the simulator, and tests without a server.
 
 The log's heart is synchronous and takes the time as an argument, so that a simulator can drive it
 step by step under one seed. It answers as a JetStream stream of one replica does, on purpose also
@@ -17,6 +17,7 @@ from itertools import islice
 from events.blobs import missing, verified
 from events.cid import raw_cid
 from events.errors import LogError, LogUnavailable, WrongExpectedPosition
+from events.key_values import VALUE_BYTES_MAX, Value, changed
 from events.log import EVERYTHING, Expect, Record
 from events.wildcards import matches, refuse_overlap
 
@@ -199,3 +200,54 @@ class MemoryBlobs:
         if key not in self._blobs:
             raise missing(key)
         return verified(key, self._blobs[key])
+
+
+class MemoryKeyValues:
+    """Values that live as long as the object."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Value] = {}
+        self._revision = 0
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    async def get(self, key: str) -> Value:
+        return self._values.get(key, Value(key, None, 0))
+
+    async def put(self, key: str, data: bytes, *, expect: int) -> int:
+        if not 0 < len(data) <= VALUE_BYTES_MAX:
+            raise LogError(f"the value of {key} has {len(data)} bytes")
+        if (await self.get(key)).revision != expect:
+            raise WrongExpectedPosition(changed(key, expect), hint="read it again")
+        return self._set(key, data)
+
+    async def delete(self, key: str) -> int:
+        return self._set(key, None)
+
+    async def all(self) -> list[Value]:
+        return [value for _, value in sorted(self._values.items()) if value.data is not None]
+
+    async def follow(self) -> AsyncIterator[list[Value]]:
+        after = 0
+        while not self._closed:
+            waiting = self._changed
+            new = [value for value in self._values.values() if value.revision > after]
+            if new:
+                after = self._revision
+                yield sorted(new, key=lambda value: value.revision)
+            else:
+                await waiting.wait()
+
+    async def close(self) -> None:
+        self._closed = True
+        self._wake()
+
+    def _set(self, key: str, data: bytes | None) -> int:
+        self._revision += 1
+        self._values[key] = Value(key, data, self._revision)
+        self._wake()
+        return self._revision
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -3,6 +3,7 @@
 from events.jetstream.api import Refused
 from events.jetstream.history import History
 from events.jetstream.importing import Imported, import_file
+from events.jetstream.key_values import JetStreamKeyValues, open_key_values
 from events.jetstream.log import JetStreamLog, open_log
 from events.jetstream.object_draft import BucketFull
 from events.jetstream.object_format import NAME_MAX_BYTES
@@ -16,10 +17,12 @@ __all__ = [
     "History",
     "Imported",
     "JetStreamBlobs",
+    "JetStreamKeyValues",
     "JetStreamLog",
     "ObjectBucket",
     "Refused",
     "import_file",
     "open_blobs",
+    "open_key_values",
     "open_log",
 ]

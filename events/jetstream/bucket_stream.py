@@ -1,5 +1,6 @@
-"""The stream under an object store bucket: made as all NATS clients make it, or taken as it is."""
+"""The stream under a bucket: made as all NATS clients make it, or taken as it is."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -45,19 +46,31 @@ async def find_or_create(client: Client, bucket: str, replicas: int | None) -> B
 
     Raises what `events.jetstream.api.call` does.
     """
-    stream = stream_of(bucket)
+
+    async def wanted() -> dict[str, Any]:
+        return _wanted(bucket, replicas or await replicas_of_log(client))
+
+    return await ensure_bucket(client, stream_of(bucket), wanted)
+
+
+async def ensure_bucket(
+    client: Client, stream: str, wanted: Callable[[], Awaitable[dict[str, Any]]]
+) -> BucketConfig:
+    """Return how the stream under a bucket is configured; where there is none, make it as `wanted`.
+
+    Raises what `events.jetstream.api.call` does.
+    """
     try:
         return (await call(client, f"STREAM.INFO.{stream}", {}, _Info)).config
     except Refused as refusal:
         if refusal.error.err_code != STREAM_NOT_FOUND:
             raise
-    wanted = _wanted(bucket, replicas or await _replicas_of_log(client))
     try:
-        made = await call(client, f"STREAM.CREATE.{stream}", wanted, _Info)
+        made = await call(client, f"STREAM.CREATE.{stream}", await wanted(), _Info)
     except Refused as refusal:
         if refusal.error.err_code == NO_PEERS:
             raise LogUnavailable(
-                f"too few servers are up to make the bucket {bucket}", hint="start the others"
+                f"too few servers are up to make the bucket {stream}", hint="start the others"
             ) from refusal
         if refusal.error.err_code != STREAM_NAME_IN_USE:
             raise
@@ -98,7 +111,8 @@ def _wanted(bucket: str, replicas: int) -> dict[str, Any]:
     }
 
 
-async def _replicas_of_log(client: Client) -> int:
+async def replicas_of_log(client: Client) -> int:
+    """Return how many replicas the log has; 1 while there is none."""
     try:
         found = await call(client, f"STREAM.INFO.{LOG_STREAM}", {}, _Info)
     except Refused:
