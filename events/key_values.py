@@ -27,6 +27,10 @@ class Value(msgspec.Struct, frozen=True):
 class KeyValues(Protocol):
     """One bucket. Keys are dotted names, as in subjects. All methods may raise `LogUnavailable`."""
 
+    async def ensure(self) -> None:
+        """Make the bucket unless somebody has; safe to repeat."""
+        ...
+
     async def get(self, key: str) -> Value:
         """Return what is under a key now; never stale."""
         ...

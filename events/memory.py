@@ -211,6 +211,9 @@ class MemoryKeyValues:
         self._changed = asyncio.Event()
         self._closed = False
 
+    async def ensure(self) -> None:
+        """It is there as long as the object."""
+
     async def get(self, key: str) -> Value:
         return self._values.get(key, Value(key, None, 0))
 

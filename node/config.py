@@ -39,7 +39,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `cpu` and `memory_bytes` are the most that one execution may ask for; `width` is how many cores'
     worth of executions the node runs at one time. A node to throw away has no next life: what still
-    runs when it stops is killed and not left to be taken up.
+    runs when it stops is killed and not left to be taken up. A requester delivers webhooks to
+    `allow_webhooks` alone.
     """
 
     name: str
@@ -48,6 +49,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ("requester", "compute")
     engines: tuple[str, ...] = ("noop",)
     allow_paths: tuple[str, ...] = ()
+    allow_webhooks: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     publish_root: Path
     serve_results: ServeConfig | None = None

@@ -21,7 +21,7 @@ from node.redaction import hide, url_secrets
 
 PREFIX = "LOTA_CRED_"
 SECRET_FIELDS = frozenset(
-    {"access_key_id", "secret_access_key", "session_token", "token", "api_info"}
+    {"access_key_id", "secret_access_key", "session_token", "token", "api_info", "secret"}
 )
 URL_FIELDS = frozenset({"endpoint", "url", "gateway"})
 """They may hold a login, which is a secret, beside what everybody may know."""
@@ -212,6 +212,8 @@ def _secrets(field: str, value: str) -> list[str]:
     """Return what of a field's value must not be seen."""
     if field == "api_info":
         return [value, value.partition(":")[0]]
+    if field == "secret":
+        return [value, value.removeprefix("whsec_")]
     if field in SECRET_FIELDS:
         return [value]
     return url_secrets(value) if field in URL_FIELDS else []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -13,7 +14,7 @@ from events.blobs import Blobs
 from events.connection import connect
 from events.errors import ExecutorError, LotaError, NodeBusy
 from events.items import Capabilities
-from events.jetstream import JetStreamLog, open_blobs, open_log
+from events.jetstream import JetStreamKeyValues, JetStreamLog, open_blobs, open_log
 from events.spec import ENGINES_READY
 from events.subjects import NET
 from node.bus import Bus
@@ -42,6 +43,9 @@ from node.requester import Requester
 from node.rpc import serve_rpc
 from node.state import StateFolder
 from node.threads import give_threads
+from node.webhooks.registration import BUCKET
+from node.webhooks.sending import Sender
+from node.webhooks.service import Webhooks
 from projections.runner import Runner
 from projections.store import Store
 from publishers import names
@@ -145,6 +149,7 @@ class Host:
         if compute is not None:
             await compute.recall()
             self._keep(stack, compute.run())
+        requester = None
         if "requester" in config.roles:
             requester = await self._make_requester(stack, folder, events_log, bus, blobs)
             self._keep(stack, requester.run())
@@ -155,6 +160,20 @@ class Host:
         await membership.join()
         stack.push_async_callback(membership.leave)
         self._keep(stack, membership.beat())
+        if requester is not None:
+            self._keep(stack, self._webhooks(client, events_log, requester).run())
+
+    def _webhooks(self, client: Client, events_log: JetStreamLog, requester: Requester) -> Webhooks:
+        return Webhooks(
+            self.config.name,
+            events_log=events_log,
+            values=JetStreamKeyValues(client, BUCKET),
+            nodes=lambda: requester.nodes,
+            credentials=self._credentials,
+            hosts=self.config.allow_webhooks,
+            sender=Sender(VERSION),
+            chance=random.random,
+        )
 
     def _consult(self) -> None:
         """Have the compute node read its open jobs again: orders may have been missed."""

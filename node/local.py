@@ -29,6 +29,7 @@ class LocalConfig(msgspec.Struct, frozen=True, kw_only=True):
     throw_away: bool = True
     engines: tuple[str, ...] = ()
     allow_paths: tuple[str, ...] = ()
+    allow_webhooks: tuple[str, ...] = ()
 
 
 class LocalNetwork:
@@ -84,6 +85,7 @@ class LocalNetwork:
                 roles=("requester",) if requester else ("compute",),
                 engines=() if requester else self._engines,
                 allow_paths=config.allow_paths,
+                allow_webhooks=config.allow_webhooks,
                 publish_root=config.publish_root,
                 cpu=float(cores()),
                 width=max(1, cores() // config.nodes),

@@ -23,6 +23,7 @@ from node.pacing import Nudges
 from node.policy import Policy
 from node.writer import Written
 from projections.entry import Entry
+from projections.nodes import Nodes
 from projections.runner import Runner
 from projections.state import Job, Story
 
@@ -66,6 +67,11 @@ class Requester:
         self._presence: dict[str, int] = {}
         self._nodes_due_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes as folded now."""
+        return self._runner.network.nodes
 
     async def run(self) -> None:
         """Follow the log and act on it, until cancelled."""

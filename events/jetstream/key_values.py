@@ -48,7 +48,7 @@ class JetStreamKeyValues:
         self._reader = Reader(client, self._stream)
 
     async def ensure(self) -> None:
-        """Make the bucket, with the log's replicas, unless somebody has."""
+        """It has as many replicas as the log."""
         await ensure_bucket(self._client, self._stream, self._wanted)
 
     async def get(self, key: str) -> Value:

@@ -13,6 +13,7 @@ from node.config import allowed_paths, default_publish_root
 from node.credentials import take_credentials
 from node.local import LocalConfig, LocalNetwork
 from node.logs import log_to_stderr
+from node.webhooks.hosts import LOOPBACK, read_hosts
 
 DEFAULT_PORT = 4222
 CONTEXT = "dev"
@@ -23,6 +24,7 @@ async def dev(
     nodes: int = 3,
     state: Path | None = None,
     allow_path: Texts = (),
+    allow_webhook: Texts = (),
     credentials: Path | None = None,
 ) -> None:
     """Run nats-server, a requester and compute nodes on this machine until Ctrl-C.
@@ -41,6 +43,8 @@ async def dev(
         Folder of the network's state.
     allow_path
         A folder that jobs may read; the working directory if none is given.
+    allow_webhook
+        A host that webhooks may be delivered to, besides this machine; * for any.
     credentials
         Folder of the credentials to publish with, one file NAME/FIELD for each field.
     """
@@ -54,6 +58,7 @@ async def dev(
             port=DEFAULT_PORT,
             throw_away=False,
             allow_paths=allowed_paths(allow_path or (".",)),
+            allow_webhooks=(*LOOPBACK, *read_hosts(allow_webhook)),
         ),
         take_credentials(credentials),
     )

@@ -73,6 +73,7 @@ job = _group("job", "Submit jobs, look at them, wait for them, fetch what they c
 result = _group("result", "Look into results, print parts of them, fetch them.")
 node = _group("node", "Run nodes and look at them.")
 events = _group("events", "Read the log.")
+webhook = _group("webhook", "Have events delivered over HTTP.")
 context = _group("context", "Keep servers and credentials under names.")
 _command(app, "node.cli.cid:cid", "Print the content address of a folder.")
 _command(app, "node.cli.audit:audit", "Prove from the log that all went by the rules.")
@@ -101,6 +102,13 @@ _command(
     "Make an empty server a twin of an exported log.",
     name="import",
 )
+_command(webhook, "node.cli.webhook:add", "Have events posted to a URL.")
+_command(webhook, "node.cli.webhook:ls", "List the webhooks.")
+_command(webhook, "node.cli.webhook:describe", "Show a webhook, and why it waits.")
+_command(webhook, "node.cli.webhook:ping", "Have a test event delivered now.", name="test")
+_command(webhook, "node.cli.webhook:pause", "Deliver nothing for a while.")
+_command(webhook, "node.cli.webhook:resume", "Go on with a webhook.")
+_command(webhook, "node.cli.webhook:rm", "Remove webhooks.")
 _command(context, "node.cli.context:ls", "List the contexts.")
 _command(context, "node.cli.context:use", "Choose the context to use.")
 _command(context, "node.cli.context:show", "Show which server is used, and why.")

@@ -29,6 +29,7 @@ from node.credentials import Credentials, take_credentials
 from node.host import Host
 from node.logs import log_to_stderr
 from node.state import default_folder
+from node.webhooks.hosts import read_hosts
 
 ROLES = {"all": ("requester", "compute"), "requester": ("requester",), "compute": ("compute",)}
 
@@ -40,6 +41,7 @@ async def serve(
     state: Path | None = None,
     allow: Texts = (),
     allow_path: Texts = (),
+    allow_webhook: Texts = (),
     label: Texts = (),
     width: int = 0,
     publish_root: Path | None = None,
@@ -51,8 +53,8 @@ async def serve(
 ) -> None:
     """Run a node until Ctrl-C: a requester decides, a compute node does the work.
 
-    Nothing runs on a compute node that its operator has not allowed: engines with --allow, local
-    paths with --allow-path.
+    Nothing happens that its operator has not allowed: engines run with --allow, local paths are
+    read with --allow-path, and requesters deliver webhooks with --allow-webhook.
 
     Example: lota node serve --role compute --name c1 --allow process --allow-path /data
 
@@ -68,6 +70,8 @@ async def serve(
         An engine that may run here: process, docker or noop (always allowed).
     allow_path
         A folder that jobs may read as file:// input.
+    allow_webhook
+        A host that this requester may deliver webhooks to: HOST, HOST:PORT, *.DOMAIN or * for any.
     label
         KEY=VALUE; jobs ask for it by the label node.KEY=VALUE.
     width
@@ -85,23 +89,26 @@ async def serve(
         A file with the token to ask for; without one only this machine is served.
     """
     log_to_stderr()
-    address = _address(server)
     chosen = checked_name(name or default_name())
     config = NodeConfig(
         name=chosen,
-        address=address,
+        address=_address(server),
         state=state or default_folder(chosen),
         roles=ROLES[role],
         engines=_engines(allow),
         allow_paths=allowed_paths(allow_path),
+        allow_webhooks=read_hosts(allow_webhook),
         labels=_labels(label),
         publish_root=publish_root or default_publish_root(),
         serve_results=_serve_config(serve_results, results_url, results_token_file),
-        cpu=float(cores()),
-        width=width or cores(),
-        memory_bytes=memory_bytes(),
+        **_machine(width),
     )
     await _until_interrupted(_serve(config, role, take_credentials(credentials)))
+
+
+def _machine(width: int) -> dict[str, Any]:
+    """Return what executions may take of this machine."""
+    return {"cpu": float(cores()), "width": width or cores(), "memory_bytes": memory_bytes()}
 
 
 def _address(options: Server | None) -> Address:

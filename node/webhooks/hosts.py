@@ -6,7 +6,8 @@ themselves may not reach. So nothing is sent to a host that was not named.
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+
+import httpx
 
 from events.errors import WrongUsage
 
@@ -36,8 +37,9 @@ def read_hosts(texts: Iterable[str]) -> tuple[str, ...]:
 
 def is_allowed(url: str, rules: Iterable[str]) -> bool:
     """Say whether a rule admits the host and port of a URL; without a port a rule admits all."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    # As the client reads it that will send: two readings of one URL could name two hosts.
+    parts = httpx.URL(url)
+    host = parts.host.lower()
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     return any(_admits(rule, host, port) for rule in rules)
 
