@@ -18,9 +18,10 @@ import httpx
 
 CONNECT_S = 10.0
 ANSWER_S = 20.0
-"""From the first byte sent to the last one taken of the answer, the connection included."""
+"""From the first byte sent to the end of the answer's head, the connection included."""
 ANSWER_BYTES = 64 * 1024
 BODY_S = 1.0
+"""What is taken of the body of a success, so that the connection can be used again."""
 CONNECTIONS_MAX = 100
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -51,14 +52,14 @@ class Sender:
                     "POST", url, content=body, headers={"Content-Type": CONTENT_TYPE, **headers}
                 )
                 response = await client.send(request, stream=True)
-                try:
-                    return await self._outcome(response)
-                finally:
-                    await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
             return Outcome(accepted=False, what=f"no answer within {self._answer_s:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return Outcome(accepted=False, what=_reason(error))
+        try:
+            return await self._outcome(response)
+        finally:
+            await response.aclose()
 
     async def close(self) -> None:
         """Close the connections; safe to repeat."""
@@ -67,7 +68,7 @@ class Sender:
             await client.aclose()
 
     async def _outcome(self, response: httpx.Response) -> Outcome:
-        """Judge by the status; a short body is taken so that the connection can be used again."""
+        """Judge by the status."""
         status = response.status_code
         if response.is_success:
             with suppress(TimeoutError, httpx.HTTPError):
@@ -81,18 +82,21 @@ class Sender:
         return Outcome(accepted=False, what=_named(status), hold_ms=hold_ms, gone=gone)
 
     async def _opened(self) -> httpx.AsyncClient:
-        # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
-        verify = await asyncio.to_thread(_tls)
         if self._client is None:
-            self._client = httpx.AsyncClient(
-                verify=verify,
-                headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
-                timeout=httpx.Timeout(self._answer_s, connect=CONNECT_S, pool=None),
-                limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept
-                follow_redirects=False,
-            )
+            # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
+            verify = await asyncio.to_thread(_tls)
+            self._client = self._client or self._made(verify)
         return self._client
+
+    def _made(self, verify: ssl.SSLContext) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=verify,
+            headers={"User-Agent": self._agent, "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(self._answer_s, connect=CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept
+            follow_redirects=False,
+        )
 
 
 async def _take(response: httpx.Response) -> None:
