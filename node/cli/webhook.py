@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from events.errors import JobFailed, LotaError, WaitTimedOut, WrongUsage
 from node.cli.output import Columns, OutputOption, note, show_document, show_rows
 from node.cli.server import Connection, Server, connected
+from node.redaction import hide, url_secrets
 
 if TYPE_CHECKING:
     from events.jetstream import JetStreamKeyValues
@@ -81,6 +82,7 @@ async def add(
             "say how to sign: --credential NAME, or --unsigned",
             hint="a receiver that acts on what it gets has to know who sends: use a credential",
         )
+    hide(*url_secrets(url))
     checked, types = read_url(url), read_kinds(type or [])
     name = read_credential(credential) if credential else ""
     async with _opened(server) as opened:

@@ -112,8 +112,9 @@ def read_url(text: str) -> str:
     try:
         url = httpx.URL(text)
         host = url.host
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise WrongUsage("the URL cannot be read", hint=_EXAMPLE) from error
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        # Without the cause, which may quote a login.
+        raise WrongUsage("the URL cannot be read", hint=_EXAMPLE) from None
     if url.scheme not in {"http", "https"} or not host:
         raise WrongUsage("the URL is not one of http or https", hint=_EXAMPLE)
     if not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):

@@ -82,10 +82,12 @@ class Sender:
         return Outcome(accepted=False, what=_named(status), hold_ms=hold_ms, gone=gone)
 
     async def _opened(self) -> httpx.AsyncClient:
+        if (client := self._client) is not None:
+            return client
+        # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
+        verify = await asyncio.to_thread(_tls)
         if self._client is None:
-            # Reading the trusted certificates takes 40 ms, so a thread does it, and once.
-            verify = await asyncio.to_thread(_tls)
-            self._client = self._client or self._made(verify)
+            self._client = self._made(verify)
         return self._client
 
     def _made(self, verify: ssl.SSLContext) -> httpx.AsyncClient:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -46,9 +47,9 @@ class Nodes:
 
     @asynccontextmanager
     async def start_by(
-        self, policy: Policy, name: str, role: str = "compute"
+        self, policy: Policy, name: str, role: str = "compute", **more: Any
     ) -> AsyncIterator[Running]:
-        """Start a node that goes by `policy` and wait until it serves."""
+        """Start a node that goes by `policy` and wait until it serves; `more` is of NodeConfig."""
         config = NodeConfig(
             name=name,
             address=Address(self.url),
@@ -59,6 +60,7 @@ class Nodes:
             cpu=1,
             width=1,
             memory_bytes=2**30,
+            **more,
         )
         told = b"\n".join(msgspec.json.encode(it, enc_hook=str) for it in (config, policy))
         words = [sys.executable, "-m", "tests.integration.run_host"]

@@ -304,6 +304,55 @@ async def test_a_crash_shows_no_secret(secretive: Secretive, watch: Watch) -> No
     secretive.check_files()
 
 
+async def test_a_webhook_shows_no_secret(secretive: Secretive, watch: Watch) -> None:
+    """What signs stays with the requester, whoever receives, lists, tests and mistakes it."""
+    nodes, canaries = secretive.started(), secretive.canaries
+    secret = canaries["a webhook's secret"]
+    secretive.write("lota/credentials/encoded/secret", _as_whsec(canaries["in base64"]))
+    secrets_of_r1 = {"LOTA_CRED_HOOKS_SECRET": secret, "LOTA_CRED_WEAK_SECRET": "weak-canary!"}
+    allow = ("--debug", "--allow-webhook", "127.0.0.1")
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        r1 = await enter(nodes.start("r1", "requester", *allow, **secrets_of_r1))
+        await enter(nodes.start("c1"))
+
+        async def ask(*words: str) -> Ran:
+            ran = await nodes.machine.run("webhook", *words, "--debug", LOTA_SERVER=secretive.url)
+            secretive.said[" ".join(words)] = ran.out + ran.err
+            return ran
+
+        login = f"http://me:{canaries['a login']}@127.0.0.1/"
+        query = f"{secretive.service.url}/?key={canaries['a query']}"
+        assert (await ask("add", login, "--credential", "hooks")).code == 2
+        assert (await ask("add", query, "--credential", "hooks")).code == 2
+        assert (await ask("add", secretive.service.url, "--credential", secret)).code == 2
+        added = [
+            await ask("add", f"{secretive.service.url}/{name}", "--credential", name)
+            for name in ("hooks", "encoded", "weak")
+        ]
+        assert [ran.code for ran in added] == [0, 0, 0]
+        await watch.closed(await watch.submit(JobSpec(engine="noop")))
+        for ran in added:
+            assert (await ask("test", ran.out.strip())).code == 1
+            await ask("describe", ran.out.strip())
+        assert "403 Forbidden" in (await ask("ls", "-o", "json")).out
+        heads = b"".join(secretive.service.heads)
+        assert all(path in heads for path in (b"/hooks ", b"/encoded ", b"webhook-signature: v1,"))
+        assert b"/weak " not in heads
+        assert canaries.found_in(heads) == set()
+        secretive.check_processes()
+        stopped = await r1.terminate()
+    secretive.said["r1"] = stopped.out + stopped.err
+    assert "DEBUG" in stopped.err
+    assert "weak-canary!" not in str(secretive.said)
+    secretive.check_said()
+    secretive.check_files()
+
+
+def _as_whsec(secret: str) -> str:
+    return "whsec_" + base64.b64encode(secret.encode()).decode()
+
+
 async def test_a_command_line_that_fails_shows_no_secret(secretive: Secretive) -> None:
     """Neither a server that is away, nor a job that is refused, nor a bad variable tells."""
     canaries = secretive.canaries
