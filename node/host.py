@@ -14,7 +14,7 @@ from events.blobs import Blobs
 from events.connection import connect
 from events.errors import ExecutorError, LotaError, NodeBusy
 from events.items import Capabilities
-from events.jetstream import JetStreamKeyValues, JetStreamLog, open_blobs, open_log
+from events.jetstream import History, JetStreamKeyValues, JetStreamLog, open_blobs, open_log
 from events.spec import ENGINES_READY
 from events.subjects import NET
 from node.bus import Bus
@@ -164,9 +164,15 @@ class Host:
             self._keep(stack, self._webhooks(client, events_log, requester).run())
 
     def _webhooks(self, client: Client, events_log: JetStreamLog, requester: Requester) -> Webhooks:
+        history = History(client)
+
+        async def first_position() -> int:
+            return (await history.bounds())[0]
+
         return Webhooks(
             self.config.name,
             events_log=events_log,
+            first_position=first_position,
             values=JetStreamKeyValues(client, BUCKET),
             nodes=lambda: requester.nodes,
             credentials=self._credentials,

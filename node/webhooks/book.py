@@ -29,11 +29,13 @@ HOLD_MS_MAX = 24 * 3_600_000
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long to wait after a failure, twice as long each time, and when to give a receiver up."""
+    """How long to wait: after a failure, twice as long each time; and before giving up."""
 
     first_ms: int = 1_000
     longest_ms: int = 300_000
     give_up_ms: int = 5 * 24 * 3_600_000
+    keep_up_ms: int = 20_000
+    """How often the position is moved to the end of a log that has nothing for this webhook."""
 
     def pause_ms(self, tries: int, chance: float) -> int:
         """Return the pause after so many tries in vain; `chance`, 0 to 1, spreads them apart."""
@@ -115,6 +117,11 @@ class Book:
             and self._bytes < WINDOW_BYTES
             and len(self._late) < LATE_MAX
         )
+
+    @property
+    def fed(self) -> int:
+        """How far the log has been taken."""
+        return self._fed
 
     def feed(self, records: Sequence[tuple[str, Record]], upto: int) -> None:
         """Take the next events of the log, with the jobs that they are of; all up to `upto`."""

@@ -64,6 +64,7 @@ class Delivery:
         self._log = events_log
         self._registry = registry
         self._post = post
+        self._pace = pace
         self._chance = chance
         self._skipped = 0
         self._last_accepted_ms = progress.last_accepted_ms
@@ -81,7 +82,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver."""
-        for work in (self._feed(), self._pump(), self._keep_saving()):
+        for work in (self._feed(), self._keep_up(), self._pump(), self._keep_saving()):
             self._spawn(work)
         try:
             await self._ended
@@ -119,6 +120,21 @@ class Delivery:
                     self._room.clear()
                     await self._room.wait()
         raise LogUnavailable("the log is closed")
+
+    async def _keep_up(self) -> None:
+        """Let the position follow the log also where it has nothing for this webhook.
+
+        Without that, what an administrator drops from the log could not be told from what was
+        owed, and the next to deliver would look through all of it again.
+        """
+        while True:
+            await asyncio.sleep(self._pace.keep_up_ms / 1_000)
+            with suppress(LogUnavailable):
+                end = await self._log.last()
+                # In this order: all that is wanted up to `end` lies at or before the last wanted.
+                wanted = [await self._log.last(one) for one in self._webhook.filters]
+                if max(wanted) <= self._book.fed < end:
+                    self._book.feed([], end)
 
     def _events(self, batch: list[Record]) -> list[tuple[str, Record]]:
         found = []

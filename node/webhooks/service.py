@@ -7,7 +7,7 @@ not allow the host, or has given it no such credential) says so there and waits.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from node.webhooks.book import Pace
 from node.webhooks.delivery import Delivery, GivenUp
 from node.webhooks.envelope import id_of
 from node.webhooks.hosts import is_allowed
-from node.webhooks.registration import Ping, Pong, Webhook, read_webhook
+from node.webhooks.registration import Ping, Pong, Progress, Webhook, read_webhook
 from node.webhooks.registry import Registry
 from node.webhooks.sending import Outcome, Sender
 from node.webhooks.signing import delivery_headers, secret_bytes
@@ -53,7 +53,8 @@ class _Registered(NamedTuple):
 class Webhooks:
     """The webhooks of a network, as one requester sees to them.
 
-    `nodes` tells who the requesters are now, `hosts` where the operator lets this one send to.
+    `nodes` tells who the requesters are now, `hosts` where the operator lets this one send to, and
+    `first_position` where the log begins.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Webhooks:
         node: str,
         *,
         events_log: Log,
+        first_position: Callable[[], Awaitable[int]],
         values: KeyValues,
         nodes: Callable[[], Nodes],
         credentials: Credentials,
@@ -71,6 +73,7 @@ class Webhooks:
     ) -> None:
         self.node = node
         self._log = events_log
+        self._first_position = first_position
         self._values = values
         self._registry = Registry(values)
         self._nodes = nodes
@@ -190,6 +193,7 @@ class Webhooks:
     async def _deliver(self, webhook: Webhook) -> None:
         await self._key(webhook)
         progress, revision = await self._registry.progress(webhook.id)
+        await self._refuse_gap(progress)
         # To say that it is ours ends what another has under way, when that saves.
         claimed = msgspec.structs.replace(progress, node=self.node, problem="")
         revision = await self._registry.save(webhook.id, claimed, revision)
@@ -207,6 +211,16 @@ class Webhooks:
             pace=self._pace,
             chance=self._chance,
         ).run()
+
+    async def _refuse_gap(self, progress: Progress) -> None:
+        """Raise GivenUp when the log has dropped what was still to be looked at."""
+        stands = min([progress.position, *progress.late.values()])
+        first = await self._first_position()
+        if stands + 1 < first:
+            raise GivenUp(
+                f"positions {stands + 1} to {first - 1} were dropped from the log before they were "
+                f"delivered: lota webhook resume --since {first} goes on without them"
+            )
 
     async def _send(self, webhook: Webhook, id: str, body: bytes) -> Outcome:
         key = await self._key(webhook)

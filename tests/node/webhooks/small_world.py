@@ -22,7 +22,7 @@ from tests.lota_process import PATIENCE_S
 from tests.servers.webhooks import Delivered
 
 SECRET = "a secret of twenty-four bytes or more"
-QUICK = Pace(first_ms=10, longest_ms=40)
+QUICK = Pace(first_ms=10, longest_ms=40, keep_up_ms=50)
 ANSWER_S = 0.5
 
 
@@ -33,6 +33,7 @@ class SmallWorld:
         self.log = MemoryLog()
         self.values = MemoryKeyValues()
         self.registry = Registry(self.values)
+        self.first_position = 1
         self.requesters: tuple[str, ...] = ("r1",)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._count = 0
@@ -52,6 +53,7 @@ class SmallWorld:
         webhooks = Webhooks(
             name,
             events_log=self.log,
+            first_position=self._first_position,
             values=_Unclosed(self.values),
             nodes=lambda: Nodes(requesters=requesters()),
             credentials=Credentials(variables),
@@ -61,6 +63,9 @@ class SmallWorld:
             pace=pace,
         )
         self._running[name] = asyncio.ensure_future(webhooks.run())
+
+    async def _first_position(self) -> int:
+        return self.first_position
 
     async def stop(self, name: str = "r1") -> None:
         """Stop a requester in good order."""

@@ -48,6 +48,25 @@ async def test_only_what_was_asked_for_arrives(world: SmallWorld, receiver: Rece
     assert sorted(it.id for it in receiver.delivered) == sorted(wanted)
 
 
+async def test_the_position_follows_a_log_that_has_nothing(
+    world: SmallWorld, receiver: Receiver
+) -> None:
+    """It moves to the end when all that was wanted is taken, and not before."""
+    refused = world.append("j1", "job.failed")
+    receiver.answer = lambda it: reply(200 if it.id != refused or mended else 500)
+    mended = False
+    name = await world.add(receiver.url, "job.failed")
+    for _ in range(5):
+        world.append("j2")
+    world.start()
+    listed = await world.until(name, lambda it: it.progress.position == 6)
+    assert listed.progress.late == {"j1": 0}
+    mended = True
+    await world.until(name, lambda it: (it.progress.position, it.progress.late) == (6, {}))
+    taken = world.append("j3", "job.failed")
+    await receiver.until_taken(refused, taken)
+
+
 async def test_a_type_of_a_later_version_is_passed_on(
     world: SmallWorld, receiver: Receiver
 ) -> None:

@@ -100,6 +100,22 @@ async def test_a_pause_loses_nothing(world: SmallWorld, receiver: Receiver) -> N
     assert [it.id for it in receiver.taken if it.job == "j1"] == [names[0], names[1], names[3]]
 
 
+async def test_what_was_dropped_from_the_log_is_told(world: SmallWorld, receiver: Receiver) -> None:
+    """A webhook that stood before what the log still has is disabled, until a person goes on."""
+    name = await world.add(receiver.url)
+    names = [world.append("j1") for _ in range(4)]
+    world.first_position = 3
+    world.start()
+    listed = await world.until(name, lambda it: bool(it.webhook and it.webhook.reason))
+    assert listed.webhook is not None
+    assert "positions 1 to 2 were dropped" in listed.webhook.reason
+    assert receiver.delivered == []
+    await world.registry.move(name, 2)
+    await world.registry.switch(name, "active")
+    await receiver.until_taken(*names[2:])
+    assert [it.id for it in receiver.taken] == names[2:]
+
+
 async def test_a_host_that_is_not_allowed_gets_nothing(
     world: SmallWorld, receiver: Receiver
 ) -> None:
