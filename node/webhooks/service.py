@@ -111,6 +111,7 @@ class Webhooks:
 
     async def _watch(self) -> None:
         """Follow the bucket, and make it if it is not there."""
+        said = ""
         while True:
             try:
                 await self._values.ensure()
@@ -120,7 +121,9 @@ class Webhooks:
                             self._note(value)
                         self._changed.set()
             except LogError as error:
-                log.warning("webhooks are not delivered by %s now: %s", self.node, error)
+                if error.what != said:
+                    log.warning("webhooks are not delivered by %s now: %s", self.node, error)
+                    said = error.what
             await asyncio.sleep(AGAIN_S)
 
     def _note(self, value: Value) -> None:

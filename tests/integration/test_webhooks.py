@@ -10,7 +10,7 @@ import pytest
 from events.jetstream import JetStreamKeyValues
 from events.spec import JobSpec, Sharding
 from node.policy import Policy
-from node.server import EmbeddedServer
+from node.server import CONFIG, EmbeddedServer
 from node.webhooks.registration import BUCKET, Webhook, webhook_id
 from node.webhooks.registry import Registry
 from tests.integration.node_processes import Nodes
@@ -169,3 +169,25 @@ async def test_a_node_that_is_killed_while_its_receiver_hangs(
         await watch.closed(job)
         await check_all_arrived(watch, receiver, "job.submitted")
     assert receiver.delivered[0].id == receiver.taken[0].id
+
+
+async def test_a_requester_that_may_not_see_the_bucket_decides_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """A server that does not let it at the webhooks is no reason to fail, and is told."""
+    refused = ", ".join(f'"$JS.API.STREAM.{it}.KV_{BUCKET}"' for it in ("INFO", "CREATE"))
+    login = f'{{user: "me", password: "pw", permissions: {{publish: {{deny: [{refused}]}}}}}}'
+    config = tmp_path / "nats.conf"
+    config.write_text(f"{CONFIG.read_text()}\nauthorization {{ users: [{login}] }}\n")
+    async with (
+        EmbeddedServer(tmp_path / "nats", config=config) as server,
+        AsyncExitStack() as stack,
+    ):
+        url = server.url.replace("//", "//me:pw@")
+        watch = await stack.enter_async_context(Watch(url))
+        nodes = Nodes(tmp_path, url)
+        requester = await stack.enter_async_context(nodes.start("r1", "requester"))
+        await stack.enter_async_context(nodes.start("c1"))
+        assert (await watch.closed(await watch.submit(small_job()))).state == "completed"
+        await requester.line("webhooks are not delivered by r1 now")
+        assert (await requester.terminate()).code == 0
