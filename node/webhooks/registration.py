@@ -150,7 +150,7 @@ def read_webhook(id: str, data: bytes) -> Webhook:
         read_url(webhook.url)
         if webhook.id != id or not _usable(webhook):
             raise LotaError("its fields make no sense")
-    except (msgspec.DecodeError, UnicodeDecodeError, LotaError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LotaError) as error:
         raise LotaError(
             f"webhook {id} cannot be read: {error}", hint=f"lota webhook rm {id}"
         ) from None

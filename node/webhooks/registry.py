@@ -150,7 +150,7 @@ def read_progress(value: Value) -> Progress:
     """Decode how far a webhook has come. Raises LotaError: a guess would leave events out."""
     try:
         return msgspec.json.decode(value.data or b"", type=Progress)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LotaError(
             f"{value.key} cannot be read: {error}", hint="remove the webhook, and add it again"
         ) from None

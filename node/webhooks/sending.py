@@ -16,13 +16,17 @@ from typing import NamedTuple
 
 import httpx
 
+from node.webhooks.book import IN_FLIGHT_MAX
+from node.webhooks.registry import WEBHOOKS_MAX
+
 CONNECT_S = 10.0
 ANSWER_S = 20.0
 """From the first byte sent to the end of the answer's head, the connection included."""
 ANSWER_BYTES = 64 * 1024
 BODY_S = 1.0
 """What is taken of the body of a success, so that the connection can be used again."""
-CONNECTIONS_MAX = 100
+CONNECTIONS_MAX = WEBHOOKS_MAX * IN_FLIGHT_MAX
+"""So many that receivers which hang keep nobody else's deliveries waiting."""
 CONTENT_TYPE = "application/cloudevents+json"
 
 

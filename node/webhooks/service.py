@@ -140,7 +140,7 @@ class Webhooks:
         elif kind == "ping" and value.data is not None:
             try:
                 ping = msgspec.json.decode(value.data, type=Ping)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return
             if now_ms() - ping.time_ms < PING_MS_MAX:
                 self._pings[name] = ping

@@ -37,13 +37,14 @@ def test_the_longest_field_decides() -> None:
             "LOTA_CRED_LAB_TOKEN": "value-1",
             "LOTA_CRED_LAB_SESSION_TOKEN": "value-2",
             "LOTA_CRED_MY_BIG_LAB_SECRET_ACCESS_KEY": "value-3",
+            "LOTA_CRED_MY_BIG_LAB_SECRET": "value-5",
             "LOTA_CRED_SESSION_TOKEN": "value-4",
             "LOTA_CRED_EMPTY_URL": "",
         }
     )
     assert found.names() == ("lab", "my-big-lab", "session")
     assert found.read("lab") == {"token": "value-1", "session_token": "value-2"}
-    assert found.read("my-big-lab") == {"secret_access_key": "value-3"}
+    assert found.read("my-big-lab") == {"secret_access_key": "value-3", "secret": "value-5"}
     assert found.read("session") == {"token": "value-4"}
 
 
@@ -166,10 +167,12 @@ def test_what_is_read_is_not_said() -> None:
         "LOTA_CRED_LAB_TOKEN": "token-geheim",
         "LOTA_CRED_LAB_ENDPOINT": "https://me:login-geheim@storage.example/",
         "LOTA_CRED_LAB_API_INFO": "jwt-geheim:/ip4/127.0.0.1/tcp/1234/http",
+        "LOTA_CRED_LAB_SECRET": "whsec_Z2VoZWltZ2VoZWltgeheim",
         "LOTA_CRED_LAB_MINER": "f01000",
     }
     Credentials(variables).read("lab")
-    text = redacted(" ".join([*variables.values(), "jwt-geheim login-geheim"]))
+    parts = ["jwt-geheim", "login-geheim", "Z2VoZWltZ2VoZWltgeheim"]
+    text = redacted(" ".join([*variables.values(), *parts]))
     assert "geheim" not in text
     assert "storage.example" in text
     assert "f01000" in text

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
@@ -50,7 +51,8 @@ class Receiver:
     `answer` makes the bytes of each answer. What comes is in `delivered`, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.answer: Callable[[Delivered], bytes] = lambda delivered: reply(200)
         self.delivered: list[Delivered] = []
         self.taken: list[Delivered] = []
@@ -70,11 +72,13 @@ class Receiver:
     @property
     def url(self) -> str:
         """Where to post to."""
-        return f"http://127.0.0.1:{self._port}/hook"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/hook"
 
     async def open(self) -> None:
         """Listen, at the same port as before."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self._port, ssl=self._tls
+        )
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

@@ -165,6 +165,7 @@ async def test_what_others_wrote_into_the_bucket_ends_nothing(
     """
     await world.values.put("webhook.junk", b"{", expect=0)
     await world.values.put("webhook.other", b'{"id":"x","url":"http://a","created_ms":1}', expect=0)
+    await world.values.put("webhook.deep", b'{"x":' + b"[" * 60_000, expect=0)
     await world.values.put("what", b"?", expect=0)
     await world.values.put("ping.junk", b"[]", expect=0)
     spoilt = await world.add(receiver.url, "job.failed")
@@ -175,7 +176,7 @@ async def test_what_others_wrote_into_the_bucket_ends_nothing(
     event = world.append("j1")
     await receiver.until_taken(event)
     listed = {it.id: it for it in await world.registry.all()}
-    assert {"junk", "other", spoilt} < set(listed)
+    assert {"junk", "deep", "other", spoilt} < set(listed)
     assert "cannot be read" in listed["junk"].problem
     assert "cannot be read" in listed[spoilt].progress.problem
     await world.registry.remove("junk")
