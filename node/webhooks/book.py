@@ -20,6 +20,8 @@ import msgspec
 from events.log import Record
 
 IN_FLIGHT_MAX = 8
+LATE_IN_FLIGHT_MAX = 4
+"""So that late jobs, which may take long to fail again, leave room for the others."""
 WINDOW_EVENTS = 512
 WINDOW_BYTES = 4 * 1024 * 1024
 """What may wait in memory before no more is read; the batch that was read last comes on top."""
@@ -72,6 +74,7 @@ class _Lane:
     behind: bool = False
     skipped: bool = False
     busy: bool = False
+    busy_late: bool = False
     tries: int = 0
     due_ms: int = 0
     failed_at: int = -1
@@ -100,6 +103,7 @@ class Book:
         self._ready: dict[str, None] = {}
         self._resumed: dict[str, None] = {}
         self._busy = 0
+        self._busy_late = 0
         self._events = 0
         self._bytes = 0
         self._hold_ms = 0
@@ -160,12 +164,13 @@ class Book:
         """Return what is to be done now, and count it as under way; None if there is nothing."""
         if self._busy >= IN_FLIGHT_MAX or now_ms < self._hold_ms:
             return None
-        if self._resumed:
-            return self._send(self._resumed)
-        for job, lane in self._late.items():
-            if not lane.busy and not lane.waiting and lane.due_ms <= now_ms:
-                lane.skipped = False
-                return Read(job, self._begun(job).after)
+        if self._busy_late < LATE_IN_FLIGHT_MAX:
+            if self._resumed:
+                return self._send(self._resumed)
+            for job, lane in self._late.items():
+                if not lane.busy and not lane.waiting and lane.due_ms <= now_ms:
+                    lane.skipped = False
+                    return Read(job, self._begun(job).after)
         if self._ready and len(self._late) < LATE_MAX:
             return self._send(self._ready)
         return None
@@ -174,8 +179,11 @@ class Book:
         """Return when `next` may have something though nothing came in; None: not by itself."""
         if self._busy >= IN_FLIGHT_MAX:
             return None
-        dues = [lane.due_ms for lane in self._late.values() if not lane.busy and not lane.waiting]
-        if self._resumed or (self._ready and len(self._late) < LATE_MAX):
+        dues = []
+        if self._busy_late < LATE_IN_FLIGHT_MAX:
+            idle = (lane for lane in self._late.values() if not lane.busy)
+            dues = [0 if lane.waiting else lane.due_ms for lane in idle]
+        if self._ready and len(self._late) < LATE_MAX:
             dues.append(0)
         return max(min(dues), self._hold_ms) if dues else None
 
@@ -253,13 +261,16 @@ class Book:
     def _begun(self, job: str) -> _Lane:
         lane = self._lanes[job]
         lane.busy = True
+        lane.busy_late = job in self._late
         self._busy += 1
+        self._busy_late += lane.busy_late
         return lane
 
     def _done(self, job: str) -> _Lane:
         lane = self._lanes[job]
         lane.busy = False
         self._busy -= 1
+        self._busy_late -= lane.busy_late
         return lane
 
     def _queue(self, job: str, lane: _Lane) -> None:

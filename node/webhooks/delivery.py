@@ -104,8 +104,14 @@ class Delivery:
             self._tasks.discard(task)
             if not task.cancelled() and (error := task.exception()) and not self._ended.done():
                 self._ended.set_exception(error)
+                self._ended.exception()  # it counts as seen also when we are cancelled first
 
         task.add_done_callback(done)
+
+    def _note_change(self) -> None:
+        """Something is under way no more: there may be more to send, or more room."""
+        self._changed.set()
+        self._room.set()
 
     # From the log
 
@@ -165,7 +171,7 @@ class Delivery:
             self._book.postponed(step.job, now_ms())
         else:
             self._book.refilled(step.job, records, upto, complete=complete)
-        self._changed.set()
+        self._note_change()
 
     # To the receiver
 
@@ -189,8 +195,7 @@ class Delivery:
             self._book.accepted(step.job, now)
         else:
             self._note_failure(step, outcome, now)
-        self._changed.set()
-        self._room.set()
+        self._note_change()
 
     def _note_failure(self, step: Send, outcome: Outcome, now: int) -> None:
         next_ms = self._book.failed(step.job, now, chance=self._chance(), hold_ms=outcome.hold_ms)

@@ -115,6 +115,7 @@ class Webhooks:
         while True:
             try:
                 await self._values.ensure()
+                self._registered.clear()  # all come again
                 async with aclosing(self._values.follow()) as batches:  # type: ignore[type-var]
                     async for batch in batches:
                         for value in batch:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from events.log import Record
 from node.webhooks.book import (
     IN_FLIGHT_MAX,
+    LATE_IN_FLIGHT_MAX,
     LATE_MAX,
     WINDOW_EVENTS,
     Book,
@@ -169,7 +170,8 @@ def test_every_event_arrives_in_the_order_of_its_job(story: list[tuple[str, obje
     for job, positions in wanted.items():
         assert list(dict.fromkeys(world.taken[job])) == positions
     assert not world.book._lanes
-    assert (world.book._events, world.book._bytes, world.book._busy) == (0, 0, 0)
+    counts = (world.book._events, world.book._bytes, world.book._busy, world.book._busy_late)
+    assert counts == (0, 0, 0, 0)
 
 
 def test_a_job_that_fails_holds_up_no_other() -> None:
@@ -208,6 +210,24 @@ def test_what_was_read_ahead_is_not_sent_again() -> None:
     assert list(world.book._lanes) == ["b"]
     world.finish()
     assert world.taken == {"a": [1, 2], "b": [3]}
+
+
+def test_jobs_that_hang_leave_room_for_others() -> None:
+    """However many late jobs are due, and never answered, others are sent meanwhile."""
+    world = World()
+    world.append(*[f"bad{n}" for n in range(30)])
+    world.feed()
+    while world.begin():
+        world.end(well=False)
+    world.append("good")
+    world.feed()
+    world.now_ms = 100_000
+    while world.begin():
+        pass
+    kinds = [type(step) for step in world.under_way]
+    assert kinds == [Read] * LATE_IN_FLIGHT_MAX + [Send]
+    assert world.under_way[-1].job == "good"
+    assert world.book.wake_ms() is None
 
 
 def test_memory_is_bounded_when_a_receiver_is_down() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from node.webhooks.book import Pace
+from node.webhooks.book import IN_FLIGHT_MAX, LATE_MAX, Pace
 from tests.node.webhooks.small_world import SmallWorld, is_signed
 from tests.servers.webhooks import HANG, Delivered, Receiver, reply
 
@@ -185,6 +185,19 @@ async def test_a_receiver_that_was_away_gets_all(world: SmallWorld, receiver: Re
     await receiver.open()
     await receiver.until_taken(*(it for ids in wanted.values() for it in ids))
     assert receiver.first_taken() == wanted
+
+
+async def test_more_jobs_than_may_be_late_all_arrive(world: SmallWorld, receiver: Receiver) -> None:
+    """When a receiver was down for so many that no more was read, it gets them and the rest."""
+    name = await world.add(receiver.url)
+    names = [world.append(f"j{number}") for number in range(1_200)]
+    receiver.answer = lambda it: reply(500)
+    world.start()
+    listed = await world.until(name, lambda it: len(it.progress.late) >= LATE_MAX)
+    assert len(listed.progress.late) <= LATE_MAX + IN_FLIGHT_MAX
+    receiver.answer = lambda it: reply(200)
+    await receiver.until_taken(*names)
+    await world.until(name, lambda it: (it.progress.position, it.progress.late) == (1_200, {}))
 
 
 async def test_a_receiver_may_ask_for_rest(world: SmallWorld, receiver: Receiver) -> None:
