@@ -197,7 +197,7 @@ class Webhooks:
     async def _deliver(self, webhook: Webhook) -> None:
         await self._key(webhook)
         progress, revision = await self._registry.progress(webhook.id)
-        await self._refuse_gap(progress)
+        await self._refuse_gap(webhook, progress)
         # To say that it is ours ends what another has under way, when that saves.
         claimed = msgspec.structs.replace(progress, node=self.node, problem="")
         revision = await self._registry.save(webhook.id, claimed, revision)
@@ -216,14 +216,14 @@ class Webhooks:
             chance=self._chance,
         ).run()
 
-    async def _refuse_gap(self, progress: Progress) -> None:
+    async def _refuse_gap(self, webhook: Webhook, progress: Progress) -> None:
         """Raise GivenUp when the log has dropped what was still to be looked at."""
         stands = min([progress.position, *progress.late.values()])
         first = await self._first_position()
         if stands + 1 < first:
             raise GivenUp(
                 f"positions {stands + 1} to {first - 1} were dropped from the log before they were "
-                f"delivered: lota webhook resume --since {first} goes on without them"
+                f"delivered; lota webhook resume {webhook.id} --since {first} goes on without them"
             )
 
     async def _send(self, webhook: Webhook, id: str, body: bytes) -> Outcome:

@@ -23,7 +23,6 @@ from tests.servers.webhooks import Delivered
 
 SECRET = "a secret of twenty-four bytes or more"
 QUICK = Pace(first_ms=10, longest_ms=40, keep_up_ms=50)
-ANSWER_S = 0.5
 
 
 class SmallWorld:
@@ -43,6 +42,7 @@ class SmallWorld:
         name: str = "r1",
         *,
         pace: Pace = QUICK,
+        answer_s: float = 20,
         hosts: tuple[str, ...] = ("127.0.0.1",),
         secrets: Mapping[str, str] = {"hooks": SECRET},
         thinks: Callable[[], tuple[str, ...]] | None = None,
@@ -58,7 +58,7 @@ class SmallWorld:
             nodes=lambda: Nodes(requesters=requesters()),
             credentials=Credentials(variables),
             hosts=hosts,
-            sender=Sender("test", answer_s=ANSWER_S),
+            sender=Sender("test", answer_s=answer_s),
             chance=lambda: 0.1,
             pace=pace,
         )
