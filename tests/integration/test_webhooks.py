@@ -9,17 +9,16 @@ import pytest
 
 from events.jetstream import JetStreamKeyValues
 from events.spec import JobSpec, Sharding
-from node.policy import Policy
 from node.server import CONFIG, EmbeddedServer
 from node.webhooks.registration import BUCKET, Webhook, webhook_id
 from node.webhooks.registry import Registry
 from tests.integration.node_processes import Nodes
+from tests.integration.rules import IMPATIENT
 from tests.integration.watch import Watch
 from tests.lota_process import PATIENCE_S
 from tests.node.webhooks.small_world import SECRET, is_signed
 from tests.servers.webhooks import Delivered, Receiver, reply
 
-IMPATIENT = Policy(presence_ms=2_500, overdue_grace_ms=1_000)
 TYPES = ("job.submitted", "shards.awarded", "results.judged", "job.completed")
 
 
