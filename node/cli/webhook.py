@@ -232,6 +232,7 @@ async def ping(webhook: str, /, *, server: Server | None = None) -> None:
     async with _opened(server) as opened:
         found = await opened.registry.find(webhook)
         wish = Ping(new_id(), now_ms())
+        note(f"Waiting for a requester to deliver a test, and for the answer (up to {TEST_S:g} s)")
         await opened.registry.ping(found.id, wish)
         pong = await _pong(opened.values, found.id, wish.id)
     said = f"{pong.what} ({pong.took_ms} ms, delivered by {pong.node})"
