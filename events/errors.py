@@ -8,6 +8,7 @@ LotaError
 ├── EventError           a message on the log that is not an event of ours
 │   ├── CorruptEvent     it does not decode
 │   └── UnknownEvent     it decodes, but its type or subject is not one of ours
+│       └── NewerEvent   its type is one that a newer version of Lota writes
 ├── LogError             the log refused or could not be reached
 │   ├── WrongExpectedPosition   another writer appended first: read on and decide again
 │   ├── AppendTimeout           no answer: maybe stored, maybe not; repeat it with the same id
@@ -76,6 +77,25 @@ class CorruptEvent(EventError):
 
 class UnknownEvent(EventError):
     """The subject or type is not one of ours."""
+
+
+class NewerEvent(UnknownEvent):
+    """What only a newer version of Lota can have written; its `kind` is as in subjects.
+
+    `detail` says what is newer if it is not the type. `id`, `job` and `time` are those of the
+    envelope, which all versions share.
+    """
+
+    def __init__(
+        self, type: str, detail: str = "", *, kind: str, id: str, job: str, time: str
+    ) -> None:
+        told = f"{type} ({detail})" if detail else type
+        super().__init__(f"{told} was written by a newer version of Lota")
+        self.type = type
+        self.kind = kind
+        self.id = id
+        self.job = job
+        self.time = time
 
 
 class LogError(LotaError):

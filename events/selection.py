@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from events.codec import KINDS
+from events.codec import KINDS, PRESENT
 from events.errors import WrongUsage
 from events.subjects import EVERYTHING, job_events, partition
 
@@ -16,18 +16,22 @@ def read_kinds(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def filters(job: str | None, kinds: Iterable[str]) -> list[str]:
-    """Return the subject filters for events of these types, or of all, of a job or of all."""
+    """Return the subject filters for events of these types, or of all, of a job or of all.
+
+    What was stored under an old name of a type is found by its present one.
+    """
     kinds = tuple(kinds)
     if not kinds:
         return [job_events(job) if job else EVERYTHING]
     start = f"lota.ev.{partition(job)}.{job}" if job else "lota.ev.*.*"
-    return [f"{start}.*.*.{kind}" for kind in kinds]
+    stored = [name for kind in kinds for name in PRESENT.stored_as(kind)]
+    return [f"{start}.*.*.{name}" for name in dict.fromkeys(stored)]
 
 
 def _kind(text: str) -> str:
     kind = text.removeprefix("lota.")
     kind = kind.removesuffix(f".{kind.rpartition('.')[2]}") if kind.count(".") > 1 else kind
-    if kind not in KINDS.values():
+    if kind not in PRESENT.kinds:
         raise WrongUsage(
             f"there is no event type {text!r}",
             hint=f"use one of {', '.join(sorted(KINDS.values()))}",

@@ -87,9 +87,9 @@ def requests(job: str) -> str:
     return f"lota.ev.{partition(job)}.{job}.g.>"
 
 
-def own_bids(node: str) -> str:
-    """Return the filter for every bid a node ever placed: it names the jobs it took part in."""
-    return f"lota.ev.*.*.c.{node}.bids.placed"
+def own_facts(node: str, kind: str) -> str:
+    """Return the filter for every fact of a kind that a node has ever told, of any job."""
+    return f"lota.ev.*.*.c.{node}.{kind}"
 
 
 def command(node: str) -> str:

@@ -20,6 +20,7 @@ from events.errors import (
     InvalidInput,
     InvalidSpec,
     LotaError,
+    NewerEvent,
     NotFound,
     UnknownEvent,
     WrongExpectedPosition,
@@ -183,14 +184,20 @@ async def _append(
 
 
 async def _first_submission(log: Log, job: str) -> tuple[Record, JobSubmitted]:
+    newer = ""
     async for records in log.read([subjects.requests(job)]):
         for record in records:
             try:
                 event = codec.decode(record.body)
+            except NewerEvent as error:
+                newer = newer or error.what
+                continue
             except (CorruptEvent, UnknownEvent):
                 continue
             if isinstance(event, JobSubmitted):
                 return record, event
+    if newer:
+        raise NotFound(f"job {job} cannot be read: {newer}", hint="use that version")
     raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
 
 

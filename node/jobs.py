@@ -5,6 +5,7 @@ Who asks about one job needs no database: its own stream is short, and it is the
 
 from typing import NamedTuple
 
+from events.codec import PRESENT
 from events.errors import NotFound, WrongUsage
 from events.log import Log, Readable
 from events.subjects import JOB_ID, NODES, job_events, requests
@@ -13,7 +14,7 @@ from projections.nodes import Nodes
 from projections.state import Job
 from projections.timeline import Timeline
 
-SUBMISSIONS = "lota.ev.*.*.g.*.job.submitted"
+SUBMISSIONS = tuple(f"lota.ev.*.*.g.*.{kind}" for kind in PRESENT.stored_as("job.submitted"))
 CANDIDATES_MAX = 10
 
 
@@ -35,7 +36,7 @@ async def find_job(log: Readable, text: str) -> str:
     if await log.last(requests(text)):
         return text
     found: dict[str, None] = {}
-    async for records in log.read((SUBMISSIONS,)):
+    async for records in log.read(SUBMISSIONS):
         for record in records:
             job = record.subject.split(".")[3]
             if job.startswith(text):
@@ -63,10 +64,21 @@ async def load_job(log: Log, job: str, *, with_nodes: bool = False) -> Loaded:
             if entry is not None and entry.address.job == job:
                 timeline.note(entry)
     if job not in network.jobs:
-        raise NotFound(
-            f"job {job} has no submission that can be read", hint=f"lota events tail --job {job}"
-        )
+        raise unreadable(network, job)
     return Loaded(network.jobs[job], network.nodes, timeline)
+
+
+def unreadable(network: Network, job: str) -> NotFound:
+    """Return the error for a job whose events are there and whose submission is not understood."""
+    newer = ", ".join(network.newer)
+    if newer:
+        return NotFound(
+            f"job {job} was submitted by a newer version of Lota ({newer})",
+            hint="use that version to look at it",
+        )
+    return NotFound(
+        f"job {job} has no submission that can be read", hint=f"lota events tail --job {job}"
+    )
 
 
 def shard_indexes(job: Job, shard: int | None) -> list[int]:

@@ -88,7 +88,8 @@ class Orders(_Wire, frozen=True):
 
     `fence` is the log position of the last decision folded. The spec and what belongs to it are
     there whenever the node may not know the job yet. `complete` is for orders that a node made
-    itself by reading the log: there is nothing else that it owes. `closed` says that the job needs
+    itself by reading the log: there is nothing else that it owes, but for what a decision may say
+    that only a newer version of Lota knows; `held` names it. `closed` says that the job needs
     nothing of this node any more.
     """
 
@@ -106,6 +107,7 @@ class Orders(_Wire, frozen=True):
     roots: tuple[RootOrder, ...] = ()
     stop: tuple[ExecutionOrder, ...] = ()
     complete: bool = False
+    held: str = ""
     closed: bool = False
 
     def with_job(self, job: Job) -> "Orders":
@@ -217,7 +219,7 @@ def all_owed(job: Job, node: str) -> Orders:
     orders = owed(job).get(node)
     if orders is None:
         orders = Orders(job=job.id, fence=job.fence, decision=job.last_decision).with_job(job)
-    return msgspec.structs.replace(orders, complete=True)
+    return msgspec.structs.replace(orders, complete=True, held=job.held)
 
 
 def _bounded(orders: Orders) -> Orders:

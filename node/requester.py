@@ -29,6 +29,8 @@ from projections.state import Job, Story
 
 TICK_S = 0.1
 NODES_EVERY_MS = 1_000
+TOLD_AGAIN = 10
+"""What a newer version writes is told again when there are so many times as many events of it."""
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Requester:
         self._under_way: dict[str, str] = {}
         self._reported: dict[str, int] = {}
         self._foreign = 0
+        self._newer: dict[str, int] = {}
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
         self._nudges = Nudges(policy.patience_ms)
@@ -126,6 +129,7 @@ class Requester:
                     self._bus.command(node, orders)
             if job.illegal != self._reported.get(name, 0):
                 self._report(job)
+        self._tell_newer()
         if network.foreign != self._foreign:
             more, self._foreign = network.foreign - self._foreign, network.foreign
             last = network.foreign_kept[-1]
@@ -148,6 +152,21 @@ class Requester:
         for name, job in self._runner.network.jobs.items():
             if requester or job.placing or job.publishing or job.load.get(node):
                 touched[name] = True
+
+    def _tell_newer(self) -> None:
+        """Say what only a newer version knows: each job that is held, and types as they grow."""
+        network = self._runner.network
+        while network.held:
+            job, what = network.held.popleft()
+            log.warning("%s is left to requesters of a newer version of Lota: %s", job, what)
+        for name, skipped in network.newer.items():
+            if skipped.count >= self._newer.get(name, 1):
+                self._newer[name] = skipped.count * TOLD_AGAIN
+                log.warning(
+                    "skipped: %s was written by a newer version of Lota; %d so far, last at "
+                    "position %d",
+                    *(name, skipped.count, skipped.last),
+                )
 
     def _report(self, job: Job) -> None:
         more = job.illegal - self._reported.get(job.id, 0)

@@ -78,13 +78,15 @@ class Lanes(Mutable):
         """Take in an event of the job that was folded just now."""
         self.start_ms = self.start_ms or entry.time_ms
         self.now_ms = job.ended_ms or max(self.now_ms, entry.time_ms)
-        ended = isinstance(entry.event, JobCompleted | JobFailed | JobCancelled)
+        events = [part.event for part in entry.parts()]
+        ended = any(isinstance(event, JobCompleted | JobFailed | JobCancelled) for event in events)
         for index in self._unplanned(job):
             stay = Stay(stage="queue", since_ms=self.start_ms)
             self.stays.append(stay)
             self._move(stay, job.shards[index], entry.time_ms)
         count = len(job.shards)
-        for index in range(count) if ended else set(named_shards(entry.event, count)):
+        named = {index for event in events for index in named_shards(event, count)}
+        for index in range(count) if ended else named:
             self._shard(index, job.shards[index], entry.time_ms)
 
     def _unplanned(self, job: Job) -> Iterable[int]:

@@ -1,45 +1,58 @@
 """The whole log folded: every open job, every node, and a count of what could not be folded."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
+from events.codec import PRESENT, Codec
 from events.decisions import ResultsJudged
-from events.errors import EventError
+from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
 from projections.entry import Entry, read_entry
 from projections.evolve import begin, count, evolve
+from projections.newer import skip
 from projections.nodes import Nodes, count_nodes, evolve_nodes, note_verdicts
-from projections.state import Job
+from projections.state import Job, Skipped
 
 RETIRED_MAX = 100_000
 FOREIGN_KEPT_MAX = 20
 STRAYS_MAX = 1_000
+HELD_KEPT_MAX = 1_000
+"""Jobs that were held lately and that nobody has told of yet."""
 
 
 class Network:
     """The fold of the log as far as `position`.
 
     Jobs stay until `retire` takes them out; an event of a job that is not here is late if the job
-    was retired, else foreign.
+    was retired, else foreign. `newer` tells by type what only a newer version of Lota knows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec = PRESENT) -> None:
+        self.codec = codec
         self.jobs: dict[str, Job] = {}
         self.nodes = Nodes()
         self.position = 0
         self.late = 0
         self.foreign = 0
         self.foreign_kept: list[str] = []
+        self.newer: dict[str, Skipped] = {}
+        self.held: deque[tuple[str, str]] = deque(maxlen=HELD_KEPT_MAX)
+        self.skipped: EventError | None = None
         self._retired: OrderedDict[str, None] = OrderedDict()
         self._strays: OrderedDict[str, int] = OrderedDict()
 
     def fold(self, record: Record) -> Entry | None:
-        """Fold one message; return its entry, or None when it is no event of ours."""
+        """Fold one message; return its entry, or None when it was `skipped`, which says why."""
         self.position = record.position
         try:
-            entry = read_entry(record)
+            entry = read_entry(record, self.codec)
+        except NewerEvent as error:
+            self.skipped = error
+            self._skip(record, error)
+            return None
         except EventError as error:
+            self.skipped = error
             self._foreign(record, str(error))
             return None
         name = entry.address.job
@@ -50,8 +63,11 @@ class Network:
         if job is not None:
             skipped = job.illegal + job.late
             evolve(job, entry)
-            if isinstance(entry.event, ResultsJudged) and job.illegal + job.late == skipped:
-                note_verdicts(self.nodes, job, entry.event)
+            judged = isinstance(entry.event, ResultsJudged) or entry.more
+            if judged and job.illegal + job.late == skipped:
+                for part in entry.parts():
+                    if isinstance(part.event, ResultsJudged):
+                        note_verdicts(self.nodes, job, part.event)
         elif isinstance(entry.event, JobSubmitted) and name not in self._retired:
             self.jobs[name] = begin(entry, entry.event)
             self.jobs[name].fence = self._strays.pop(name, 0)
@@ -67,6 +83,29 @@ class Network:
         self._retired[job] = None
         if len(self._retired) > RETIRED_MAX:
             self._retired.popitem(last=False)
+
+    def _skip(self, record: Record, error: NewerEvent) -> None:
+        """Count an event that only a newer version knows, and hold what it decides about.
+
+        It is part of its job's seal, and a decision that was not folded is not in the fence.
+        """
+        skip(self.newer, error.type, record.position)
+        _, _, _, name, role, *_ = record.subject.split(".")
+        job = self.jobs.get(name)
+        if name == NET:
+            count_nodes(self.nodes, record)
+            of: Job | Nodes = self.nodes
+        elif job is not None:
+            count(job, record)
+            of = job
+        else:
+            if role == "r":
+                self._stray(name, record)
+            return
+        skip(of.newer, error.type, record.position)
+        if role == "r" and not of.held:
+            of.held = f"{error.type} at position {record.position}"
+            self.held.append(("losing nodes" if name == NET else f"job {name}", of.held))
 
     def _foreign(self, record: Record, why: str) -> None:
         """Count a message that is none of ours, also against the job whose subject it uses.

@@ -13,7 +13,7 @@ from events.spec import JobSpec, PublisherSpec
 from events.units import size_bytes
 from projections.entry import Entry
 from projections.ring import score, top
-from projections.state import Job, Mutable
+from projections.state import Job, Mutable, Skipped
 
 NodeState = Literal["live", "draining", "left", "lost"]
 LOCALITY_WEIGHT = 4.0
@@ -43,7 +43,7 @@ class Nodes(Mutable):
     """All nodes; `requesters` names those that divide the partitions among them now.
 
     `seen` and `seal` cover all events about nodes so far; `fence` is the position of the last
-    decision about nodes.
+    decision about nodes. `newer` and `held` are as in `projections.state.Job`.
     """
 
     members: dict[str, Node] = {}
@@ -54,6 +54,8 @@ class Nodes(Mutable):
     fence: int = 0
     late: int = 0
     illegal: int = 0
+    newer: dict[str, Skipped] = {}
+    held: str = ""
 
     def live(self, role: str) -> list[Node]:
         """Return the nodes that are present in a role, draining ones left out."""
@@ -65,10 +67,17 @@ class Nodes(Mutable):
 
 
 def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
-    """Fold one event about nodes, in log order."""
+    """Fold one message about nodes, in log order."""
     count_nodes(nodes, entry.record)
+    nodes.last_event = entry.event.id
+    for part in entry.parts():
+        _evolve(nodes, part)
+    nodes.requesters = tuple(node.name for node in nodes.live("requester"))
+    return nodes
+
+
+def _evolve(nodes: Nodes, entry: Entry) -> None:
     event = entry.event
-    nodes.last_event = event.id
     author = entry.address.author
     if isinstance(event, NodeJoined):
         _join(nodes, entry, event)
@@ -100,8 +109,6 @@ def evolve_nodes(nodes: Nodes, entry: Entry) -> Nodes:
             member.reason = event.data.reason
     else:
         nodes.illegal += 1
-    nodes.requesters = tuple(node.name for node in nodes.live("requester"))
-    return nodes
 
 
 def count_nodes(nodes: Nodes, record: Record) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from events.codec import AnyEvent
+from events.codec import KINDS, AnyEvent
 from events.commitment import execution_id
 from events.decisions import (
     ExecutionsLost,
@@ -65,7 +65,7 @@ Change = tuple[str, str, bytes | None]
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
-_ITEMS: dict[type[AnyEvent], str] = {
+_LISTED: dict[type[AnyEvent], str] = {
     ShardsAwarded: "awards",
     ExecutionsStarted: "executions",
     ExecutionsFailed: "failures",
@@ -82,11 +82,14 @@ _ITEMS: dict[type[AnyEvent], str] = {
     ShardsFailed: "shards",
 }
 """Where an event names the shards that it changes. Offers and bids show in no row."""
+_ITEMS = {KINDS[kind]: name for kind, name in _LISTED.items()}
 
-_OF_JOB = frozenset((JobSubmitted, CancelRequested, JobPlanned, JobCompleted, JobClosed))
+_OF_JOB = frozenset(
+    KINDS[kind] for kind in (JobSubmitted, CancelRequested, JobPlanned, JobCompleted, JobClosed)
+)
 """What changes the row of its job alone: a job completes when its shards have."""
 
-_OF_ALL = frozenset((JobFailed, JobCancelled))
+_OF_ALL = frozenset(KINDS[kind] for kind in (JobFailed, JobCancelled))
 """What ends whatever of the job is still open."""
 
 
@@ -189,7 +192,11 @@ class Touched:
         self.size = 0
 
     def add(self, entry: Entry, network: Network) -> None:
-        """Note what an event that was just folded may have changed."""
+        """Note what a message that was just folded may have changed."""
+        for part in entry.parts():
+            self._add(part, network)
+
+    def _add(self, entry: Entry, network: Network) -> None:
         event = entry.event
         name = entry.address.job
         if name == NET:
@@ -199,14 +206,15 @@ class Touched:
         job = network.jobs.get(name)
         if job is None:
             return
-        items = _ITEMS.get(type(event))
+        kind = entry.address.kind
+        items = _ITEMS.get(kind)
         if items is not None:
             self._add_shards(name, {item.shard for item in getattr(event.data, items)})
             if isinstance(event, ResultsJudged):
                 self._add_judged(job, event)
-        elif type(event) in _OF_JOB:
+        elif kind in _OF_JOB:
             self._add_shards(name, set())
-        elif type(event) in _OF_ALL:
+        elif kind in _OF_ALL:
             self.jobs[name] = None
             self.size += len(job.shards)
 

@@ -50,6 +50,7 @@ class Runner:
         self._closed: dict[str, None] = {}
         self._flushing = asyncio.Lock()
         self._behind = asyncio.Event()
+        self._skipped: frozenset[str] = frozenset()
 
     async def run(self, on_batch: OnBatch) -> None:
         """Follow the log until cancelled or until it is closed.
@@ -104,12 +105,19 @@ class Runner:
             log.warning("the read models are those of another log: they are built anew")
             await self._store.reset()
             checkpoint = None
+        known = self.network.codec.names
+        if checkpoint is not None and (understood := known & set(checkpoint.skipped)):
+            told = ", ".join(sorted(understood))
+            log.warning("the read models lack %s, which is known now: they are built anew", told)
+            await self._store.reset()
+            checkpoint = None
         if checkpoint is None or set(self._store.positions.values()) != {checkpoint.position}:
             return 0
         self._floor = checkpoint.position
+        self._skipped = frozenset(checkpoint.skipped)
         nodes = self._nodes_at_floor = msgspec.json.decode(checkpoint.nodes, type=Nodes)
-        known = {name: read_node(body) async for name, body in self._store.rows("nodes")}
-        nodes.members = {name: known[name] for name in checkpoint.members}
+        rows = {name: read_node(body) async for name, body in self._store.rows("nodes")}
+        nodes.members = {name: rows[name] for name in checkpoint.members}
         if checkpoint.low_water > checkpoint.position:
             self.network.position = checkpoint.position
             self._take_nodes()
@@ -184,6 +192,7 @@ class Runner:
             mark=_mark(last),
             members=tuple(network.nodes.members),
             nodes=msgspec.json.encode(nodes),
+            skipped=tuple(sorted(self._skipped | network.newer.keys())),
         )
 
 

@@ -171,12 +171,30 @@ class Story(Mutable):
     recent: list[str]
 
 
+class Skipped(Mutable):
+    """Events of one type that only a newer version of Lota knows: how many, and where."""
+
+    type: str
+    count: int
+    first: int
+    last: int
+
+
 class Job(Mutable):
     """One job.
 
     `seen` and `seal` cover all its events so far; `fence` is the log position of the last decision
     folded (a matter of this log, never part of an event), `decider` wrote it, and `touched_ms` is
     when; before any decision it is when the client submitted.
+
+    `newer` tells by type what was skipped because only a newer version of Lota knows it. `held`
+    names the first decision among it: from there on this fold is not what the job is, so nobody
+    decides about it or pays for it by this fold, and such a decision does not move the fence.
+    `unjudged` counts items that are illegal by this fold and may follow from what it skipped.
+
+    `newer` holds what was skipped because only a newer version of Lota knows it, by type. `held`
+    names the first decision among it: with that the fold no longer knows the job, so that whoever
+    has only this fold decides nothing about it and pays for nothing, and the fence stays before it.
 
     `placing`, `judging` and `publishing` hold the shards in each stage. Of the last two,
     `verdict_due` and `publish_due` name those that something can be decided about now; the others
@@ -216,6 +234,9 @@ class Job(Mutable):
     late: int = 0
     illegal: int = 0
     stories: list[Story] = []
+    newer: dict[str, Skipped] = {}
+    held: str = ""
+    unjudged: int = 0
     recent: list[str] = []
     load: dict[str, int] = {}
     counts: dict[str, int] = {}

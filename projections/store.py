@@ -51,7 +51,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     `low_water` is the position of the first event of the oldest job still open. `mark` is the
     sha256 of the message at `position`, to know the log again. `members` names the nodes in the
-    order of the fold, and `nodes` is what it holds besides their rows.
+    order of the fold, and `nodes` is what it holds besides their rows. `skipped` names the types
+    that were passed over as only a newer version of Lota knew them.
     """
 
     position: int
@@ -59,6 +60,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     mark: str
     members: tuple[str, ...]
     nodes: bytes
+    skipped: tuple[str, ...] = ()
 
 
 class Store:

@@ -35,12 +35,18 @@ from events.facts import (
 )
 from events.items import Claim, Judgement, Offer
 from events.requests import CancelRequested, JobSubmitted
+from projections.entry import Entry
 
 NAMED_MAX = 4
 """Items that a line names one by one."""
 
 LINE_MAX = 100
 """Characters of one item's text."""
+
+
+def summary_of(entry: Entry) -> str:
+    """Return what a message says, without its time, type and author."""
+    return "; ".join(summary(part.event) for part in entry.parts())
 
 
 def summary(event: AnyEvent) -> str:

@@ -28,7 +28,11 @@ class Timeline(Mutable):
     stretches: dict[str, Stretch] = {}
 
     def note(self, entry: Entry) -> None:
-        """Take in one more event of the job, in log order."""
+        """Take in one more message of the job, in log order."""
+        for part in entry.parts():
+            self._note(part)
+
+    def _note(self, entry: Entry) -> None:
         event = entry.event
         kind = entry.address.kind
         stretch = self.stretches.get(kind)

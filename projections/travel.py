@@ -7,11 +7,13 @@ besides is to let closed jobs go, and to keep count of them.
 from collections import Counter
 from typing import Any
 
+from events.codec import PRESENT, Codec
 from events.commitment import execution_id
 from events.log import Record
 from events.times import rfc3339
 from projections.entry import Entry
 from projections.network import Network
+from projections.newer import newer_view
 from projections.nodes import Node
 from projections.state import OPEN, TERMINAL, Job
 from projections.views import job_row, judged_node_view
@@ -24,8 +26,10 @@ class Travel:
     `keep` names one job that stays whole. `time_ms` is when the last event says that it happened.
     """
 
-    def __init__(self, *, list_closed: bool = False, keep: str = "") -> None:
-        self.network = Network()
+    def __init__(
+        self, *, list_closed: bool = False, keep: str = "", codec: Codec = PRESENT
+    ) -> None:
+        self.network = Network(codec)
         self.events = 0
         self.time_ms = 0
         self.ended: Counter[str] = Counter()
@@ -79,7 +83,9 @@ def network_view(travel: Travel) -> dict[str, Any]:
             "late": travel.late + network.late + network.nodes.late + sum(j.late for j in jobs),
             "illegal": travel.illegal + network.nodes.illegal + sum(j.illegal for j in jobs),
             "foreign": network.foreign,
+            "newer": sum(skipped.count for skipped in network.newer.values()),
         },
+        "newer": newer_view(network.newer),
         "jobs": {
             **{state: states[state] for state in ("submitted", "running", *sorted(TERMINAL))},
             "closed": travel.ended.total(),

@@ -11,6 +11,7 @@ import msgspec
 from events.commitment import execution_id
 from events.items import Claim, Listing
 from events.times import rfc3339
+from projections.newer import newer_view
 from projections.nodes import Node, Nodes
 from projections.state import Execution, Job, RootSlot, Shard, Slot, Story, Verdict
 from projections.timeline import Timeline
@@ -43,6 +44,8 @@ def job_view(
         "roots": [_root_view(job, number, slot) for number, slot in sorted(job.roots.items())],
         "counts": {"events": job.seen, "late": job.late, "illegal": job.illegal},
         "illegal": [_story_view(story) for story in job.stories],
+        "newer": newer_view(job.newer),
+        "unjudged": job.unjudged,
         "why_waiting": why_waiting(job, nodes, now_ms),
         "timeline": timeline.rows() if timeline is not None else [],
     }

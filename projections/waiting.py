@@ -30,6 +30,16 @@ def why_waiting(job: Job, nodes: Nodes, now_ms: int) -> list[dict[str, Any]]:
                 shards=len(job.shards),
             )
         )
+    if job.held:
+        reasons.append(
+            _reason(
+                "deciding",
+                "newer_decision",
+                f"{job.held} was written by a newer version of Lota: only requesters of that "
+                "version decide on, and this state is that of before",
+                shards=len(job.shards),
+            )
+        )
     if job.cancel_asked is not None:
         reasons.append(_reason("deciding", "cancel_asked", "a cancel waits for its decision"))
     if job.state == "submitted":

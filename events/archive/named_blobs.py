@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from events.codec import decode
+from events.codec import PRESENT
 from events.errors import EventError
 
 SIGN = b'blob":"b'
@@ -15,16 +15,17 @@ def named_blobs(body: bytes) -> list[str]:
     """Return the CIDs of the blobs that a stored event names: fields `blob` and `..._blob`.
 
     Fields of the program count and keys that a user chose do not; a message that is no event of
-    ours names none.
+    ours names none, nor does one that only a newer version knows.
     """
     if SIGN not in body:
         return []
     try:
-        event = decode(body)
+        _, event, more = PRESENT.read(body)
     except EventError:
         return []
     found: list[str] = []
-    _collect(event.data, found)
+    for part in (event, *more):
+        _collect(part.data, found)
     return found
 
 

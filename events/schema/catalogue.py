@@ -12,6 +12,7 @@ from events.schema.story import STORY
 
 FILE = "README.md"
 PROTOCOL = "../protocol.md"
+EVOLUTION = "../evolution.md"
 EXAMPLES = "../../examples"
 WRITERS_AS_WORDS = {"r": "requester", "c": "compute node", "g": "gateway"}
 INTRODUCTION = f"""\
@@ -42,7 +43,9 @@ may write to the server may store what fits none of them.
 changes: an added field is optional, and a reader that does not know it passes over it, so the
 schemas leave objects open. Anything else is a new version under a new name, with a new schema
 beside the old one; a reader passes over types that it does not know. The job's spec alone is
-closed, because a node must not leave out a part of what it is asked. A field of `data` that has its
+closed, because a node must not leave out a part of what it is asked: a job that asks for what a
+version does not know is left to nodes of a later one. A type that was renamed or split keeps its
+old subjects: [Evolution]({EVOLUTION}) says how types change. A field of `data` that has its
 default value is left out.
 """
 

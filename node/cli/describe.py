@@ -53,6 +53,7 @@ def show_job(view: View, now_ms: int) -> None:
         ("Results", _results(view)),
         ("Timeline", _timeline(view)),
         ("Skipped as illegal", _stories(view)),
+        ("Skipped, written by a newer version of Lota", _newer(view)),
     ):
         if part is not None:
             screen.print()
@@ -247,4 +248,15 @@ def _stories(view: View) -> "RenderableType | None":
     for story in view["illegal"]:
         what = f"{story['item']} by {story['author']} in state {story['state']}: {story['why']}"
         table.add_row(story["kind"], cell(what))
+    return table
+
+
+def _newer(view: View) -> "RenderableType | None":
+    if not view["newer"]:
+        return None
+    table = _grid()
+    for skipped in view["newer"]:
+        first, last = skipped["first"], skipped["last"]
+        where = f"at position {first}" if first == last else f"at positions {first} to {last}"
+        table.add_row(skipped["type"], f"{skipped['count']} event(s) {where}")
     return table

@@ -9,7 +9,8 @@ from node.cli.output import Columns, OutputOption, note, show_document, show_row
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
-    from events.log import Log
+    from events.errors import NewerEvent
+    from events.log import Log, Record
     from projections.entry import Entry
 
 COLUMNS: Columns = {
@@ -60,6 +61,9 @@ async def history(
     if output == "table":
         show_rows([{**row, "mark": _mark(row)} for row in rows], COLUMNS, output)
         foreign = sum(row["type"] is None for row in rows)
+        newer = sum(row["newer"] for row in rows)
+        if newer:
+            note(f"lota: {newer} event(s) were written by a newer version of Lota, and skipped")
         if foreign:
             note(f"lota: {foreign} message(s) on the job's subjects are no events of ours")
     else:
@@ -67,10 +71,9 @@ async def history(
 
 
 async def _show_timeline(log: "Log", job: str, shard: int | None, output: OutputOption) -> None:
-    from events.errors import NotFound
     from events.subjects import job_events
     from node.cli.lanes import show_lanes
-    from node.jobs import shard_indexes
+    from node.jobs import shard_indexes, unreadable
     from projections.lanes import Lanes, lanes_view
     from projections.network import Network
 
@@ -81,9 +84,7 @@ async def _show_timeline(log: "Log", job: str, shard: int | None, output: Output
             if entry is not None and job in network.jobs:
                 lanes.note(network.jobs[job], entry)
     if job not in network.jobs:
-        raise NotFound(
-            f"job {job} has no submission that can be read", hint=f"lota events tail --job {job}"
-        )
+        raise unreadable(network, job)
     if shard is not None:
         shard_indexes(network.jobs[job], shard)
     view = lanes_view(network.jobs[job], lanes, shard)
@@ -94,6 +95,7 @@ async def _show_timeline(log: "Log", job: str, shard: int | None, output: Output
 
 
 async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:
+    from events.errors import NewerEvent
     from events.subjects import job_events
     from projections.network import Network
 
@@ -112,13 +114,16 @@ async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:
                 "type": None,
                 "author": None,
                 "summary": "",
+                "newer": False,
                 "late": 0,
                 "illegal": [],
             }
-            if entry is None:
-                row["summary"] = network.foreign_kept[-1].partition(": ")[2]
-            else:
+            if entry is not None:
                 row.update(_event_row(entry))
+            elif isinstance(network.skipped, NewerEvent):
+                row.update(_newer_row(record, network.skipped))
+            else:
+                row["summary"] = str(network.skipped)
             if after is not None:
                 skipped = min(after.illegal - illegal, len(after.stories))
                 row["late"] = after.late - late
@@ -131,20 +136,35 @@ async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:
 
 
 def _event_row(entry: "Entry") -> dict[str, Any]:
-    from projections.summary import summary
+    from projections.summary import summary_of
 
     return {
         "id": entry.event.id,
         "time": entry.event.time,
         "type": entry.address.kind,
         "author": entry.address.author,
-        "summary": summary(entry.event),
+        "summary": summary_of(entry),
+    }
+
+
+def _newer_row(record: "Record", error: "NewerEvent") -> dict[str, Any]:
+    from events.subjects import parse
+
+    return {
+        "id": error.id,
+        "time": error.time,
+        "type": error.kind,
+        "author": parse(record.subject).author,
+        "summary": error.what,
+        "newer": True,
     }
 
 
 def _mark(row: dict[str, Any]) -> str:
     marks = [f"late: {row['late']}"] if row["late"] else []
     marks += [f"illegal: {why}" for why in row["illegal"]]
+    if row["newer"]:
+        marks.append("newer: skipped")
     if row["type"] is None:
         marks.append("foreign")
     return "; ".join(marks)

@@ -49,6 +49,7 @@ def show_network(view: View) -> None:
             "Jobs": _counts(view["jobs"]),
             "Shards": _counts(view["shards"]) or "none of open jobs",
             "Waits for": _counts(view["waits"]) or "nothing",
+            "Skipped": _skipped(view["newer"]),
         }
     )
     for title, rows in (("Open jobs", view["open"]), ("Closed jobs", view["closed"])):
@@ -90,6 +91,13 @@ def show_past_job(view: View, now_ms: int) -> None:
 
 def _point(view: View) -> dict[str, Any]:
     return {"Position": view["position"], "Time": view["time"]}
+
+
+def _skipped(newer: list[dict[str, Any]]) -> str:
+    if not newer:
+        return ""
+    types = ", ".join(f"{skipped['count']:,} {skipped['type']}" for skipped in newer)
+    return f"{types}: written by a newer version of Lota"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -62,6 +62,9 @@ def body(step: Step) -> Iterator[str]:
     if step.foreign:
         yield f"foreign: {step.foreign}"
         return
+    if step.newer:
+        yield f"job {step.job}, skipped: {step.newer}" if step.job else f"skipped: {step.newer}"
+        return
     said = [text for text in (f"job {step.job}" if step.job else "", step.summary) if text]
     if said:
         yield _cut(": ".join(said), SUMMARY_MAX)

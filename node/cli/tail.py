@@ -1,6 +1,7 @@
 """`lota events tail`: the log as it is, for eyes and for pipes."""
 
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,9 @@ from node.cli.server import Server, connected
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from events.errors import NewerEvent
     from events.log import Record
+    from events.subjects import Address
     from projections.entry import Entry
 
 
@@ -57,44 +60,68 @@ async def tail(
 
 
 async def _print(batches: AsyncIterator[list["Record"]], *, as_json: bool) -> None:
-    from events.errors import EventError
+    from events.errors import EventError, NewerEvent
     from projections.entry import read_entry
 
-    foreign = 0
+    foreign, newer = 0, Counter[str]()
     screen = None if as_json else console()
     try:
         async for records in batches:
             for record in records:
                 try:
                     entry = read_entry(record)
+                except NewerEvent as error:
+                    newer[error.type] += 1
+                    if screen is None:
+                        _print_body(record)
+                    else:
+                        _print_newer(screen, record, error)
+                    continue
                 except EventError as error:
                     foreign += 1
                     note(f"lota: skipped {record.position} {record.subject}: {error}")
                     continue
                 if screen is None:
-                    # A line break in JSON can only be space between tokens.
-                    sys.stdout.buffer.write(record.body.replace(b"\n", b" ") + b"\n")
+                    _print_body(record)
                 else:
                     _print_line(screen, entry)
             sys.stdout.flush()
     finally:
         if foreign:
             note(f"lota: {foreign} message(s) on the log are no events of ours")
+        for name, count in newer.items():
+            note(f"lota: {count} event(s) {name} were written by a newer version of Lota")
+
+
+def _print_body(record: "Record") -> None:
+    # A line break in JSON can only be space between tokens.
+    sys.stdout.buffer.write(record.body.replace(b"\n", b" ") + b"\n")
 
 
 def _print_line(screen: "Console", entry: "Entry") -> None:
+    from projections.summary import summary_of
+
+    _print_parts(screen, entry.position, entry.event.time, entry.address, summary_of(entry))
+
+
+def _print_newer(screen: "Console", record: "Record", error: "NewerEvent") -> None:
+    from events.subjects import parse
+
+    _print_parts(screen, record.position, error.time, parse(record.subject), error.what)
+
+
+def _print_parts(
+    screen: "Console", position: int, time: str, address: "Address", said: str
+) -> None:
     from rich.text import Text
 
-    from projections.summary import summary
-
-    address = entry.address
     styles = {"r": "magenta", "c": "cyan", "g": "green"}
     screen.print(
         Text.assemble(
-            (f"{entry.position:>8} {entry.event.time} ", "dim"),
+            (f"{position:>8} {time} ", "dim"),
             (f"{address.kind:<22} ", styles[address.role]),
             f"{address.job} {address.author} ",
-            (summary(entry.event), "dim"),
+            (said, "dim"),
         ),
         soft_wrap=True,
     )

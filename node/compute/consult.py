@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+from events.codec import PRESENT, Codec
 from events.log import Log
-from events.subjects import job_events, own_bids, parse
+from events.subjects import job_events, own_facts, parse
 from node.orders import Orders, all_owed
 from projections.network import Network
 
@@ -23,10 +24,15 @@ async def consult(log: Log, job: str, node: str) -> Orders:
     return all_owed(state, node)
 
 
+def own_bids(node: str, codec: Codec = PRESENT) -> tuple[str, ...]:
+    """Return the filters for every bid a node ever placed: they name the jobs it took part in."""
+    return tuple(own_facts(node, kind) for kind in codec.stored_as("bids.placed"))
+
+
 async def jobs_bid_for(log: Log, node: str) -> AsyncIterator[str]:
     """Yield every job that the node ever bid for: what a lost database would have named."""
     seen: set[str] = set()
-    async for batch in log.read((own_bids(node),)):
+    async for batch in log.read(own_bids(node)):
         for record in batch:
             job = parse(record.subject).job
             if job not in seen:

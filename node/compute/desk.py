@@ -4,6 +4,8 @@ Everything is keyed by job, shard and attempt and moves forward only, so orders 
 or out of order. Nothing here performs anything; `node.compute.decide` says what is due.
 """
 
+import msgspec
+
 from events.commitment import execution_id
 from events.facts import (
     BidsDeclined,
@@ -71,6 +73,8 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
         job.inputs = orders.inputs
         job.shards = orders.shards or job.shards
     job.fence = max(job.fence, orders.fence)
+    if orders.held:
+        orders = _without_paid(desk, job, orders)
     if orders.list_inputs and job.listing == "":
         job.listing = "due"
     _take_work(job, orders)
@@ -84,6 +88,17 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
     if not job.closed and (unknown or (desk.paid and _unsure(job, desk.paid))):
         job.doubt = True
     return job
+
+
+def _without_paid(desk: Desk, job: DeskJob, orders: Orders) -> Orders:
+    """Leave out what would cost money: a decision that is not known here may have taken it back."""
+    drivers = [publisher.driver for publisher in job.spec.publishers] if job.spec else []
+    free = tuple(
+        order
+        for order in orders.publish
+        if order.lookup or (0 <= order.slot < len(drivers) and drivers[order.slot] not in desk.paid)
+    )
+    return msgspec.structs.replace(orders, publish=free)
 
 
 def _take_work(job: DeskJob, orders: Orders) -> None:

@@ -89,6 +89,7 @@ class Compute:
         self._turn = asyncio.Event()
         self._known: set[str] = set()
         self._consulting: set[str] = set()
+        self._told: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         work.touch = self._touch
 
@@ -187,6 +188,7 @@ class Compute:
         if disposable(job):
             del self._desk.jobs[job.id]
             self._known.discard(job.id)
+            self._told.discard(job.id)
             self._work.forget(job)
             self._memory.forget(job.id)
 
@@ -199,6 +201,12 @@ class Compute:
             self._touch(job.id)
         else:
             job.doubt = False
+            if orders.held and job.id not in self._told:
+                self._told.add(job.id)
+                log.warning(
+                    "job %s holds %s, written by a newer version of Lota: %s pays nothing there",
+                    *(job.id, orders.held, self.name),
+                )
             self.take(orders)
         finally:
             self._consulting.discard(job.id)

@@ -27,9 +27,10 @@ def decide(
     `patrol` also looks for what did not happen: deadlines, lost nodes, and answers that nodes owe.
     Ownership of a partition only avoids needless conflicts; the append is the fence. What its
     owner leaves lying for a grace is anybody's, and stays with who took it up until the owner
-    decides again.
+    decides again. A job with a decision that only a newer version of Lota knows is left to
+    requesters of that version.
     """
-    if job.closed:
+    if job.closed or job.held:
         return []
     view = View(job, nodes, now_ms, policy, patrol)
     mine = me == job.decider or owner(nodes, partition(job.id)) in (me, "")

@@ -19,8 +19,11 @@ def decide_nodes(
 
     `presence` tells when each node was last heard, by this requester's own clock; one that stands
     in the log but not there has not been listened for yet. The owner of the stream of node events
-    decides; what it leaves lying for a grace is anybody's. Nobody gives itself up.
+    decides; what it leaves lying for a grace is anybody's. Nobody gives itself up. Once a decision
+    about nodes is there that only a newer version of Lota knows, requesters of that version decide.
     """
+    if nodes.held:
+        return []
     owned = owner(nodes, partition(NET)) in (me, "")
     patience_ms = policy.presence_ms + (0 if owned else policy.overdue_grace_ms)
     for name, node in nodes.members.items():

@@ -21,6 +21,9 @@ from node.effects import Append, WakeAt
 from projections.nodes import lacking
 from projections.state import IN_HAND, Shard, Slot
 
+UNPAID = frozenset({"assigned", "retry", "revoked"})
+"""States of a paid slot in which nobody has begun to pay, as far as the fold knows."""
+
 
 def first_assignments(
     view: View, shard: Shard, accepted: tuple[int, ...]
@@ -114,6 +117,8 @@ def _next_step(
 
     None when nobody who agreed can do it now.
     """
+    if slot is not None and slot.state in UNPAID and _may_be_paid(view, number):
+        return max(slot.until_ms, view.now_ms + view.policy.patience_ms)
     accepted = [a for a, e in enumerate(shard.executions) if e.state == "accepted"]
     if slot is None or slot.state in ("idle", "revoked"):
         attempt = _next_publisher(view, shard, number, accepted, slot)
@@ -135,6 +140,11 @@ def _next_step(
             return None
         return Assignment(index, number, attempt, lookup=True) if view.now_ms >= due_ms else due_ms
     return _take_over(view, index, number, shard, slot)
+
+
+def _may_be_paid(view: View, number: int) -> bool:
+    """Whether what was skipped, as only a newer version of Lota knows it, may be a paid start."""
+    return bool(view.job.newer) and view.job.spec.publishers[number].driver in view.policy.paid
 
 
 def _take_over(

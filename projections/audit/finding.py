@@ -4,9 +4,10 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["foreign", "forged", "illegal", "unproven", "damaged"]
-"""Foreign is no event of ours, forged is not what or whose it says, illegal is what a rule forbids,
-unproven is a decision that does not follow from the log, damaged is a file that was changed."""
+Kind = Literal["foreign", "newer", "forged", "illegal", "unproven", "damaged"]
+"""Foreign is no event of ours, newer is one that only a newer version of Lota knows, forged is not
+what or whose it says, illegal is what a rule forbids, unproven is a decision that does not follow
+from the log, damaged is a file that was changed."""
 
 FORM = 0
 """In place of a rule's number: the form of messages (`events.subjects`, `events.envelope`)."""

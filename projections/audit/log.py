@@ -1,18 +1,22 @@
 """The audit of a log: every message in order, to the job or the nodes that it is about."""
 
-from events.errors import EventError, InvalidSpec
+from events.codec import PRESENT, Codec
+from events.errors import EventError, InvalidSpec, NewerEvent
 from events.facts import NodeJoined
 from events.log import Record
 from events.requests import JobSubmitted
 from events.spec import normal
 from events.subjects import NET
-from projections.audit.authors import Authors
+from projections.audit.authors import ROLES, Authors
 from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
 from projections.audit.ledger import Ledger
-from projections.audit.messages import Identities, foreign, stored_digest
+from projections.audit.messages import Identities, foreign, newer, stored_digest
 from projections.audit.proofs import Proofs
 from projections.entry import Entry, read_entry
-from projections.hindsight import Hindsight
+from projections.hindsight import BEHIND_NEWER, Hindsight
+
+UNREAD_KEPT = 100_000
+"""Jobs whose submission only a newer version knows, that are known by name."""
 
 
 class Audit:
@@ -21,8 +25,10 @@ class Audit:
     `scope` says what of the log they are. Make one for each log; it is done with `finish`.
     """
 
-    def __init__(self, scope: Scope = WHOLE) -> None:
+    def __init__(self, scope: Scope = WHOLE, codec: Codec = PRESENT) -> None:
         self._scope = scope
+        self._codec = codec
+        self._unread: set[str] = set()
         self._ledger = Ledger()
         self._identities = Identities(self._ledger)
         self._authors = Authors(self._ledger)
@@ -38,7 +44,10 @@ class Audit:
         self._first = self._first or record.position
         self._last = record.position
         try:
-            entry = read_entry(record)
+            entry = read_entry(record, self._codec)
+        except NewerEvent as error:
+            self._newer(record, error)
+            return
         except EventError as error:
             self._foreign(record, error)
             return
@@ -92,9 +101,11 @@ class Audit:
             self._ledger.closed += past.standing(name) == "closed"
         elif standing == "closed":
             self._after_closing(entry)
+        elif name in self._unread:
+            self._ledger.unprovable[BEHIND_NEWER] += 1
         elif isinstance(entry.event, JobSubmitted):
             self._submission(entry, entry.event)
-        elif not self._scope.start or not past.remembers_all:
+        elif not self._scope.start or not past.remembers_all or len(self._unread) >= UNREAD_KEPT:
             self._ledger.outside += 1
         else:
             what = "it is about a job that nobody has submitted"
@@ -137,9 +148,22 @@ class Audit:
         late, illegal = nodes.late, nodes.illegal
         self._past.take_node(entry)
         ledger.late += nodes.late - late
-        if nodes.illegal > illegal and self._scope.nodes:
+        known = self._scope.nodes and not self._past.members.newer
+        if nodes.illegal > illegal and known:
             right = "such an event stands under the nodes' subject, about a node that has joined"
             ledger.note(entry, "illegal", 11, "it changes nothing about nodes", right)
+
+    def _newer(self, record: Record, error: NewerEvent) -> None:
+        """Note an event that only a newer version knows, and accuse nobody of what follows."""
+        self._ledger.add(newer(record, error))
+        _, _, _, name, _, author, *_ = record.subject.split(".")
+        if name == NET:
+            self._authors.join(author, tuple(ROLES.values()))
+        elif error.kind == "job.submitted" and self._past.standing(name) == "unknown":
+            self._ledger.jobs += 1
+            if len(self._unread) < UNREAD_KEPT:
+                self._unread.add(name)
+        self._past.take_newer(record, error)
 
     def _foreign(self, record: Record, error: EventError) -> None:
         """Note a message that is none of ours; it counts where it stands, as in the fold."""

@@ -5,8 +5,8 @@ from hashlib import blake2b, sha256
 
 import msgspec
 
-from events.codec import decode, kind
-from events.errors import EventError
+from events.codec import PRESENT
+from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.subjects import parse, partition
 from projections.audit.finding import FORM, Finding, Kind
@@ -74,6 +74,22 @@ def foreign(record: Record, why: EventError) -> Finding:
     )
 
 
+def newer(record: Record, why: NewerEvent) -> Finding:
+    """Return the finding about an event that only a newer version of Lota knows."""
+    job, author, name = _tokens(record.subject)
+    return Finding(
+        position=record.position,
+        kind="newer",
+        rule=FORM,
+        job=job,
+        type=name,
+        author=author,
+        event=why.id,
+        what=why.what,
+        right="audit it with that version: what follows from it cannot be proved here",
+    )
+
+
 def _tokens(subject: str) -> tuple[str, str, str]:
     """Return the job, author and type that a subject names, as far as it does."""
     match subject.split("."):
@@ -92,12 +108,12 @@ def _false(record: Record) -> tuple[Kind, str, str]:
             pass
     try:
         address = parse(record.subject)
-        event = decode(record.body)
+        kind, event, _ = PRESENT.read(record.body)
     except EventError:
         return "foreign", "only events of ours are on the log", ""
     role = role_of(event)
-    if kind(event) != address.kind or event.subject != address.job:
-        place = f"{partition(event.subject)}.{event.subject[:40]}.{role}.<author>.{kind(event)}"
+    if kind != address.kind or event.subject != address.job:
+        place = f"{partition(event.subject)}.{event.subject[:40]}.{role}.<author>.{kind}"
         return "forged", f"such an event stands under lota.ev.{place}", event.id
     if role != address.role:
         return "forged", f"{address.kind} is written by role {role!r}", event.id

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from events.codec import KINDS, AnyEvent
 from events.decisions import (
     ExecutionsLost,
     JobCancelled,
@@ -21,24 +22,26 @@ from projections.audit.placement import Case, Members
 from projections.audit.stories import ruling
 from projections.entry import Entry
 from projections.evolve import evolve
-from projections.hindsight import Known
+from projections.hindsight import BEHIND_NEWER, Known
 from projections.state import Job
 
-FREE: dict[type, tuple[str, int, Any]] = {
+_FREE: dict[type[AnyEvent], tuple[str, int, Any]] = {
     ResultsJudged: ("verdicts", 5, verdict.verdicts),
     RevealsRequested: ("reveal requests", 5, verdict.reveals),
     JobCompleted: ("roots", 7, ending.completed),
     JobFailed: ("failures", 7, ending.failed),
     JobCancelled: ("cancellations", 10, ending.cancelled),
 }
+FREE = {KINDS[kind]: proof for kind, proof in _FREE.items()}
 """Proofs that need the job alone: what is proved, by which rule, how."""
 
-AMONG: dict[type, tuple[str, int, Any]] = {
+_AMONG: dict[type[AnyEvent], tuple[str, int, Any]] = {
     JobPlanned: ("plans", 7, placement.plan),
     ShardsOffered: ("offers", 7, placement.offers),
     ShardsAwarded: ("awards", 7, placement.awards),
     ExecutionsLost: ("losses", 8, verdict.losses),
 }
+AMONG = {KINDS[kind]: proof for kind, proof in _AMONG.items()}
 """Proofs that also need the nodes as they were."""
 
 
@@ -58,19 +61,21 @@ class Proofs:
                 ledger.unprovable[doubt.what] += 1
         if known.job is not None:
             ledger.proved["seals"] += 1
-            self._prove(entry, known.job, known.nodes)
+            if not known.job.newer:
+                for part in entry.parts():
+                    self._prove(part, known.job, known.nodes)
         elif known.nodes is not None and isinstance(entry.event, NodeLost):
             self._lost(entry, entry.event, known.nodes)
 
     def _prove(self, entry: Entry, job: Job, nodes: Members | None) -> None:
         event, ledger = entry.event, self._ledger
-        free = FREE.get(type(event))
+        free = FREE.get(entry.address.kind)
         case = Case(job, {}, entry.time_ms)
         if free is not None:
             ledger.judge(entry, free[0], free[1], free[2](case, event))
         elif isinstance(event, PublicationsAssigned) and event.data.roots:
             ledger.judge(entry, "published roots", 7, ending.roots(case, event))
-        among = AMONG.get(type(event))
+        among = AMONG.get(entry.address.kind)
         if among is not None and nodes is not None:
             case = Case(job, nodes, entry.time_ms)
             ledger.judge(entry, among[0], among[1], among[2](case, event))
@@ -91,9 +96,11 @@ class Proofs:
 
     def fold(self, job: Job, entry: Entry) -> None:
         """Fold an event, and write down what of it was late and what was skipped."""
-        illegal, late = job.illegal, job.late
+        illegal, late, unjudged = job.illegal, job.late, job.unjudged
         evolve(job, entry)
         self._ledger.late += job.late - late
+        if job.unjudged > unjudged:
+            self._ledger.unprovable[BEHIND_NEWER] += job.unjudged - unjudged
         if job.illegal > illegal:
             self._tell(job, entry, job.illegal - illegal)
 

@@ -7,7 +7,7 @@ not admit is skipped, counted and kept with its story; it is never raised.
 from collections.abc import Callable
 from typing import Any
 
-from events.codec import AnyEvent
+from events.codec import KINDS, AnyEvent
 from events.decisions import (
     ExecutionsLost,
     JobCancelled,
@@ -46,7 +46,7 @@ from projections.transitions import ILLEGAL, JOB, LATE
 
 Handler = Callable[[Step, Any], None]
 
-_HANDLERS: dict[type[AnyEvent], tuple[str, Handler]] = {
+_FOLDED: dict[type[AnyEvent], tuple[str, Handler]] = {
     InputsListed: ("listed", placement.inputs_listed),
     JobPlanned: ("planned", placement.job_planned),
     ShardsOffered: ("round", placement.shards_offered),
@@ -72,6 +72,8 @@ _HANDLERS: dict[type[AnyEvent], tuple[str, Handler]] = {
     JobCancelled: ("cancelled", ending.job_cancelled),
     JobClosed: ("closed", ending.job_closed),
 }
+_HANDLERS = {KINDS[kind]: handled for kind, handled in _FOLDED.items()}
+"""By name, so that a type that has gained a field is folded alike."""
 
 
 def begin(entry: Entry, event: JobSubmitted) -> Job:
@@ -88,16 +90,32 @@ def begin(entry: Entry, event: JobSubmitted) -> Job:
     )
     count(job, entry.record)
     job.last_event = event.id
+    for part in entry.more:
+        _apply(job, part)
     remember(job, entry)
     return job
 
 
 def evolve(job: Job, entry: Entry) -> Job:
-    """Fold one more event of the job, in log order, and return the job."""
-    event = entry.event
+    """Fold one more message of the job, in log order, and return the job."""
     count(job, entry.record)
+    _apply(job, entry)
+    for part in entry.more:
+        _apply(job, part)
+    if entry.address.role == "r":
+        job.fence = entry.position
+        job.last_decision = entry.event.id
+        job.decider = entry.address.author
+        job.touched_ms = entry.time_ms
+    job.last_event = entry.event.id
+    remember(job, entry)
+    return job
+
+
+def _apply(job: Job, entry: Entry) -> None:
+    """Take one event through the tables."""
     step = Step(job, entry, entry.address.author)
-    known = _HANDLERS.get(type(event))
+    known = _HANDLERS.get(entry.address.kind)
     item, handler = known if known is not None else ("submitted", None)
     after = JOB[job.state, item]
     if after is LATE:
@@ -106,15 +124,7 @@ def evolve(job: Job, entry: Entry) -> Job:
     elif after is ILLEGAL or handler is None:
         step.illegal(entry.address.kind, job.state, "not in this state of the job")
     else:
-        handler(step, event)
-    if entry.address.role == "r":
-        job.fence = entry.position
-        job.last_decision = event.id
-        job.decider = step.author
-        job.touched_ms = entry.time_ms
-    job.last_event = event.id
-    remember(job, entry)
-    return job
+        handler(step, entry.event)
 
 
 def count(job: Job, record: Record) -> None:

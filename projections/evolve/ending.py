@@ -16,7 +16,7 @@ def cancel_requested(step: Step, event: CancelRequested) -> None:
 def job_completed(step: Step, event: JobCompleted) -> None:
     """The job has its result."""
     job, data = step.job, event.data
-    if job.counts.get("completed", 0) != len(job.shards):
+    if job.counts.get("completed", 0) != len(job.shards) and not job.held:
         step.illegal("job.completed", job.state, "not every shard is completed")
         return
     job.state = "completed"
@@ -53,6 +53,8 @@ def _end(step: Step, *, closed: bool) -> None:
     job.ended_ms = step.entry.time_ms
     job.ended_at = step.entry.event.time
     job.closed = closed
+    # A job that is completed has all its shards, also where this fold could not follow.
+    state = "completed" if job.state == "completed" else "cancelled"
     for index, shard in enumerate(job.shards):
         if shard.state not in ("completed", "failed", "cancelled"):
-            finish(job, index, shard, "cancelled")
+            finish(job, index, shard, state)

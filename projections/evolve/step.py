@@ -34,8 +34,14 @@ class Step(NamedTuple):
         self.job.late += 1
 
     def illegal(self, item: str, state: str, why: str) -> None:
-        """Count and keep the story of an item that is not legal here."""
+        """Count and keep the story of an item that is not legal here.
+
+        It may follow from what only a newer version knows: then it is not for this fold to judge.
+        """
         job, entry = self.job, self.entry
+        if job.newer:
+            job.unjudged += 1
+            return
         job.illegal += 1
         job.stories.append(
             Story(

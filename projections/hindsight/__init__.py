@@ -8,7 +8,7 @@ bounded window of what came last.
 """
 
 from projections.hindsight.job import Fold
-from projections.hindsight.known import Doubt, Known
+from projections.hindsight.known import BEHIND_NEWER, Doubt, Known
 from projections.hindsight.log import Hindsight, Standing
 
-__all__ = ["Doubt", "Fold", "Hindsight", "Known", "Standing"]
+__all__ = ["BEHIND_NEWER", "Doubt", "Fold", "Hindsight", "Known", "Standing"]

@@ -9,8 +9,9 @@ from events.log import Record
 from events.requests import JobSubmitted
 from projections.entry import Entry
 from projections.evolve import begin, count
-from projections.hindsight.known import Doubt, Known
+from projections.hindsight.known import BEHIND_NEWER, Doubt, Known
 from projections.hindsight.members import Members
+from projections.newer import skip
 from projections.nodes import Node
 from projections.state import Job
 
@@ -76,6 +77,12 @@ class JobHindsight:
         self._nodes_seen = self._members.seen
         self._fold(record)
 
+    def take_newer(self, record: Record, type: str, *, decision: bool) -> None:
+        """Count an event that this version does not know: nothing behind it can be told."""
+        skip(self.job.newer, type, record.position)
+        self.job.held = self.job.held or (type if decision else "")
+        self.take_foreign(record, decision=decision)
+
     def finish(self) -> None:
         """Fold what waits: nobody can have decided without it any more."""
         while self._waiting:
@@ -105,6 +112,8 @@ class JobHindsight:
         doubt = self._sealed(data.seen, data.seal)
         if doubt is not None:
             return Known(None, None, (doubt,))
+        if self.job.newer:
+            return Known(self.job, None, (Doubt(BEHIND_NEWER),))
         found = self._nodes(entry.address.author, data)
         if isinstance(found, Doubt):
             return Known(self.job, None, (found,))

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from projections.nodes import Node
 from projections.state import Job
 
+BEHIND_NEWER = "stands behind what only a newer version of Lota knows"
+NODES_NEWER = "events about nodes are only known to a newer version of Lota"
+
 
 class Doubt(NamedTuple):
     """Why something cannot be known of a decision.

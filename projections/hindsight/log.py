@@ -4,6 +4,7 @@ from collections import OrderedDict
 from typing import Literal
 
 from events.decisions import NodeLost, NodeQuarantined
+from events.errors import NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
@@ -83,6 +84,15 @@ class Hindsight:
         self.members.fold(entry)
         if entry.address.role == "r":
             self._net_fence = self.members.seen
+
+    def take_newer(self, record: Record, error: NewerEvent) -> None:
+        """Count an event that only a newer version of Lota knows, and know less from here on."""
+        _, _, _, name, role, *_ = record.subject.split(".")
+        if name in self._jobs:
+            self._jobs[name].take_newer(record, error.type, decision=role == "r")
+            return
+        self.members.newer = self.members.newer or name == NET
+        self.take_foreign(record)
 
     def take_foreign(self, record: Record) -> None:
         """Count a message that is no event where it stands, as the fold does."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from events.decisions import NodeLost, NodeQuarantined
 from events.log import Record
 from projections.entry import Entry
-from projections.hindsight.known import Doubt
+from projections.hindsight.known import NODES_NEWER, Doubt
 from projections.nodes import Node, Nodes, count_nodes, evolve_nodes
 
 WINDOW = 10_000
@@ -19,10 +19,14 @@ WINDOW = 10_000
 
 
 class Members:
-    """All nodes, now and at any of the last ten thousand events about them."""
+    """All nodes, now and at any of the last ten thousand events about them.
+
+    `newer` says that some of these are only known to a newer version of Lota.
+    """
 
     def __init__(self) -> None:
         self.nodes = Nodes()
+        self.newer = False
         self._before: deque[tuple[str, Node | None]] = deque(maxlen=WINDOW)
         self._known: tuple[int, int, Mapping[str, Node]] = (0, 0, {})
 
@@ -59,6 +63,8 @@ class Members:
 
     def known(self, seen: int) -> Mapping[str, Node] | Doubt:
         """Return the nodes by name as of `seen` events, or why they are not known."""
+        if self.newer:
+            return Doubt(NODES_NEWER)
         found = self.at(seen)
         return Doubt("the nodes have changed too often since") if found is None else found
 

@@ -45,7 +45,16 @@ class Scope(NamedTuple):
 
 
 def scope_of(entry: Entry, network: Network) -> Scope:
-    """Return what an event that comes next may change besides its job."""
+    """Return what a message that comes next may change besides its job."""
+    found = [_scope_of(part, network) for part in entry.parts()]
+    return Scope(
+        tuple(dict.fromkeys(shard for scope in found for shard in scope.shards)),
+        tuple(dict.fromkeys(offer for scope in found for offer in scope.offers)),
+        tuple(dict.fromkeys(node for scope in found for node in scope.nodes)),
+    )
+
+
+def _scope_of(entry: Entry, network: Network) -> Scope:
     job = network.jobs.get(entry.address.job)
     event = entry.event
     if job is None:

@@ -4,22 +4,24 @@ from typing import Any
 
 import msgspec
 
-from events.errors import EventError
+from events.errors import EventError, NewerEvent
 from events.log import Record
-from events.subjects import NET
+from events.subjects import NET, parse
 from projections.entry import Entry, read_entry
 from projections.steps.causes import Cause, Causes
 from projections.steps.changes import Change, changes
 from projections.steps.picture import picture, scope_of
-from projections.summary import summary
+from projections.summary import summary_of
 from projections.travel import Travel
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One message and what it did. `foreign` says why it is no event of ours, and is "" for ours.
+    """One message and what it did.
 
-    `after_ms` is the time since the event before, by their authors' clocks: below 0 when these
-    disagree. `late` counts items that changed nothing any more, `illegal` names those skipped.
+    `foreign` says why it is no event of ours, `newer` that only a newer version of Lota knows it.
+    Both are "" for what was folded. `after_ms` is the time since the event before, by their
+    authors' clocks: below 0 when these disagree. `late` counts items that changed nothing any
+    more, `illegal` names those skipped.
     """
 
     position: int
@@ -38,6 +40,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     late: int = 0
     illegal: tuple[str, ...] = ()
     foreign: str = ""
+    newer: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the step as a plain object; what does not apply is null."""
@@ -57,6 +60,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             "late": self.late,
             "illegal": list(self.illegal),
             "foreign": self.foreign or None,
+            "newer": self.newer or None,
         }
 
 
@@ -74,13 +78,12 @@ class Walk:
     def take(self, record: Record) -> Step | None:
         """Fold the next message; return its step, or None when it is not one of those wanted."""
         try:
-            entry = read_entry(record)
+            entry = read_entry(record, self._travel.network.codec)
         except EventError as error:
             self._travel.fold(record)
             of_job = record.subject.split(".")[3:4] == [self._job]
             wanted = of_job if self._job else not self._node
-            told = Step(position=record.position, subject=record.subject, foreign=str(error))
-            return told if wanted else None
+            return _skipped(record, error) if wanted else None
         step = None
         if self._job and entry.address.job != self._job:
             self._travel.fold(record)
@@ -121,7 +124,7 @@ class Walk:
             kind=entry.address.kind,
             author=entry.address.author,
             role=entry.address.role,
-            summary=summary(entry.event),
+            summary=summary_of(entry),
             cause=cause,
             changes=tuple(changes(before, after)),
             late=late_now - late,
@@ -147,3 +150,21 @@ class Walk:
         return [
             f"{story.item} in state {story.state}: {story.why}" for story in job.stories[-count:]
         ]
+
+
+def _skipped(record: Record, error: EventError) -> Step:
+    """Return the step of a message that the fold cannot take."""
+    if not isinstance(error, NewerEvent):
+        return Step(position=record.position, subject=record.subject, foreign=str(error))
+    address = parse(record.subject)
+    return Step(
+        position=record.position,
+        subject=record.subject,
+        id=error.id,
+        time=error.time,
+        job="" if address.job == NET else address.job,
+        kind=address.kind,
+        author=address.author,
+        role=address.role,
+        newer=error.what,
+    )

@@ -61,7 +61,7 @@ def test_filters(job: str, other: str, role: str, author: str, node: str, kind: 
     assert matches(subjects.job_events(other), text) == (job == other)
     assert matches(subjects.decisions(other), text) == (job == other and role == "r")
     assert matches(subjects.requests(other), text) == (job == other and role == "g")
-    assert matches(subjects.own_bids(node), text) == (
+    assert matches(subjects.own_facts(node, "bids.placed"), text) == (
         (role, author, kind) == ("c", node, "bids.placed")
     )
     assert not matches(subjects.NODES, text)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from events.codec import AnyEvent
+from events.codec import AnyEvent, Codec
 from events.commitment import commit
 from events.decisions import Decision
 from events.log import Record
@@ -46,8 +46,8 @@ class Violation(AssertionError):
 class Checker:
     """The fold of the log as it stands, and what was seen of each job."""
 
-    def __init__(self, services: Services, suspects: set[str]) -> None:
-        self.network = Network()
+    def __init__(self, services: Services, suspects: set[str], codec: Codec) -> None:
+        self.network = Network(codec)
         self.closed: dict[str, Job] = {}
         self._services = services
         self._suspects = suspects
@@ -74,7 +74,7 @@ class Checker:
         )
         self._check_legal(job)
         if entry is not None:
-            for index in touched(entry.event):
+            for index in {index for part in entry.parts() for index in touched(part.event)}:
                 if 0 <= index < len(job.shards):
                     check_shard(job, index)
         if job.closed:

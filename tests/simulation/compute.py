@@ -8,7 +8,8 @@ from events.codec import AnyEvent
 from events.facts import Fact
 from events.items import Capabilities, Claim
 from events.log import Record
-from events.subjects import job_events, own_bids, parse
+from events.subjects import job_events, parse
+from node.compute.consult import own_bids
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import (
     Desk,
@@ -99,7 +100,7 @@ class Compute(Process):
         log = self.wire.log
         names = list(self.memory.jobs)
         if self.memory.lost:
-            bids = log.records((own_bids(self.name),), limit=100_000)
+            bids = log.records(own_bids(self.name, self.dialect.codec), limit=100_000)
             names += [parse(record.subject).job for record in bids]
             self.memory.lost = False
         for name in dict.fromkeys(names):
@@ -228,7 +229,7 @@ class Compute(Process):
     # READ
 
     def _read(self, name: str) -> Orders:
-        network = Network()
+        network = Network(self.dialect.codec)
         for record in self._records(name):
             network.fold(record)
         job = network.jobs.get(name)
@@ -245,7 +246,8 @@ class Compute(Process):
             return
         # The fold of the log as it stands, which a restart makes anew: here it is only borrowed,
         # because reading a job for every doubt was a fifth of a simulation's time.
-        folded = self.wire.folded(job.id)
+        same = self.dialect.codec is self.wire.codec
+        folded = self.wire.folded(job.id) if same else None
         orders = self._read(job.id) if folded is None else all_owed(folded, self.name)
 
         def consulted() -> None:

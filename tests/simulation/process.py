@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from events.codec import KINDS, WRITERS, AnyEvent, encode
+from events.codec import WRITERS, AnyEvent
 from events.errors import WrongExpectedPosition
 from events.facts import NodeJoined, NodeJoinedData
 from events.items import Capabilities
@@ -14,6 +14,7 @@ from events.times import rfc3339
 from node.effects import Append
 from node.orders import Orders
 from projections.entry import role_of
+from tests.simulation.dialects import TODAY
 from tests.simulation.steps import EPOCH_MS, Action
 from tests.simulation.wire import Answer, Wire
 
@@ -36,6 +37,7 @@ class Process:
         self.offset_ms = 0
         self.drift = 0.0
         self.incarnation = ""
+        self.dialect = TODAY
         wire.processes[name] = self
 
     def clock_ms(self) -> int:
@@ -140,10 +142,11 @@ class Process:
         if effect.fence is not None:
             fence = requests if isinstance(event, JobSubmitted) else decisions
             expect = Expect(fence(effect.job), effect.fence)
-        name = subject(effect.job, role_of(event), self.name, KINDS[type(event)])
+        kind, body = self.dialect.say(event)
+        name = subject(effect.job, role_of(event), self.name, kind)
 
         def answered(error: Exception | None) -> None:
             if self.life == life:
                 self.later(0, lambda: then(error))
 
-        self.wire.append(self, name, encode(event), event.id, expect, answered)
+        self.wire.append(self, name, body, event.id, expect, answered)

@@ -32,7 +32,7 @@ class Requester(Process):
     def start(self) -> None:
         """Begin again with an empty fold: the log is all there is to know."""
         super().start()
-        self.network = Network()
+        self.network = Network(self.dialect.codec)
         self.closed: dict[str, Job] = {}
         self._under_way: dict[str, str] = {}
         self._wake_of: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """A network for scripts: nothing goes wrong but what the script lets go wrong."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from events.codec import AnyEvent
 from events.errors import EventError
@@ -11,6 +11,7 @@ from projections.entry import Entry, read_entry
 from projections.state import Job
 from tests.simulation.character import Honest
 from tests.simulation.compute import Compute, capable
+from tests.simulation.dialects import Dialect
 from tests.simulation.faults import CALM, Faults
 from tests.simulation.requester import Requester
 from tests.simulation.services import FREE, LINKED, PAID
@@ -32,10 +33,11 @@ class Stage:
         cast: Sequence[Honest] = (),
         seed: int = 1,
         faults: Faults = CALM,
+        dialects: Mapping[str, Dialect] | None = None,
         policy: Policy = POLICY,
     ) -> None:
         plan = Plan(seed=seed, jobs=0, requesters=requesters, nodes=nodes, faults=faults)
-        self.world = World(plan, policy)
+        self.world = World(plan, policy, dialects)
         self.wire = self.world.wire
         for node, character in zip(self.world.nodes, cast, strict=False):
             node.character = character
@@ -124,7 +126,7 @@ class Stage:
         entries: list[Entry] = []
         for record in self.wire.log._records:
             try:
-                entry = read_entry(record)
+                entry = read_entry(record, self.wire.codec)
             except EventError:
                 continue
             if entry.address.job == JOB:

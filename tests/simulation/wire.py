@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from events.codec import PRESENT
 from events.errors import AppendTimeout, WrongExpectedPosition
 from events.log import Expect, Record
 from events.memory import MemoryLog
@@ -23,13 +24,17 @@ DEDUPE_MS = 8_000
 
 
 class Wire:
-    """Delivers, or fails to. `stored` is called with every record, before anyone can read it."""
+    """Delivers, or fails to. `stored` is called with every record, before anyone can read it.
+
+    `codec` is that of the newest version in the network, by which it is looked at from outside.
+    """
 
     def __init__(self, chance: Random, faults: Faults, steps: Steps) -> None:
         self.chance = chance
         self.faults = faults
         self.steps = steps
         self.log = MemoryLog(dedupe_window_ms=DEDUPE_MS)
+        self.codec = PRESENT
         self.replicated = chance.random() < 0.5
         self.processes: dict[str, Process] = {}
         self.stored: Callable[[Record], None] = lambda _: None

@@ -1,9 +1,11 @@
 """A whole network under one seed: who takes part, what they are asked, and what befalls them."""
 
+from collections.abc import Mapping
 from random import Random
 
 import msgspec
 
+from events.codec import PRESENT, Codec
 from events.facts import BidsPlaced, BidsPlacedData
 from events.items import Bid
 from events.log import Expect
@@ -24,6 +26,7 @@ from projections.state import Job
 from tests.simulation.character import CHEATS, Honest
 from tests.simulation.checker import Checker, Violation, demand, snapshot
 from tests.simulation.compute import Compute, capable
+from tests.simulation.dialects import TODAY, Dialect
 from tests.simulation.faults import CALM, WILD, Faults
 from tests.simulation.jobs import draw_spec
 from tests.simulation.process import Process
@@ -60,9 +63,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class World:
-    """Everything of one simulation."""
+    """Everything of one simulation.
 
-    def __init__(self, plan: Plan, policy: Policy = POLICY) -> None:
+    `dialects` are what processes speak that are not of today, by name; the first is the newest.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        policy: Policy = POLICY,
+        dialects: Mapping[str, Dialect] | None = None,
+    ) -> None:
         self.plan = plan
         self.policy = policy
         self.chance = chance = Random(plan.seed)
@@ -70,7 +81,10 @@ class World:
         self.wire = Wire(chance, plan.faults, self.steps)
         self.services = Services()
         self.suspects = {MALLORY}
-        self.checker = Checker(self.services, self.suspects)
+        dialects = dialects or {}
+        if dialects:
+            self.wire.codec = next(iter(dialects.values())).codec
+        self.checker = Checker(self.services, self.suspects, self.wire.codec)
         self.wire.stored = self.checker.stored
         self.wire.folded = self.checker.folded
         self.client = Process("client", self.wire)
@@ -79,6 +93,8 @@ class World:
         nodes = plan.nodes or chance.randint(2, 7)
         self.requesters = [Requester(f"r{n}", self.wire, policy) for n in range(requesters)]
         self.nodes = [self._node(f"n{n}") for n in range(nodes)]
+        for member in (self.client, *self.members):
+            member.dialect = dialects.get(member.name, TODAY)
         self.submitted: list[str] = []
 
     def _node(self, name: str) -> Compute:
@@ -208,19 +224,20 @@ class World:
 
     def _compare(self) -> None:
         """Compare every fold with one made anew from the log."""
-        expected = snapshot(*fold(self.wire))
-        for requester in self.requesters:
-            same = snapshot(requester.network, requester.closed) == expected
-            demand(same, "every fold is the fold of the log", requester.name)
-        same = snapshot(self.checker.network, self.checker.closed) == expected
-        demand(same, "every fold is the fold of the log", "the checker")
+        folds = [(r.name, r.dialect.codec, r.network, r.closed) for r in self.requesters]
+        folds.append(("the checker", self.wire.codec, self.checker.network, self.checker.closed))
+        expected = {codec: snapshot(*fold(self.wire, codec)) for _, codec, *_ in folds}
+        for name, codec, network, closed in folds:
+            same = snapshot(network, closed) == expected[codec]
+            demand(same, "every fold is the fold of the log", name)
 
     def audit(self) -> Report:
         """Audit the log: honest processes are clean, and all that the intruder wrote is named.
 
         Every decision is made again, too: it follows from the log, the time and the rules alone.
         """
-        audit, check = Audit(), Check({self.policy.version: self.policy})
+        audit = Audit(codec=self.wire.codec)
+        check = Check({self.policy.version: self.policy}, codec=self.wire.codec)
         foreign = set()
         for record in self.wire.log._records:
             audit.take(record)
@@ -240,9 +257,9 @@ class World:
         return report
 
 
-def fold(wire: Wire) -> tuple[Network, dict[str, Job]]:
+def fold(wire: Wire, codec: Codec = PRESENT) -> tuple[Network, dict[str, Job]]:
     """Fold the log from its beginning; return the fold, and the jobs that it let go of."""
-    network, closed = Network(), {}
+    network, closed = Network(codec), {}
     for record in wire.log._records:
         entry = network.fold(record)
         if entry is not None:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from events.codec import KINDS, kind
+from events.codec import KINDS, PRESENT, Codec, kind
 from events.decisions import NodeLost, NodeQuarantined
-from events.errors import EventError
+from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET
@@ -76,7 +76,9 @@ class Check:
         nodes: bool = True,
         fold: Fold = evolve,
         explained: Callable[[Explained], None] = lambda _: None,
+        codec: Codec = PRESENT,
     ) -> None:
+        self._codec = codec
         self._policies = policies
         self._past = Hindsight(self._decided, nodes=nodes, fold=fold)
         self._explained = explained
@@ -93,7 +95,10 @@ class Check:
     def take(self, record: Record) -> Entry | None:
         """Check the next message if it is a decision, and fold it; return the event that it is."""
         try:
-            entry = read_entry(record)
+            entry = read_entry(record, self._codec)
+        except NewerEvent as error:
+            self._past.take_newer(record, error)
+            return None
         except EventError:
             self._past.take_foreign(record)
             return None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from events.facts import (
     ResultsProposed,
@@ -13,7 +14,7 @@ from events.facts import (
 from events.items import Claim, Proposal, Publication
 from events.spec import JobSpec, PublisherSpec
 from node.compute.desk import Desk, acknowledge, disposable, finished, running, take
-from node.orders import Orders, RunOrder
+from node.orders import Orders, PublishOrder, RunOrder
 from publishers.unixfs import result_cid
 
 ROOT = result_cid(b"", b"", 0)
@@ -58,3 +59,31 @@ def test_a_job_may_end_on_a_fact_before_its_ack(
     assert task.state == "ended"
     assert disposable(job)
     assert not job.due
+
+
+def test_a_node_pays_for_nothing_in_a_job_that_it_cannot_read() -> None:
+    """With a decision that it does not know, only free uploads and look-ups stay on the desk."""
+    spec = JobSpec(
+        engine="process",
+        command=("true",),
+        publishers=(PublisherSpec(driver="local"), PublisherSpec(driver="estuary")),
+    )
+    asked = Orders(
+        job="j",
+        fence=3,
+        decision="d3",
+        spec=spec,
+        publish=(PublishOrder(0, 0, 0, "d3"), PublishOrder(0, 1, 0, "d3")),
+        complete=True,
+    )
+    desk = Desk(node="c1", paid=frozenset({"estuary"}))
+    job = take(desk, asked)
+    assert job is not None
+    assert sorted(job.tasks[0, 0].uploads) == [0, 1]
+
+    take(desk, replace(asked, held="lota.publications.revoked.v2 at position 7"))
+    assert (sorted(job.tasks[0, 0].uploads), job.doubt) == ([0], False)
+
+    lookup = replace(asked.publish[1], lookup=True)
+    take(desk, replace(asked, publish=(lookup,), held="lota.publications.revoked.v2"))
+    assert job.tasks[0, 0].uploads[1].lookup
