@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from events.archive.lines import (
     BEGIN,
+    CUT,
     RESTORE,
     End,
     Line,
@@ -17,7 +18,6 @@ from events.errors import ContentError, DamagedExport, NotAnExport, TruncatedExp
 from events.log import EVERYTHING
 
 LOG = EVERYTHING.removesuffix(">")
-CUT = "its end is missing: fetch or export it again"
 
 
 class Checker:
@@ -128,6 +128,6 @@ class Checker:
         if end.sha256 != self._digest.hexdigest():
             raise DamagedExport(
                 f"line {self.number}: the digest is not that of the {self.number - 1} lines before",
-                hint=RESTORE,
+                hint=f"{RESTORE}; lota audit --from tells which event no longer fits",
             )
         self._end = end

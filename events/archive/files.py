@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO
 
-from events.archive.lines import RESTORE
-from events.errors import DamagedExport, ExportError, InvalidInput
+from events.archive.lines import CUT, RESTORE
+from events.errors import DamagedExport, ExportError, InvalidInput, TruncatedExport
 
 COMPRESSED = ".zst"
 BUFFER_BYTES = 1024 * 1024
@@ -30,7 +30,8 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
     """Open an export for reading, decompressed.
 
     Raises InvalidInput when there is no such file, ExportError when zstd is needed and missing,
-    and, where the block reads it, DamagedExport for what is not zstd.
+    TruncatedExport when so little of it is there that nothing can be decompressed, and, where the
+    block reads it, DamagedExport for what is not zstd.
     """
     try:
         with path.open("rb", buffering=BUFFER_BYTES) as file:
@@ -40,7 +41,10 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
             zstd = _zstd()
             reader = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True)
             try:
-                yield io.BufferedReader(reader, BUFFER_BYTES)
+                unpacked = io.BufferedReader(reader, BUFFER_BYTES)
+                if not unpacked.peek(1) and path.stat().st_size:
+                    raise TruncatedExport("it is cut off before the end of a line", hint=CUT)
+                yield unpacked
             except zstd.ZstdError as error:
                 raise DamagedExport(f"it is not whole: {error}", hint=RESTORE) from None
     except OSError as error:

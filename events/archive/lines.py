@@ -109,6 +109,7 @@ _end = msgspec.json.Decoder(End).decode
 
 WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 BEGIN = "name a file that `lota events export` wrote"
+CUT = "its end is missing: fetch or export it again"
 RESTORE = "the file was changed or damaged: fetch or export it again"
 
 

@@ -13,7 +13,7 @@ from events.archive.check import Checker
 from events.archive.files import in_thread, lines, reading
 from events.archive.lines import Header, Line, Piece, Stored
 from events.archive.named_blobs import named_blobs
-from events.errors import DamagedExport, ExportError, NotFound, TruncatedExport, UnorderedExport
+from events.errors import DamagedExport, ExportError, NotFound, TruncatedExport
 from events.subjects import NODES, job_events
 from events.wildcards import matches
 from node.cli.audit import scope_of
@@ -26,18 +26,21 @@ STEP_LINES = 2_000
 async def audit_file(path: Path, job: str | None = None) -> Report:
     """Audit an export, or one job of it.
 
-    Raises ExportError for a file that is no export or a newer one, InvalidInput for one that
-    cannot be read, NotFound when the job is not there.
+    Raises ExportError for a file that is no export, a newer one or not in the order of a log,
+    InvalidInput for one that cannot be read, NotFound when the job is not there.
     """
     audited = _AuditedFile(job)
     try:
-        async with in_thread(reading(path)) as file:
-            content = lines(file)
-            while await asyncio.to_thread(audited.take, content):
-                pass
-    except DamagedExport as error:
-        audited.damaged(error)  # the file ends where it cannot be decompressed
-    report = await asyncio.to_thread(audited.finish)
+        try:
+            async with in_thread(reading(path)) as file:
+                content = lines(file)
+                while await asyncio.to_thread(audited.take, content):
+                    pass
+        except DamagedExport as error:
+            audited.damaged(error)  # the file ends where it cannot be decompressed
+        report = await asyncio.to_thread(audited.finish)
+    except ExportError as error:
+        raise type(error)(f"{path}: {error.what}", hint=error.hint) from None
     if job is not None and report.clean and not report.jobs:
         raise NotFound(f"there is no job {job} in {path}", hint="--from needs the job's whole id")
     return report
@@ -59,7 +62,7 @@ class _AuditedFile:
         for line in step:
             try:
                 self._take(self.checker.take(line))
-            except (DamagedExport, TruncatedExport, UnorderedExport) as error:
+            except (DamagedExport, TruncatedExport) as error:
                 self.damaged(error)
         return len(step) == STEP_LINES
 

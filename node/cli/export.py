@@ -119,8 +119,9 @@ async def _range(history: "History", selection: "Selection") -> tuple[int, int]:
     elif selection.until is not None:
         last = await _position(history, selection.until) - 1
     hint = f"the log holds positions {begin} to {end}"
-    if max(first if isinstance(selection.since, int) else 0, last) > end:
-        raise WrongUsage("that is beyond the end of the log", hint=hint)
+    beyond = max(first if isinstance(selection.since, int) else 0, last)
+    if beyond > end:
+        raise WrongUsage(f"position {beyond} is beyond the end of the log", hint=hint)
     if isinstance(selection.since, int) and first < begin:
         raise WrongUsage(f"position {first} is not in the log any more", hint=hint)
     if selection.until is not None and last < begin:

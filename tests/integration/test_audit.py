@@ -202,7 +202,20 @@ async def test_no_export(lota: Lota, tmp_path: Path, content: bytes, said: str) 
     ran = await lota("audit", "--from", path)
 
     assert (ran.code, ran.out) == (1, "")
+    assert f"{path}: " in ran.err
     assert said in ran.err
+
+
+async def test_a_file_that_is_no_log_in_order(lota: Lota, exported: Path) -> None:
+    """Lines that changed places are one error with their place; nobody is accused for it."""
+    lines = exported.read_bytes().splitlines(keepends=True)
+    lines[5], lines[6] = lines[6], lines[5]
+    exported.write_bytes(b"".join(lines))
+    ran = await lota("audit", "--from", exported)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert f"{exported}: line 7: position 5 stands behind 6" in ran.err
+    assert "do not sort or join such files" in ran.err
 
 
 async def test_no_job(lota: Lota, exported: Path) -> None:

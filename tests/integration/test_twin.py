@@ -214,8 +214,8 @@ async def test_a_part_is_chosen_by_position_and_time(
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (("--since", "9"), b"beyond the end"),
-        (("--until", "9"), b"beyond the end"),
+        (("--since", "9"), b"position 9 is beyond the end"),
+        (("--until", "9"), b"position 9 is beyond the end"),
         (("--since", "0"), b"not in the log"),
         (("--until", "2001-01-01"), b"nothing is in the log before"),
         (("--since", "2100-01-01"), b"nothing is in the log since"),

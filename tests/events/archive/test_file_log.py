@@ -117,6 +117,16 @@ async def test_a_truncated_file_is_not_opened(path: Path) -> None:
         await FileLog.open(path)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+async def test_a_cut_file_is_never_an_empty_one(path: Path, share: float) -> None:
+    """However little of it is there, also if it cannot even be decompressed, it is truncated."""
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * share)])
+    with pytest.raises(TruncatedExport) as raised:
+        await FileLog.open(path)
+    assert "its end is missing" in raised.value.hint
+
+
 async def test_plain_text_is_no_compressed_export(tmp_path: Path) -> None:
     """A file is read as its name says."""
     path = tmp_path / "log.jsonl.zst"
