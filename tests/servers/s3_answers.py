@@ -39,8 +39,10 @@ def refusal(status: int, code: str) -> bytes:
 async def answering(answer: Callable[[Request], bytes]) -> AsyncIterator[Answers]:
     """Serve until the end of the block; an empty answer ends the connection."""
     requests: list[Request] = []
+    handling: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling[writer] = asyncio.current_task()
         with suppress(OSError, asyncio.IncompleteReadError):
             first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
             headers = {
@@ -53,7 +55,13 @@ async def answering(answer: Callable[[Request], bytes]) -> AsyncIterator[Answers
             writer.write(answer(requests[-1]))
             await writer.drain()
         writer.close()
+        del handling[writer]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield Answers(server.sockets[0].getsockname()[1], requests)
+    # A client may leave connections open that it has asked nothing on.
+    left = list(handling.items())
+    for writer, _ in left:
+        writer.close()
+    await asyncio.gather(*(task for _, task in left if task is not None))
