@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from events.blobs import Blobs
+from events.client.gateway import Submission, prepare, submit
+from events.clock import now_ms
 from events.connection import connect
+from events.ids import new_id, new_job_id
 from events.jetstream import JetStreamLog, open_blobs, open_log
 from events.spec_reader import read_spec
 from events.subjects import parse
-from node.clock import now_ms
-from node.gateway import Submission, prepare, submit
-from node.ids import new_id, new_job_id
-from publishers import credential_needed
 
 ENDINGS = ("completed", "failed", "cancelled")
 WINDOW = 256
@@ -73,7 +72,7 @@ async def per_s(
     made: Client, document: Mapping[str, Any], jobs: int, window: int = WINDOW
 ) -> float:
     """Return jobs a second with so many under way; raises unless every one completes."""
-    submission = await prepare(read_spec(document), publishers=credential_needed())
+    submission = await prepare(read_spec(document))
     room = asyncio.Semaphore(window)
 
     async def one() -> str:
@@ -90,7 +89,7 @@ async def per_s(
 
 async def latencies_ms(made: Client, document: Mapping[str, Any], jobs: int) -> list[float]:
     """Return how long each of so many jobs took, one after the other, sorted."""
-    submission = await prepare(read_spec(document), publishers=credential_needed())
+    submission = await prepare(read_spec(document))
     taken: list[float] = []
     for _ in range(jobs):
         began = time.perf_counter()

@@ -30,6 +30,7 @@ from events.facts import (
     ResultsPublished,
     ResultsPublishedData,
 )
+from events.ids import new_id, new_job_id
 from events.items import (
     Award,
     Bid,
@@ -46,7 +47,6 @@ from events.memory import MemoryLog
 from events.requests import JobSubmitted, JobSubmittedData
 from events.spec import Deal, JobSpec, PublisherSpec
 from events.subjects import Role, subject
-from node.ids import new_id, new_job_id
 from projections.network import Network
 from projections.runner import Runner
 from projections.store import Store

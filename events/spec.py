@@ -29,6 +29,18 @@ _LOGIN_IN_URL = re.compile(r"://.*@")
 Engine = Literal["process", "docker", "wasm", "noop"]
 ENGINES_READY: tuple[Engine, ...] = ("process", "docker", "noop")
 
+PUBLISHERS: Mapping[str, bool] = {
+    "estuary": True,
+    "ipfs": True,
+    "local": False,
+    "lotus": True,
+    "nats": False,
+    "s3": True,
+    "web3storage": True,
+}
+"""The drivers that publish, and whether a job must name a credential: it need not where the place
+is part of the network itself."""
+
 
 class _Section(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from events.blobs import Blobs
 from events.connection import connect
 from events.errors import ExecutorError, LotaError, NodeBusy
+from events.inputs.file_uri import to_uri
 from events.items import Capabilities
 from events.jetstream import History, JetStreamKeyValues, JetStreamLog, open_blobs, open_log
 from events.spec import ENGINES_READY
@@ -32,7 +33,6 @@ from node.executors.noop import NoopExecutor
 from node.executors.port import Executor
 from node.executors.process import ProcessExecutor
 from node.inputs.file import FileSource
-from node.inputs.file_uri import to_uri
 from node.inputs.lota import LotaSource
 from node.inputs.port import Source
 from node.inputs.relist import Relisting

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from events.clock import now_ms
 from events.errors import LogError
 from events.facts import (
     NodeDrained,
@@ -17,13 +18,12 @@ from events.facts import (
     NodeLeft,
     NodeLeftData,
 )
+from events.ids import new_id
 from events.items import Capabilities
 from events.log import Log
 from events.subjects import NET
 from node.bus import Bus
-from node.clock import now_ms
 from node.effects import Append
-from node.ids import new_id
 from node.orders import Orders
 from node.writer import Written
 

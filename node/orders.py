@@ -25,9 +25,9 @@ from events.decisions import (
     ShardsFailed,
     ShardsOffered,
 )
+from events.entry import Entry
 from events.items import Listing
 from events.spec import JobSpec
-from projections.entry import Entry
 from projections.state import BUSY, TERMINAL, Execution, Job, Shard, Slot
 
 ITEMS_MAX = 1_000

@@ -10,11 +10,12 @@ import heapq
 import logging
 
 from events.blobs import Blobs
+from events.clock import now_ms
+from events.entry import Entry
 from events.errors import AppendTimeout, LogError, WrongExpectedPosition
 from events.log import Log
 from events.subjects import NET, decisions
 from node.bus import Bus
-from node.clock import now_ms
 from node.decide import decide
 from node.decide.nodes import decide_nodes
 from node.effects import Append, Command, Effect, WakeAt
@@ -22,7 +23,6 @@ from node.orders import Orders, fresh
 from node.pacing import Nudges
 from node.policy import Policy
 from node.writer import Written
-from projections.entry import Entry
 from projections.nodes import Nodes
 from projections.runner import Runner
 from projections.state import Job, Story

@@ -3,11 +3,11 @@
 from typing import Any, cast
 
 from events.codec import KINDS, AnyEvent, encode
+from events.ids import new_id
 from events.log import Expect
 from events.subjects import Role, decisions, subject
 from events.times import rfc3339
 from node.effects import Append
-from node.ids import new_id
 
 
 class Written:

@@ -11,8 +11,8 @@ from typing import Any
 
 from events.commitment import execution_id
 from events.decisions import JobCancelled, JobCompleted, JobFailed
+from events.entry import Entry
 from events.times import rfc3339
-from projections.entry import Entry
 from projections.state import TERMINAL, Execution, Job, Mutable, Shard, ShardState, SlotState
 from projections.steps.picture import named_shards
 

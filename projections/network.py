@@ -4,11 +4,11 @@ from collections import OrderedDict, deque
 
 from events.codec import PRESENT, Codec
 from events.decisions import ResultsJudged
+from events.entry import Entry, read_entry
 from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
-from projections.entry import Entry, read_entry
 from projections.evolve import begin, count, evolve
 from projections.newer import skip
 from projections.nodes import Nodes, count_nodes, evolve_nodes, note_verdicts

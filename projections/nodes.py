@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import Literal
 
 from events.decisions import NodeLost, NodeQuarantined, ResultsJudged
+from events.entry import Entry
 from events.facts import NodeDrained, NodeJoined, NodeLeft
 from events.items import Capabilities
 from events.log import Record
 from events.seal import EMPTY, extend
 from events.spec import JobSpec, PublisherSpec
 from events.units import size_bytes
-from projections.entry import Entry
 from projections.ring import score, top
 from projections.state import Job, Mutable, Skipped
 

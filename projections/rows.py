@@ -30,6 +30,7 @@ from events.decisions import (
     ShardsAwarded,
     ShardsFailed,
 )
+from events.entry import Entry
 from events.facts import (
     ExecutionsFailed,
     ExecutionsStarted,
@@ -42,7 +43,6 @@ from events.facts import (
 from events.items import Claim
 from events.requests import CancelRequested, JobSubmitted
 from events.subjects import NET
-from projections.entry import Entry
 from projections.network import Network
 from projections.nodes import Node
 from projections.state import (

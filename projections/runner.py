@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from events.entry import Entry
 from events.log import Log, Record
-from projections.entry import Entry
 from projections.network import Network
 from projections.nodes import Nodes
 from projections.rows import Touched, job_rows, node_rows, read_node

@@ -20,6 +20,7 @@ from events.decisions import (
     ShardsFailed,
     ShardsOffered,
 )
+from events.entry import Entry
 from events.facts import (
     BidsDeclined,
     BidsPlaced,
@@ -35,7 +36,6 @@ from events.facts import (
 )
 from events.items import Claim, Judgement, Offer
 from events.requests import CancelRequested, JobSubmitted
-from projections.entry import Entry
 
 NAMED_MAX = 4
 """Items that a line names one by one."""

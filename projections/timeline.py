@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from projections.entry import Entry
+from events.entry import Entry
 from projections.state import Mutable
 
 

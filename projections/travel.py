@@ -9,9 +9,9 @@ from typing import Any
 
 from events.codec import PRESENT, Codec
 from events.commitment import execution_id
+from events.entry import Entry
 from events.log import Record
 from events.times import rfc3339
-from projections.entry import Entry
 from projections.network import Network
 from projections.newer import newer_view
 from projections.nodes import Node

@@ -1,6 +1,7 @@
 """Where results go: the content model and one driver a file.
 
-A driver is a module with a class that takes (target, credential), and a line in the table here.
+A driver is a module with a class that takes (target, credential), a line in the table here, and one
+in `events.spec.PUBLISHERS`, by which clients know what a job may name.
 Modules load when a driver is opened, so that a node pays only for the ones it uses.
 """
 
@@ -11,7 +12,7 @@ from typing import cast
 from events.errors import PublishError
 from publishers.port import OpenPublisher, Publisher, Workplace
 
-_drivers: dict[str, OpenPublisher | str] = {
+_drivers: Mapping[str, str] = {
     "estuary": "publishers.estuary:EstuaryPublisher",
     "ipfs": "publishers.ipfs:IpfsPublisher",
     "local": "publishers.local:LocalPublisher",
@@ -21,23 +22,10 @@ _drivers: dict[str, OpenPublisher | str] = {
     "web3storage": "publishers.web3storage:Web3StoragePublisher",
 }
 
-NO_CREDENTIAL = frozenset({"local", "nats"})
-"""Drivers whose place is part of the network itself; all others are pointed by a credential."""
-
-
-def register(name: str, driver: OpenPublisher) -> None:
-    """Make a driver known by the name that specs use."""
-    _drivers[name] = driver
-
 
 def names() -> tuple[str, ...]:
     """Return the names of all drivers, sorted."""
     return tuple(sorted(_drivers))
-
-
-def credential_needed() -> dict[str, bool]:
-    """Return all drivers, and whether a job must name a credential for each."""
-    return {name: name not in NO_CREDENTIAL for name in names()}
 
 
 def open_publisher(
@@ -55,7 +43,6 @@ def open_publisher(
             permanent=True,
             hint=f"Use one of: {', '.join(names())}",
         )
-    if isinstance(driver, str):
-        module, _, attribute = driver.partition(":")
-        driver = cast("OpenPublisher", getattr(import_module(module), attribute))
-    return driver(target, credential, workplace)
+    module, _, attribute = driver.partition(":")
+    opens = cast("OpenPublisher", getattr(import_module(module), attribute))
+    return opens(target, credential, workplace)

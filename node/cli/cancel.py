@@ -18,11 +18,11 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
     reason
         Why, for those who look at the job later.
     """
+    from events.client.gateway import request_cancel
+    from events.clock import now_ms
     from events.errors import JobFailed
+    from events.ids import new_id
     from node.cli.endings import ended
-    from node.clock import now_ms
-    from node.gateway import request_cancel
-    from node.ids import new_id
     from node.jobs import find_job, load_job
     from projections.state import TERMINAL
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from events.client.contexts import Context, ContextFiles
 from events.errors import WrongUsage
-from node.cli.context_file import Context, ContextFiles
 from node.cli.output import Columns, OutputOption, show_document, show_rows
 from node.cli.server import Server, find_server
 

@@ -7,28 +7,27 @@ from pathlib import Path
 
 from rich.console import Console
 
+from events.client.gateway import prepare, submit
+from events.clock import now_ms
+from events.entry import Entry
 from events.errors import JobFailed
+from events.ids import new_id, new_job_id
+from events.inputs.file_uri import to_uri
 from events.jetstream import open_blobs
 from events.spec import Deal, Input, JobSpec, PublisherSpec, Sharding
 from node.cli.describe import show_job
 from node.cli.following import follow_job
 from node.cli.progress import JobProgress
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
-from node.clock import now_ms
 from node.config import default_publish_root
 from node.demo import census
 from node.demo.report import show_totals, sum_published
 from node.demo.sources import gather
-from node.gateway import prepare, submit
-from node.ids import new_id, new_job_id
-from node.inputs.file_uri import to_uri
 from node.local import LocalConfig, LocalNetwork
-from projections.entry import Entry
 from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
 from projections.timeline import Timeline
 from projections.views import job_view
-from publishers import credential_needed
 
 NODES, SHARDS, REPLICAS = 3, 12, 2
 
@@ -84,7 +83,7 @@ def _spec(data: Path, script: Path) -> JobSpec:
 
 
 async def _run(connection: Connection, spec: JobSpec) -> tuple[Job, list[Entry]]:
-    submission = await prepare(spec, publishers=credential_needed())
+    submission = await prepare(spec)
     job = new_job_id()
     blobs = await open_blobs(connection.client)
     await submit(

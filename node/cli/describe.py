@@ -29,7 +29,7 @@ async def describe(
     job
         The job's id, or the start of it.
     """
-    from node.clock import now_ms
+    from events.clock import now_ms
     from node.jobs import find_job, load_job
     from projections.views import job_view
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from node.cli.context_file import Context, ContextFiles
+from events.client.contexts import Context, ContextFiles
 from node.cli.interrupts import interrupted
 from node.cli.texts import Texts
 from node.config import allowed_paths, default_publish_root

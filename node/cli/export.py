@@ -48,8 +48,8 @@ async def export(
         End at this position, or before this time.
     """
     from events.archive.lines import Selection
-    from node.cli.points import read_point
-    from node.clock import now_ms
+    from events.client.points import read_point
+    from events.clock import now_ms
     from node.jobs import find_job
 
     async with connected(server) as connection:
@@ -98,8 +98,8 @@ def _header(twin: "Header | None", selection: "Selection", first: int, last: int
     import msgspec
 
     from events.archive.lines import Header
+    from events.clock import now_ms
     from events.times import rfc3339
-    from node.clock import now_ms
 
     created = rfc3339(now_ms())
     if twin is not None:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator
 
 from events.codec import kind_of
+from events.entry import Entry
 from events.errors import LotaError
 from events.log import Log
 from events.subjects import job_events
 from node.cli.output import note
-from projections.entry import Entry
 from projections.network import Network
 from projections.state import TERMINAL, Job
 

@@ -9,9 +9,9 @@ from node.cli.output import Columns, OutputOption, note, show_document, show_row
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
+    from events.entry import Entry
     from events.errors import NewerEvent
     from events.log import Log, Record
-    from projections.entry import Entry
 
 COLUMNS: Columns = {
     "position": "POSITION",

@@ -122,9 +122,9 @@ async def _rows(log: "Log", wanted: _Wanted, limit: int) -> list[Row]:
 
 
 def _table_row(row: Row) -> Row:
+    from events.clock import now_ms
     from events.times import parse_ms
     from node.cli.durations import shown
-    from node.clock import now_ms
 
     shards = row["shards"]
     began_ms = parse_ms(row["submitted_at"])

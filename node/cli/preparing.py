@@ -7,9 +7,9 @@ from node.cli.output import note
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
+    from events.client.gateway import Submission
+    from events.inputs.port import Listable, Progress
     from events.spec import JobSpec
-    from node.gateway import Submission
-    from node.inputs.port import Progress
 
 
 async def prepared(
@@ -19,12 +19,11 @@ async def prepared(
 
     The server is asked only when an input is another job's result. Raises LotaError.
     """
+    from events.client.gateway import SOURCES, prepare
     from node.credentials import take_credentials
-    from node.gateway import SOURCES, prepare
     from node.inputs.lota import SCHEME, LotaSource
-    from publishers import credential_needed
 
-    sources = dict(SOURCES)
+    sources: dict[str, Listable] = dict(SOURCES)
     async with AsyncExitStack() as stack:
         if any(entry.source.lower().startswith(f"{SCHEME}://") for entry in spec.inputs):
             connection = await stack.enter_async_context(connected(server))
@@ -32,6 +31,4 @@ async def prepared(
             results = LotaSource(connection.log, connection.client, credentials, note)
             stack.push_async_callback(results.close)
             sources[SCHEME] = results
-        return await prepare(
-            spec, publishers=credential_needed(), sources=sources, progress=progress
-        )
+        return await prepare(spec, sources=sources, progress=progress)

@@ -86,9 +86,9 @@ async def point(source: Recorded, position: int | None, time: str | None) -> int
 
 
 async def _at(source: Recorded, time: str) -> int:
+    from events.client.points import read_point
+    from events.clock import now_ms
     from events.times import parse_ms
-    from node.cli.points import read_point
-    from node.clock import now_ms
 
     moment = read_point(time, now_ms())
     if isinstance(moment, int):
@@ -107,8 +107,8 @@ async def _at(source: Recorded, time: str) -> int:
 
 async def _first_time(source: Recorded) -> str:
     """Return when the first event happened by its own account, or its position."""
+    from events.entry import read_entry
     from events.errors import EventError
-    from projections.entry import read_entry
 
     async for records in source.log.read(after=source.first - 1):
         try:

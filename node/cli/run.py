@@ -8,7 +8,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from events.client.gateway import Submission, prepare, request_cancel, submit
+from events.clock import now_ms
 from events.errors import LotaError
+from events.ids import new_id, new_job_id
+from events.inputs.file_uri import to_path
 from events.jetstream import open_blobs
 from node.cli import exits
 from node.cli.following import follow_job
@@ -19,16 +23,11 @@ from node.cli.preparing import prepared
 from node.cli.progress import JobProgress
 from node.cli.run_options import RunOptions
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
-from node.clock import now_ms
 from node.config import default_publish_root
 from node.credentials import take_credentials
-from node.gateway import Submission, prepare, request_cancel, submit
-from node.ids import new_id, new_job_id
-from node.inputs.file_uri import to_path
 from node.local import LocalConfig, LocalNetwork
 from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
-from publishers import credential_needed
 
 LOTA_FAILED = 125
 """The exit code when Lota itself, and not the command, has failed."""
@@ -60,7 +59,7 @@ async def run(
     spec = options.spec(command)
     if not dev:
         return await _run(await prepared(spec, server), server, throw_away=False)
-    submission = await prepare(spec, publishers=credential_needed())
+    submission = await prepare(spec)
     with tempfile.TemporaryDirectory(prefix="lota-run-") as folder:
         network = LocalNetwork(
             LocalConfig(

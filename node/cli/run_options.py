@@ -8,10 +8,10 @@ import msgspec
 from cyclopts import Parameter
 
 from events.errors import WrongUsage
+from events.inputs.naming import parse_input
 from events.spec import Engine, JobSpec
 from events.spec_reader import read_spec
 from node.cli.texts import Texts
-from node.inputs.naming import parse_input
 
 
 @Parameter(name="*")

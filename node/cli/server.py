@@ -1,19 +1,17 @@
 """Which server a command talks to, and the connection to it.
 
-The flag wins, then `--context`, `LOTA_SERVER`, the context in use, and the server of this machine.
-Credentials come from a context or stand in the URL; those of a context are sent to its own server
-only.
+The flag wins, then `--context`, and then it goes as for every client: see `events.client.contexts`.
 """
 
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from node.cli.context_file import Context, ContextFiles
+from events.client import contexts
 from node.redaction import hide, url_secrets
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from events.jetstream import JetStreamLog
 
-DEFAULT_SERVER = "nats://127.0.0.1:4222"
 CLIENT_NAME = "cli"
 """What a command is called on the log, as the author of its requests, and by the server."""
 
@@ -40,13 +37,6 @@ class Server:
     context: Annotated[str | None, Parameter(help="A saved context: server, credentials.")] = None
 
 
-class Found(NamedTuple):
-    """A server and how it was found, for people who wonder which it is."""
-
-    context: Context
-    how: str
-
-
 @dataclass(frozen=True)
 class Connection:
     """An open connection and the log on it."""
@@ -55,29 +45,17 @@ class Connection:
     log: "JetStreamLog"
 
 
-def find_server(options: Server | None, environ: Mapping[str, str] = os.environ) -> Found:
+def find_server(options: Server | None, environ: Mapping[str, str] = os.environ) -> contexts.Found:
     """Return the server to use; no text shows its secrets from here on.
 
     Raises NotFound for a context that does not exist.
     """
-    found = _find_server(options, environ)
+    server, context = (options.server, options.context) if options else (None, None)
+    found = contexts.find_server(server, context, environ)
     for url in found.context.server.split(","):
         hide(*url_secrets(url))
     hide(found.context.password, found.context.token)
     return found
-
-
-def _find_server(options: Server | None, environ: Mapping[str, str]) -> Found:
-    files = ContextFiles(environ)
-    if options is not None and options.server:
-        return Found(Context(server=options.server), "by --server")
-    if options is not None and options.context:
-        return Found(files.load(options.context), f"by --context {options.context}")
-    if environ.get("LOTA_SERVER"):
-        return Found(Context(server=environ["LOTA_SERVER"]), "by LOTA_SERVER")
-    if chosen := files.chosen():
-        return Found(files.load(chosen), f"by the context {chosen}")
-    return Found(Context(server=DEFAULT_SERVER), "by default")
 
 
 async def connect_client(options: Server | None) -> "Client":

@@ -36,12 +36,12 @@ def submit(
 async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | None) -> None:
     import msgspec
 
+    from events.client import gateway
+    from events.clock import now_ms
     from events.errors import AppendTimeout
+    from events.ids import new_id, new_job_id
     from events.jetstream import open_blobs
-    from node import gateway
     from node.cli.preparing import prepared
-    from node.clock import now_ms
-    from node.ids import new_id, new_job_id
     from node.spec_file import load_spec
 
     submission = await prepared(load_spec(text, name=name), server)

@@ -14,10 +14,10 @@ from node.cli.server import Server, connected
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from events.entry import Entry
     from events.errors import NewerEvent
     from events.log import Record
     from events.subjects import Address
-    from projections.entry import Entry
 
 
 async def tail(
@@ -60,8 +60,8 @@ async def tail(
 
 
 async def _print(batches: AsyncIterator[list["Record"]], *, as_json: bool) -> None:
+    from events.entry import read_entry
     from events.errors import EventError, NewerEvent
-    from projections.entry import read_entry
 
     foreign, newer = 0, Counter[str]()
     screen = None if as_json else console()

@@ -72,8 +72,8 @@ async def add(
     since
         Begin at a position (1234), a time (2026-11-23T09:00:00Z) or so long ago (1h); default now.
     """
+    from events.clock import now_ms
     from events.selection import read_kinds
-    from node.clock import now_ms
     from node.jobs import find_job
     from node.webhooks.registration import Webhook, read_credential, read_url, webhook_id
 
@@ -225,8 +225,8 @@ async def ping(webhook: str, /, *, server: Server | None = None) -> None:
     webhook
         Its id, or the start of it.
     """
-    from node.clock import now_ms
-    from node.ids import new_id
+    from events.clock import now_ms
+    from events.ids import new_id
     from node.webhooks.registration import Ping
 
     async with _opened(server) as opened:
@@ -257,10 +257,10 @@ async def _opened(server: Server | None) -> AsyncIterator[_Open]:
 
 async def _begin(connection: Connection, since: str) -> int:
     """Return the position behind which to begin."""
+    from events.client.points import read_point
+    from events.clock import now_ms
     from events.jetstream import History
     from events.times import parse_ms
-    from node.cli.points import read_point
-    from node.clock import now_ms
 
     last = await connection.log.last()
     if since in ("", "now"):

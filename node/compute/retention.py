@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from events.clock import now_ms
 from events.errors import LotaError
-from node.clock import now_ms
 from node.compute.memory import NodeMemory
 
 KEPT_MS = 7 * 24 * 3600 * 1000

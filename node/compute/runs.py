@@ -11,6 +11,7 @@ import msgspec
 from events.blobs import Blobs
 from events.commitment import execution_id
 from events.errors import ContentError, ExecutorError, InvalidInput, LotaError, NotFound
+from events.inputs.listing import load_files
 from events.items import Claim, ListedFile
 from events.spec import JobSpec
 from events.units import size_bytes
@@ -20,7 +21,6 @@ from node.compute.skeletons import claimed
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Limits, Outcome
 from node.executors.port import Task as EngineTask
-from node.inputs.listing import load_files
 from node.inputs.port import Source
 from node.inputs.staging import stage_shard
 from publishers.port import Result, SmallResult

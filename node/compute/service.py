@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from events.blobs import Blobs
+from events.clock import now_ms
 from events.commitment import execution_id
 from events.errors import (
     AppendTimeout,
@@ -22,7 +23,6 @@ from events.errors import (
 )
 from events.items import Capabilities
 from events.log import Log
-from node.clock import now_ms
 from node.compute.consult import consult, jobs_bid_for
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import (

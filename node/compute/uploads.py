@@ -17,11 +17,11 @@ from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from events.errors import PublishError
+from events.inputs.file_uri import allowed, to_uri
 from events.spec import PublisherSpec
 from node.compute.destinations import Destination, Destinations, OpenDriver
 from node.compute.tasks import Upload
 from node.credentials import Credentials
-from node.inputs.file_uri import allowed, to_uri
 from node.redaction import redacted
 from publishers import open_publisher
 from publishers.port import (

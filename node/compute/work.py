@@ -5,10 +5,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from events.clock import now_ms
 from events.commitment import execution_id
 from events.errors import ExecutorError, NotFound
 from events.items import Claim
-from node.clock import now_ms
 from node.compute.desk import (
     ANNOUNCED_MS,
     Desk,

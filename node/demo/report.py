@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from events.inputs.file_uri import to_path
 from node.demo.census import COUNTED
-from node.inputs.file_uri import to_path
 from projections.state import Job
 
 

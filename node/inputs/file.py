@@ -1,63 +1,27 @@
 """Local files and folders as inputs: `file:///path`."""
 
-import asyncio
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from events.errors import ExecutorError
+from events.inputs.file_uri import allowed, to_path
+from events.inputs.interruptible import in_thread
+from events.inputs.local import LocalFiles
+from events.inputs.reading import CHUNK_BYTES, Check, open_below
 from events.items import ListedFile
-from node.inputs.file_uri import allowed, to_path, to_uri
-from node.inputs.interruptible import in_thread
-from node.inputs.port import Found, Progress
-from node.inputs.reading import CHUNK_BYTES, Check, find_files, hash_files, open_below
-
-BATCH_FILES = 64
-READERS = min(4, os.cpu_count() or 1)
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class FileSource:
+class FileSource(LocalFiles):
     """Reads this machine's files; `allow` are the folders it may stage from, None for all."""
-
-    scheme = "file"
 
     def __init__(self, *, allow: Sequence[str] | None = None) -> None:
         self._allow = allow
-
-    async def canonical(self, source: str) -> str:
-        return to_uri(to_path(source))
-
-    async def list(
-        self, source: str, matcher: re.Pattern[str], *, progress: Progress | None = None
-    ) -> Found:
-        paths, seen = await in_thread(partial(find_files, source, matcher))
-        found: dict[str, ListedFile] = {}
-        size_bytes = 0
-
-        async def read(batches: Iterator[list[str]]) -> None:
-            nonlocal size_bytes
-            for batch in batches:
-                files = await in_thread(partial(hash_files, source, batch))
-                found.update((file.path, file) for file in files)
-                size_bytes += sum(file.size_bytes for file in files)
-                if progress is not None:
-                    progress(len(found), size_bytes)
-
-        batches = (paths[at : at + BATCH_FILES] for at in range(0, len(paths), BATCH_FILES))
-        readers = [asyncio.create_task(read(batches)) for _ in range(READERS)]
-        try:
-            await asyncio.gather(*readers)
-        finally:
-            for reader in readers:
-                reader.cancel()
-            await asyncio.wait(readers)
-        return Found(tuple(found[path] for path in paths), seen)
 
     async def stage(self, source: str, files: Sequence[ListedFile], dest: Path) -> None:
         await in_thread(partial(self._stage, source, files, os.fspath(dest)))

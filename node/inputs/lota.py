@@ -17,10 +17,10 @@ from urllib.parse import quote, unquote
 from nats.aio.client import Client
 
 from events.errors import ExecutorError, InvalidInput, LotaError, NotFound, PublishError, WrongUsage
+from events.inputs.port import Found, Progress
+from events.inputs.reading import FILES_MAX
 from events.items import ListedFile
 from events.log import Log
-from node.inputs.port import Found, Progress
-from node.inputs.reading import FILES_MAX
 from node.jobs import find_job, load_job, shard_indexes
 from node.results.address import ResultAddress
 from node.results.job_results import JobResults, ShardResult

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 from events.blobs import Blobs
 from events.errors import LogError, LotaError
+from events.inputs.listing import make_listing
+from events.inputs.port import Listable
 from events.items import Listing
 from events.sharding import pattern
 from events.spec import JobSpec
-from node.inputs.listing import make_listing
-from node.inputs.port import Source
 
 
 class Relisting:
     """The sources this node can list, by scheme."""
 
-    def __init__(self, sources: Mapping[str, Source], blobs: Blobs) -> None:
+    def __init__(self, sources: Mapping[str, Listable], blobs: Blobs) -> None:
         self._sources = sources
         self._blobs = blobs
 

@@ -12,8 +12,8 @@ from nats.aio.client import Client
 
 from events.commitment import execution_id
 from events.errors import InvalidInput
+from events.inputs.file_uri import to_path
 from events.spec import PublisherSpec
-from node.inputs.file_uri import to_path
 from node.results.failover import Holder
 from node.results.node_copy import NodeCopy
 from node.results.publishers import OpenPublishers

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
+from events.clock import now_ms
 from events.errors import AppendTimeout, EventError, LogError, LogUnavailable, WrongExpectedPosition
 from events.log import Log, Record
-from node.clock import now_ms
 from node.redaction import redacted
 from node.webhooks.book import Book, Pace, Read, Send
 from node.webhooks.envelope import id_of, job_of

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from events.clock import now_ms
 from events.errors import LogError, LotaError, PublishError, WrongExpectedPosition
 from events.key_values import KeyValues, Value
 from events.log import Log, Record
 from events.subjects import NET
 from events.times import rfc3339
-from node.clock import now_ms
 from node.credentials import Credentials
 from node.webhooks.book import Pace
 from node.webhooks.delivery import Delivery, GivenUp

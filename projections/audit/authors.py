@@ -6,9 +6,9 @@ is only a stranger when it has not joined by the end of the log.
 
 from collections import Counter
 
+from events.entry import Entry
 from projections.audit.finding import Finding
 from projections.audit.ledger import SUSPENDED_MAX, Ledger, about
-from projections.entry import Entry
 
 ROLES = {"r": "requester", "c": "compute"}
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from events.entry import Entry
 from projections.audit.finding import Finding, Kind
-from projections.entry import Entry
 
 FINDINGS_MAX = 1_000
 SUSPENDED_MAX = 10_000

@@ -1,6 +1,7 @@
 """The audit of a log: every message in order, to the job or the nodes that it is about."""
 
 from events.codec import PRESENT, Codec
+from events.entry import Entry, read_entry
 from events.errors import EventError, InvalidSpec, NewerEvent
 from events.facts import NodeJoined
 from events.log import Record
@@ -12,7 +13,6 @@ from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
 from projections.audit.ledger import Ledger
 from projections.audit.messages import Identities, foreign, newer, stored_digest
 from projections.audit.proofs import Proofs
-from projections.entry import Entry, read_entry
 from projections.hindsight import BEHIND_NEWER, Hindsight
 
 UNREAD_KEPT = 100_000

@@ -6,12 +6,12 @@ from hashlib import blake2b, sha256
 import msgspec
 
 from events.codec import PRESENT
+from events.entry import Entry, role_of
 from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.subjects import parse, partition
 from projections.audit.finding import FORM, Finding, Kind
 from projections.audit.ledger import Ledger
-from projections.entry import Entry, role_of
 
 IDS_KEPT = 100_000
 """Events back that a repeat is known as one; the server's own window is two minutes."""

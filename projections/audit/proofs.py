@@ -16,11 +16,11 @@ from events.decisions import (
     ShardsAwarded,
     ShardsOffered,
 )
+from events.entry import Entry
 from projections.audit import ending, placement, verdict
 from projections.audit.ledger import Ledger
 from projections.audit.placement import Case, Members
 from projections.audit.stories import ruling
-from projections.entry import Entry
 from projections.evolve import evolve
 from projections.hindsight import BEHIND_NEWER, Known
 from projections.state import Job

@@ -23,6 +23,7 @@ from events.decisions import (
     ShardsFailed,
     ShardsOffered,
 )
+from events.entry import Entry
 from events.facts import (
     BidsDeclined,
     BidsPlaced,
@@ -38,7 +39,6 @@ from events.facts import (
 from events.log import Record
 from events.requests import CancelRequested, JobSubmitted
 from events.seal import extend
-from projections.entry import Entry
 from projections.evolve import ending, placement, publishing, running, verdict
 from projections.evolve.step import Step, remember
 from projections.state import Job

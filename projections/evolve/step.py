@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from events.commitment import execution_id
-from projections.entry import Entry
+from events.entry import Entry
 from projections.state import (
     BUSY,
     COMMITTED,

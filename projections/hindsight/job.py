@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from events.entry import Entry
 from events.envelope import DecidedAmong
 from events.log import Record
 from events.requests import JobSubmitted
-from projections.entry import Entry
 from projections.evolve import begin, count
 from projections.hindsight.known import BEHIND_NEWER, Doubt, Known
 from projections.hindsight.members import Members

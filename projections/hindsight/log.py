@@ -4,11 +4,11 @@ from collections import OrderedDict
 from typing import Literal
 
 from events.decisions import NodeLost, NodeQuarantined
+from events.entry import Entry
 from events.errors import NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
-from projections.entry import Entry
 from projections.evolve import evolve
 from projections.hindsight.job import Decided, Fold, JobHindsight
 from projections.hindsight.known import Doubt, Known

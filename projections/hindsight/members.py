@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from events.decisions import NodeLost, NodeQuarantined
+from events.entry import Entry
 from events.log import Record
-from projections.entry import Entry
 from projections.hindsight.known import NODES_NEWER, Doubt
 from projections.nodes import Node, Nodes, count_nodes, evolve_nodes
 

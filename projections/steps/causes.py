@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from events.codec import AnyEvent
 from events.decisions import RevealsRequested
+from events.entry import Entry
 from events.facts import (
     BidsDeclined,
     BidsPlaced,
@@ -21,7 +22,6 @@ from events.facts import (
     ResultsRevealed,
 )
 from events.items import RootFailure, RootPublication
-from projections.entry import Entry
 from projections.state import Execution, Job
 from projections.steps.picture import items
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from events.codec import AnyEvent
 from events.decisions import JobCancelled, JobFailed, JobPlanned, ResultsJudged
+from events.entry import Entry
 from events.items import Offer
 from events.times import rfc3339
-from projections.entry import Entry
 from projections.network import Network
 from projections.nodes import Node
 from projections.state import TERMINAL, Execution, Job, OfferState, RootSlot, Shard, Slot

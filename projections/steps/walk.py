@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from events.entry import Entry, read_entry
 from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.subjects import NET, parse
-from projections.entry import Entry, read_entry
 from projections.steps.causes import Cause, Causes
 from projections.steps.changes import Change, changes
 from projections.steps.picture import picture, scope_of

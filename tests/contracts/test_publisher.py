@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from events.errors import LotaError, NotFound, PublishError
+from events.spec import PUBLISHERS
 from publishers import names, open_publisher, reading
 from publishers.port import Location, Publisher, SmallResult
 from publishers.unixfs import result_cid, tree_cid
@@ -28,6 +29,7 @@ LONG_FILE = "outputs/a b/deep/ünï.bin"
 def test_every_driver_is_held_to_this_suite() -> None:
     """A driver that is registered has a place to be tried on."""
     assert set(names()) <= set(PLACES)
+    assert set(names()) == set(PUBLISHERS)
 
 
 async def test_what_can_go_wrong_at_a_place_is_tried(place: Place) -> None:

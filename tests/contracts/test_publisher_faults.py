@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from events.connection import connect
 from events.errors import LotaError, PublishError
-from publishers import NO_CREDENTIAL
+from events.spec import PUBLISHERS
 from publishers.port import Location, SmallResult
 from publishers.unixfs import result_cid, tree_cid
 from tests.contracts.places import BY_CLIENT, LOCKED, SERVED, Place
@@ -104,7 +104,7 @@ async def test_a_field_that_is_missing_is_named(place: Place) -> None:
             assert field in str(error)
             keeps_secrets(place, error)
             needed.append(field)
-    assert bool(needed) == (place.driver not in NO_CREDENTIAL)
+    assert bool(needed) == PUBLISHERS[place.driver]
 
 
 @pytest.mark.parametrize("place", LOCKED, indirect=True)

@@ -4,10 +4,10 @@ import json
 from typing import NamedTuple
 
 from events.codec import kind_of
+from events.ids import new_id
 from events.log import Log
 from events.subjects import Role, subject
 from events.times import rfc3339
-from node.ids import new_id
 
 
 class Message(NamedTuple):

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from events.codec import KINDS, TYPE_NAMES, UPCASTERS, WRITERS, decode
+from events.entry import read_entry
 from events.errors import EventError
 from events.items import ListedFile
 from events.schema.asyncapi import address, asyncapi
@@ -18,7 +19,6 @@ from events.schema.json_schema import BUNDLE, about_nodes, bundle, event_schema,
 from events.schema.story import STORY
 from events.schema.words import ENVELOPE, WORDS, look_up
 from events.subjects import subject
-from projections.entry import read_entry
 from tests.events.documents import FOLDER, GOLDEN, documents, rules
 from tests.simulation.world import Plan, World
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 
 from events.codec import KINDS, decode
+from events.entry import read_entry
 from events.errors import EventError
+from events.ids import new_id
 from events.log import Log, Record
 from events.subjects import subject
-from node.ids import new_id
-from projections.entry import read_entry
 from tests.events.documents import GOLDEN
 from tests.simulation.world import Plan, World
 

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
+from events.entry import Entry
 from events.log import Log
-from projections.entry import Entry
 from projections.runner import Runner
 from projections.store import Store
 

@@ -10,11 +10,11 @@ import pytest
 
 from events.codec import encode
 from events.facts import BidsPlaced, BidsPlacedData
+from events.ids import new_id
 from events.items import Bid
 from events.spec import Deal, JobSpec, Sharding
 from events.subjects import partition
 from node.cli.main import main
-from node.ids import new_id
 from tests.integration.small_network import SmallNetwork
 from tests.projections.audit.sweep import sweep
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from events.inputs.file_uri import to_path
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding
 from events.unixfs import job_root
-from node.inputs.file_uri import to_path
 from node.server import EmbeddedServer
 from projections.state import Job
 from publishers.unixfs import tree_cid

@@ -7,14 +7,14 @@ from threading import Event
 
 import pytest
 
+from events.clock import now_ms
 from events.commitment import execution_id
 from events.errors import ExecutorError
+from events.ids import new_id
+from events.inputs.file_uri import to_path
 from events.spec import Deal, Input, JobSpec, PublisherSpec, Resources, Sharding
 from events.subjects import partition
-from node.clock import now_ms
 from node.executors.port import Outcome, Task
-from node.ids import new_id
-from node.inputs.file_uri import to_path
 from node.rpc import list_result, stream_result
 from projections.state import Job
 from projections.waiting import why_waiting

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from events.client.contexts import Context, ContextFiles
 from events.spec import JobSpec, PublisherSpec
-from node.cli.context_file import Context, ContextFiles
 from node.server import CONFIG, EmbeddedServer
 from projections.state import Job
 from tests.contracts.executor_drivers import IMAGE, engine_problem

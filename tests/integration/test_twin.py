@@ -11,19 +11,18 @@ from nats.aio.client import Client
 
 from events import codec
 from events.archive.file_log import FileLog
+from events.client.gateway import prepare, submit
+from events.clock import now_ms
 from events.connection import connect
 from events.errors import ReadOnlyLog
+from events.ids import new_id
 from events.jetstream import JetStreamLog, open_blobs, open_log
 from events.requests import JobSubmitted
 from events.spec import Input, JobSpec
 from node.cli.main import main
-from node.clock import now_ms
 from node.config import Address, NodeConfig
-from node.gateway import prepare, submit
 from node.host import Host
-from node.ids import new_id
 from node.server import EmbeddedServer
-from publishers import credential_needed
 from tests.integration.read_models import digest_at_the_end
 
 FILES = 400
@@ -49,7 +48,7 @@ class Pair:
         await submit(
             self.log,
             await open_blobs(self.client),
-            await prepare(spec, publishers=credential_needed()),
+            await prepare(spec),
             job=job,
             author="cli",
             new_id=new_id,

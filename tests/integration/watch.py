@@ -6,20 +6,19 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Self
 
+from events.client.gateway import prepare, request_cancel, submit
+from events.clock import now_ms
 from events.connection import connect
+from events.entry import Entry
+from events.ids import new_id, new_job_id
 from events.items import Claim
 from events.jetstream import open_blobs, open_log
 from events.spec import JobSpec
-from node.clock import now_ms
 from node.decide.replay import Check
-from node.gateway import prepare, request_cancel, submit
-from node.ids import new_id, new_job_id
 from projections.audit import Audit
-from projections.entry import Entry
 from projections.network import Network
 from projections.state import TERMINAL, Job, Shard
 from projections.timeline import item_count
-from publishers import credential_needed
 from tests.integration.rules import KNOWN
 
 PATIENCE_S = 60.0
@@ -81,7 +80,7 @@ class Watch:
     async def submit(self, spec: JobSpec) -> str:
         """Submit a job and return its id."""
         job = new_job_id()
-        submission = await prepare(spec, publishers=credential_needed())
+        submission = await prepare(spec)
         await submit(
             self.log,
             self.blobs,

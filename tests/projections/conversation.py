@@ -19,6 +19,7 @@ from events.decisions import (
     ShardsOffered,
     ShardsOfferedData,
 )
+from events.entry import Entry, role_of
 from events.facts import (
     BidsPlaced,
     BidsPlacedData,
@@ -47,7 +48,6 @@ from events.requests import JobSubmitted, JobSubmittedData
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding, digest, normal
 from events.subjects import NET, partition, subject
 from events.times import rfc3339
-from projections.entry import Entry, role_of
 from projections.network import Network
 from projections.state import Job
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.decisions import ExecutionsLost, ExecutionsLostData
+from events.entry import Entry
 from events.items import Loss
-from projections.entry import Entry
 from projections.lanes import STAGES, Lanes, lanes_view
 from projections.network import Network
 from projections.state import TERMINAL

@@ -9,10 +9,10 @@ from random import Random
 import pytest
 
 from events.codec import PRESENT, Codec
+from events.entry import Entry
 from events.errors import DatabaseUnusable
 from events.log import Record
 from events.memory import MemoryLog
-from projections.entry import Entry
 from projections.network import Network
 from projections.runner import Runner, rebuild
 from projections.state import Job

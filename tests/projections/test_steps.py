@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.entry import Entry
 from events.facts import BidsPlaced, BidsPlacedData
 from events.items import Bid
 from events.log import Record
-from projections.entry import Entry
 from projections.steps import Change, Step, Walk
 from projections.travel import Travel
 from tests.projections.conversation import Conversation

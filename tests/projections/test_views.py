@@ -11,6 +11,7 @@ from events.decisions import (
     ShardsFailed,
     ShardsOffered,
 )
+from events.entry import read_entry
 from events.facts import BidsDeclined, BidsPlaced, PublishFailed, ResultsProposed
 from events.items import (
     Award,
@@ -25,7 +26,6 @@ from events.items import (
 from events.memory import MemoryBlobs, MemoryLog
 from events.spec import Deal, JobSpec, PublisherSpec
 from node.jobs import Loaded, load_job
-from projections.entry import read_entry
 from projections.network import Network
 from projections.summary import summary
 from projections.views import job_row, job_view, judged_node_view

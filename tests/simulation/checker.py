@@ -12,9 +12,9 @@ import msgspec
 from events.codec import AnyEvent, Codec
 from events.commitment import commit
 from events.decisions import Decision
+from events.entry import Entry
 from events.log import Record
 from events.seal import EMPTY, extend
-from projections.entry import Entry
 from projections.network import Network
 from projections.state import OPEN, TERMINAL, Job
 from tests.simulation.jobs import truth

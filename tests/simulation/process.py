@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from events.codec import WRITERS, AnyEvent
+from events.entry import role_of
 from events.errors import WrongExpectedPosition
 from events.facts import NodeJoined, NodeJoinedData
 from events.items import Capabilities
@@ -13,7 +14,6 @@ from events.subjects import NET, decisions, requests, subject
 from events.times import rfc3339
 from node.effects import Append
 from node.orders import Orders
-from projections.entry import role_of
 from tests.simulation.dialects import TODAY
 from tests.simulation.steps import EPOCH_MS, Action
 from tests.simulation.wire import Answer, Wire

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from events.entry import read_entry
 from events.errors import EventError
 from events.subjects import NET
-from projections.entry import read_entry
 from tests.simulation.checker import Violation
 from tests.simulation.faults import KINDS, without
 from tests.simulation.world import Plan, World

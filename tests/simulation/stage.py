@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from events.codec import AnyEvent
+from events.entry import Entry, read_entry
 from events.errors import EventError
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding, normal
 from node.policy import Policy
-from projections.entry import Entry, read_entry
 from projections.state import Job
 from tests.simulation.character import Honest
 from tests.simulation.compute import Compute, capable

@@ -3,9 +3,9 @@
 import pytest
 
 from events.decisions import JobCancelled, JobCancelledData
+from events.entry import read_entry
 from events.errors import NewerEvent, WrongExpectedPosition
 from node.effects import Append
-from projections.entry import read_entry
 from projections.network import Network
 from tests.simulation.dialects import AWARDED, STARTED, TODAY, TOMORROW, YESTERDAY, Dialect
 from tests.simulation.faults import WILD, without

@@ -10,13 +10,13 @@ import msgspec
 
 from events.codec import AnyEvent
 from events.decisions import NodeLost
+from events.entry import Entry
 from events.envelope import Data
 from node.decide import decide
 from node.decide.nodes import decide_nodes
 from node.decide.replay.difference import changes
 from node.effects import Append, Effect, WakeAt
 from node.policy import Policy
-from projections.entry import Entry
 from projections.nodes import Node, Nodes
 from projections.state import Job
 

@@ -12,6 +12,7 @@ import msgspec
 
 from events.codec import KINDS, PRESENT, Codec, kind
 from events.decisions import NodeLost, NodeQuarantined
+from events.entry import Entry, read_entry
 from events.errors import EventError, NewerEvent
 from events.log import Record
 from events.requests import JobSubmitted
@@ -20,7 +21,6 @@ from events.times import rfc3339
 from node.decide.replay.again import Instead, Views, decide_again, moment_before
 from node.decide.replay.difference import Difference, changes
 from node.policy import POLICIES, Policy
-from projections.entry import Entry, read_entry
 from projections.evolve import evolve
 from projections.hindsight import Fold, Hindsight, Known, Standing
 from projections.nodes import Nodes

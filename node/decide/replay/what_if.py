@@ -18,6 +18,7 @@ from events.decisions import (
     ShardsAwarded,
     ShardsOffered,
 )
+from events.entry import Entry
 from events.facts import BidsDeclined, BidsPlaced
 from events.items import Offer
 from events.log import Record
@@ -30,7 +31,6 @@ from node.decide.replay.otherwise import Answer, Otherwise
 from node.decide.replay.supposed import Supposed, Tally
 from node.orders import fresh
 from node.policy import POLICIES, Policy, with_numbers
-from projections.entry import Entry
 from projections.evolve import evolve
 from projections.state import Job
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from events import codec
 from events.blobs import Blobs
+from events.client.gateway import prepare, submit
 from events.codec import AnyEvent
 from events.commitment import commit
 from events.decisions import (
@@ -13,7 +14,9 @@ from events.decisions import (
     RevealsRequested,
     ShardsAwarded,
 )
+from events.entry import role_of
 from events.facts import NodeJoined, ResultsProposed, ResultsPublished, ResultsRevealed
+from events.ids import new_id, new_job_id
 from events.items import (
     Award,
     Capabilities,
@@ -31,10 +34,6 @@ from events.log import Log
 from events.spec import JobSpec
 from events.subjects import NET, subject
 from events.times import rfc3339
-from node.gateway import prepare, submit
-from node.ids import new_id, new_job_id
-from projections.entry import role_of
-from publishers import credential_needed
 from publishers.unixfs import result_cid
 
 START_MS = 1_790_000_000_000
@@ -60,7 +59,7 @@ class JobOnLog:
         await submit(
             self._log,
             blobs,
-            await prepare(spec, publishers=credential_needed()),
+            await prepare(spec),
             job=self.id,
             author="cli",
             new_id=new_id,

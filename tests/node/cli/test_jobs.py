@@ -9,11 +9,11 @@ import yaml
 
 from events.decisions import JobCancelled, JobFailed, ResultsJudged
 from events.facts import BidsDeclined, PublishFailed
+from events.ids import new_id
 from events.items import Decline, Judgement, Offer, PublishFailure, SlotAssignment
 from events.jetstream import JetStreamLog
 from events.spec import Deal, JobSpec, PublisherSpec
 from events.subjects import requests
-from node.ids import new_id
 from tests.node.cli.conftest import Begin, Lota, Ran
 from tests.node.cli.job_on_log import JobOnLog, claim_of, join
 

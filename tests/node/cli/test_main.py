@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from events.client.contexts import DEFAULT_SERVER, Context, ContextFiles
 from events.errors import LotaError, NotFound
 from events.jetstream import JetStreamLog
 from events.subjects import requests
-from node.cli.context_file import Context, ContextFiles
 from node.cli.durations import shown
 from node.cli.main import main
-from node.cli.server import DEFAULT_SERVER, Server, find_server
+from node.cli.server import Server, find_server
 from tests.node.cli.conftest import Lota
 from tests.node.cli.job_on_log import join
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from events.errors import LogUnavailable
+from events.inputs.listing import make_listing
 from events.memory import MemoryBlobs
 from events.sharding import pattern
 from events.spec import Input, JobSpec
@@ -10,7 +11,6 @@ from node.compute.desk import DeskJob, Task
 from node.compute.runs import Runs
 from node.executors.process import ProcessExecutor
 from node.inputs.file import FileSource
-from node.inputs.listing import make_listing
 
 
 class AbsentBlobs(MemoryBlobs):

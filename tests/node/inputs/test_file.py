@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from events.errors import ExecutorError, InvalidInput
+from events.inputs import reading
+from events.inputs.file_uri import to_uri
+from events.inputs.local import BATCH_FILES
 from events.items import ListedFile
 from events.sharding import pattern
-from node.inputs import reading
-from node.inputs.file import BATCH_FILES, FileSource
-from node.inputs.file_uri import to_uri
+from node.inputs.file import FileSource
 
 SOURCE = FileSource()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from events.errors import ExecutorError
+from events.inputs.file_uri import to_uri
 from events.items import ListedFile
 from events.sharding import pattern
 from events.spec import Input, JobSpec, Sharding
 from node.inputs.file import FileSource
-from node.inputs.file_uri import to_uri
 from node.inputs.port import Source
 from node.inputs.staging import stage_shard
 

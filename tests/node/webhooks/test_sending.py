@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node.clock import now_ms
+from events.clock import now_ms
 from node.webhooks.sending import Sender
 from tests.servers.webhooks import Receiver, reply
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from events.errors import NotFound, WrongExpectedPosition, WrongUsage
-from node.ids import new_id
+from events.ids import new_id
 from node.webhooks.registration import Ping, Pong, Progress
 from node.webhooks.service import PING_TYPE
 from tests.node.webhooks.small_world import SmallWorld, is_signed

@@ -11,12 +11,12 @@ import msgspec
 
 from events.codec import KINDS, AnyEvent, decode, encode
 from events.decisions import Decision
+from events.entry import role_of
 from events.errors import EventError
 from events.log import Record
 from events.seal import EMPTY, extend
 from events.subjects import NET, partition, subject
 from projections.audit import WHOLE, Audit, Finding, Report, Scope
-from projections.entry import role_of
 from tests.simulation.stage import JOB, LINKED, Stage
 
 TO_JOB = 3

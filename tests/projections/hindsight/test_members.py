@@ -8,11 +8,11 @@ import pytest
 
 from events.codec import encode
 from events.decisions import NodeLost, NodeLostData, NodeQuarantined, NodeQuarantinedData
+from events.entry import Entry, read_entry
 from events.facts import NodeDrained, NodeDrainedData, NodeJoined, NodeJoinedData
 from events.items import Capabilities
 from events.log import Record
 from events.subjects import NET, subject
-from projections.entry import Entry, read_entry
 from projections.hindsight import members as members_module
 from projections.hindsight.members import Members
 from projections.nodes import Node, Nodes, evolve_nodes

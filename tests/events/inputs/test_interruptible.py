@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from node.inputs.interruptible import in_thread
+from events.inputs.interruptible import in_thread
 
 
 async def test_result() -> None:

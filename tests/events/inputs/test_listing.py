@@ -8,9 +8,9 @@ import pytest
 
 from events.blobs import Blobs
 from events.errors import InvalidInput, NotFound
+from events.inputs.listing import INLINE_BYTES_MAX, load_files, make_listing
 from events.items import ListedFile, Listing
 from events.memory import MemoryBlobs
-from node.inputs.listing import INLINE_BYTES_MAX, load_files, make_listing
 
 FEW = (ListedFile("a/é", 3, "00" * 32), ListedFile("b", 4, "11" * 32))
 MANY = tuple(ListedFile(f"{index:06}", 1, "22" * 32) for index in range(1000))

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from events.errors import InvalidInput
+from events.inputs.file_uri import to_path
 from events.items import ListedFile
-from node.inputs.file_uri import to_path
 
 FILES_MAX = 1_000_000
 CHUNK_BYTES = 1 << 20

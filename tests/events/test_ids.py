@@ -3,9 +3,9 @@
 import re
 import time
 
+from events.clock import now_ms
+from events.ids import new_id, new_job_id
 from events.subjects import JOB_ID
-from node.clock import now_ms
-from node.ids import new_id, new_job_id
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -25,21 +25,21 @@ from events.errors import (
     UnknownEvent,
     WrongExpectedPosition,
 )
+from events.inputs.listing import INLINE_BYTES_MAX, canonical, make_listing
+from events.inputs.local import LocalFiles
+from events.inputs.naming import absolute
+from events.inputs.port import Found, Listable, Progress
 from events.items import Listing
 from events.log import Expect, Log, Record
 from events.requests import CancelRequested, CancelRequestedData, JobSubmitted, JobSubmittedData
 from events.sharding import pattern, shard_count
 from events.spec import Input, JobSpec
 from events.times import rfc3339
-from node.inputs.file import FileSource
-from node.inputs.listing import INLINE_BYTES_MAX, canonical, make_listing
-from node.inputs.naming import absolute
-from node.inputs.port import Found, Progress, Source
 
 APPEND_TRIES = 5
 SUBMISSION_BYTES_MAX = 256 * 1024
 
-SOURCES: Mapping[str, Source] = {"file": FileSource()}
+SOURCES: Mapping[str, Listable] = {"file": LocalFiles()}
 """The drivers whose sources the client lists itself."""
 
 
@@ -53,8 +53,8 @@ class Submission(msgspec.Struct, frozen=True):
 async def prepare(
     spec: JobSpec,
     *,
-    publishers: Mapping[str, bool],
-    sources: Mapping[str, Source] = SOURCES,
+    publishers: Mapping[str, bool] = specs.PUBLISHERS,
+    sources: Mapping[str, Listable] = SOURCES,
     progress: Progress | None = None,
 ) -> Submission:
     """Return the job in normal form with its inputs listed; relative paths are to this process.

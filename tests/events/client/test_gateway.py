@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from events import subjects
+from events.client.gateway import APPEND_TRIES, Submission, prepare, request_cancel, submit
 from events.codec import decode
 from events.errors import AppendTimeout, InvalidInput, InvalidSpec, LotaError, NotFound
+from events.ids import new_id
+from events.inputs.listing import load_files
 from events.log import EVERYTHING, Expect, Record
 from events.memory import MemoryBlobs, MemoryLog
 from events.requests import CancelRequested, JobSubmitted
 from events.spec import Deal, Input, JobSpec, PublisherSpec, Sharding, digest
-from node.gateway import APPEND_TRIES, Submission, prepare, request_cancel, submit
-from node.ids import new_id
-from node.inputs.listing import load_files
 
 JOB = "01kaq3y6e5v8m2t9w0x4z7c1dn"
 NOW_MS = 1_767_225_600_037

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from events.errors import InvalidInput
+from events.inputs.naming import absolute, parse_input
 from events.spec import Input
-from node.inputs.naming import absolute, parse_input
 
 HERE = Path.cwd().as_uri()
 

@@ -1,6 +1,10 @@
-"""Contexts: servers and credentials under names, as TOML files of the user.
+"""Which server a client talks to, and contexts: servers and credentials under names.
 
-They lie in `$XDG_CONFIG_HOME/lota/contexts/NAME.toml`, readable by their owner only, and may be
+What is named outright wins, then `LOTA_SERVER`, the context in use, and the server of this machine.
+Credentials come from a context or stand in the URL; those of a context are sent to its own server
+only.
+
+Contexts lie in `$XDG_CONFIG_HOME/lota/contexts/NAME.toml`, readable by their owner only, and may be
 edited by hand. `$XDG_CONFIG_HOME/lota/context` holds the name of the one in use.
 """
 
@@ -9,11 +13,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from events.errors import LotaError, NotFound
 
+DEFAULT_SERVER = "nats://127.0.0.1:4222"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -25,6 +31,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     password: str = ""
     token: str = ""
     creds: str = ""
+
+
+class Found(NamedTuple):
+    """A server and how it was found, for people who wonder which it is."""
+
+    context: Context
+    how: str
 
 
 class ContextFiles:
@@ -82,6 +95,27 @@ class ContextFiles:
                 f"{name!r} is no name for a context", hint="use up to 40 letters, digits, - and _"
             )
         return self._folder / f"{name}.toml"
+
+
+def find_server(
+    server: str | None = None,
+    context: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Found:
+    """Return the server to use: that of the URL `server`, else that of `context`, else the usual.
+
+    Raises NotFound for a context that does not exist.
+    """
+    files = ContextFiles(environ)
+    if server:
+        return Found(Context(server=server), "by --server")
+    if context:
+        return Found(files.load(context), f"by --context {context}")
+    if environ.get("LOTA_SERVER"):
+        return Found(Context(server=environ["LOTA_SERVER"]), "by LOTA_SERVER")
+    if chosen := files.chosen():
+        return Found(files.load(chosen), f"by the context {chosen}")
+    return Found(Context(server=DEFAULT_SERVER), "by default")
 
 
 def _quoted(value: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import InvalidInput
-from node.inputs.file_uri import allowed, to_path, to_uri
+from events.inputs.file_uri import allowed, to_path, to_uri
 
 parts = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from events.errors import InvalidInput
+from events.inputs.file_uri import to_path, to_uri
 from events.spec import Input
-from node.inputs.file_uri import to_path, to_uri
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
