@@ -51,18 +51,24 @@ async def connect(
     token: str | None = None,
     credentials: str | None = None,
     tls: ssl.SSLContext | None = None,
+    on_disconnect: Callable[[], None] | None = None,
     on_reconnect: Callable[[], None] | None = None,
 ) -> Client:
     """Connect to the server at `url` (several are separated by commas) as `name`.
 
     `name` is also the prefix of the inboxes, so that a server can hold a node to its own.
-    `credentials` is the path of a `.creds` file. `on_reconnect` is called whenever a lost
-    connection is there again. Raises `LogUnavailable` when no server can be
-    reached or admits us.
+    `credentials` is the path of a `.creds` file. `on_disconnect` is called whenever the connection
+    is lost, and `on_reconnect` when it is there again. Raises `LogUnavailable` when no server can
+    be reached or admits us.
     """
     servers = [server.strip() for server in url.split(",")]
     client = Client()
     errors = _Errors(url, len(servers))
+
+    def lost() -> None:
+        if on_disconnect is not None and not client.is_closed:
+            on_disconnect()
+
     try:
         await client.connect(
             servers=servers,
@@ -79,6 +85,7 @@ async def connect(
             ping_interval=PING_INTERVAL_S,
             pending_size=PENDING_BYTES,
             error_cb=errors.report,
+            disconnected_cb=_awaitable(lost),
             reconnected_cb=_awaitable(on_reconnect),
         )
     except (OSError, ValueError, NatsError) as error:
@@ -98,12 +105,10 @@ def without_login(url: str) -> str:
     return re.sub(r"//[^,]*@", "//", url)
 
 
-def _awaitable(call: Callable[[], None] | None) -> Callable[[], Awaitable[None]] | None:
-    if call is None:
-        return None
-
+def _awaitable(call: Callable[[], None] | None) -> Callable[[], Awaitable[None]]:
     async def called() -> None:
-        call()
+        if call is not None:
+            call()
 
     return called
 

@@ -32,6 +32,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     token: str = ""
     creds: str = ""
 
+    @property
+    def creds_path(self) -> str | None:
+        """Where the `.creds` file lies, `~` filled in; None without one."""
+        return os.path.expanduser(self.creds) or None
+
 
 class Found(NamedTuple):
     """A server and how it was found, for people who wonder which it is."""

@@ -14,6 +14,7 @@ import msgspec
 from events import codec, subjects
 from events import spec as specs
 from events.blobs import Blobs
+from events.clock import now_ms
 from events.errors import (
     AppendTimeout,
     CorruptEvent,
@@ -25,6 +26,7 @@ from events.errors import (
     UnknownEvent,
     WrongExpectedPosition,
 )
+from events.ids import new_id
 from events.inputs.listing import INLINE_BYTES_MAX, canonical, make_listing
 from events.inputs.local import LocalFiles
 from events.inputs.naming import absolute
@@ -113,8 +115,8 @@ async def submit(
     *,
     job: str,
     author: str,
-    new_id: Callable[[], str],
-    now_ms: Callable[[], int],
+    new_id: Callable[[], str] = new_id,
+    now_ms: Callable[[], int] = now_ms,
 ) -> int:
     """Append the job under its id and return its position; a repeat returns that of the first.
 
@@ -135,6 +137,12 @@ async def submit(
     )
     try:
         return await _append(log, event, author, Expect(subjects.requests(job), 0))
+    except AppendTimeout as error:
+        raise AppendTimeout(
+            f"no answer to the submission of job {job}",
+            hint=f"it may be there or not: see lota job describe {job}, or submit it again under "
+            "this id",
+        ) from error
     except WrongExpectedPosition:
         record, there = await _first_submission(log, job)
     if there.data.digest != submission.data.digest:
@@ -148,8 +156,8 @@ async def request_cancel(
     job: str,
     author: str,
     reason: str,
-    new_id: Callable[[], str],
-    now_ms: Callable[[], int],
+    new_id: Callable[[], str] = new_id,
+    now_ms: Callable[[], int] = now_ms,
 ) -> int:
     """Append the wish that a job ends and return its position; whether it does is decided later.
 

@@ -13,13 +13,21 @@ def read_point(text: str, now_ms: int) -> int | str:
     Raises WrongUsage with examples for anything else.
     """
     if text.isdecimal() and text.isascii():
+        if not int(text):
+            raise WrongUsage("there is no position 0", hint="positions count from 1")
         return int(text)
-    ago = text.removesuffix(" ago")
-    try:
-        return rfc3339(now_ms - duration_ms(ago))
-    except ValueError:
-        pass
+    if is_ago(text):
+        return rfc3339(now_ms - duration_ms(text.removesuffix(" ago")))
     try:
         return rfc3339(parse_ms(text if "T" in text else f"{text}T00:00:00Z"))
     except ValueError:
         raise WrongUsage(f"{text!r} is no point in the log", hint=EXAMPLES) from None
+
+
+def is_ago(text: str) -> bool:
+    """Say whether a point is a duration that has passed since; a bare number is a position."""
+    try:
+        duration_ms(text.removesuffix(" ago"))
+    except ValueError:
+        return False
+    return not text.isdecimal()

@@ -58,6 +58,16 @@ class History:
         state = (await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)).state
         return max(1, state.first_seq), state.last_seq
 
+    async def time_of(self, position: int) -> str:
+        """Return when the message at `position`, or the next that is there, was stored, RFC 3339.
+
+        Raises LogError when there is none.
+        """
+        found = await self._ask_leader(position, EVERYTHING)
+        if found is None:
+            raise LogError(f"the log has nothing at {position} or behind it")
+        return found[1].time
+
     async def position_since(self, time_ms: int) -> int:
         """Return the first position stored at `time_ms` (since the Unix epoch) or later.
 

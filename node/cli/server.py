@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from events.client import contexts
+from node.cli.output import note
 from node.redaction import hide, url_secrets
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ async def connect_client(options: Server | None) -> "Client":
         user=server.user or None,
         password=server.password or None,
         token=server.token or None,
-        credentials=_home(server.creds) or None,
+        credentials=server.creds_path,
+        on_disconnect=_lost,
+        on_reconnect=_back,
     )
 
 
@@ -93,5 +96,9 @@ async def connected(options: Server | None) -> AsyncIterator[Connection]:
         await client.close()
 
 
-def _home(path: str) -> str:
-    return os.path.expanduser(path)
+def _lost() -> None:
+    note("lota: the connection to the server is lost; waiting for it to come back")
+
+
+def _back() -> None:
+    note("lota: connected again")

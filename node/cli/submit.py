@@ -37,9 +37,7 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
     import msgspec
 
     from events.client import gateway
-    from events.clock import now_ms
-    from events.errors import AppendTimeout
-    from events.ids import new_id, new_job_id
+    from events.ids import new_job_id
     from events.jetstream import open_blobs
     from node.cli.preparing import prepared
     from node.spec_file import load_spec
@@ -51,19 +49,13 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
     job = new_job_id()
     async with connected(server) as connection:
         connection.log.require_writable()
-        try:
-            await gateway.submit(
-                connection.log,
-                await open_blobs(connection.client),
-                submission,
-                job=job,
-                author=CLIENT_NAME,
-                new_id=new_id,
-                now_ms=now_ms,
-            )
-        except AppendTimeout as error:
-            hint = f"it may be there or not: see lota job describe {job} before you repeat it"
-            raise AppendTimeout(error.what, hint=hint) from error
+        await gateway.submit(
+            connection.log,
+            await open_blobs(connection.client),
+            submission,
+            job=job,
+            author=CLIENT_NAME,
+        )
     print(job)
 
 

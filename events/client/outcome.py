@@ -1,0 +1,84 @@
+"""How a job ended, from the one decision that ends it: no fold is needed to know that.
+
+The fence lets exactly one of completed, failed and cancelled through (rule 10 of docs/protocol.md),
+so the first of them on the log is the one.
+"""
+
+from contextlib import aclosing
+from typing import Literal
+
+import msgspec
+
+from events.client.subscribing import OnForeign, entries, filters
+from events.codec import KINDS
+from events.decisions import JobCancelled, JobCompleted, JobFailed
+from events.entry import Entry
+from events.errors import LogUnavailable, NotFound
+from events.log import Log
+from events.subjects import requests
+
+ENDS = (JobCompleted, JobFailed, JobCancelled)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job came to.
+
+    `root_cid` names the whole result, and `dag_size_bytes` is its size; both are empty unless the
+    job completed. `exit_code` is 0 then, the command's own where that was why the job failed, else
+    None. `code` says of a failure what kind it is: user, disagreement, infrastructure, publishing,
+    inputs or deadline. `reason` is for people. `entry` is the decision itself.
+    """
+
+    job: str
+    state: Literal["completed", "failed", "cancelled"]
+    entry: Entry
+    root_cid: str = ""
+    dag_size_bytes: int = 0
+    exit_code: int | None = None
+    code: str = ""
+    reason: str = ""
+
+
+def outcome_of(entry: Entry) -> Outcome | None:
+    """Return how the job of an event ended, None when the event does not end it."""
+    job, event = entry.address.job, entry.event
+    match event:
+        case JobCompleted(data=data):
+            return Outcome(
+                job=job,
+                state="completed",
+                entry=entry,
+                root_cid=data.root_cid,
+                dag_size_bytes=data.dag_size_bytes,
+                exit_code=0,
+            )
+        case JobFailed(data=data):
+            return Outcome(
+                job=job,
+                state="failed",
+                entry=entry,
+                exit_code=data.exit_code,
+                code=data.code,
+                reason=data.reason,
+            )
+        case JobCancelled(data=data):
+            return Outcome(job=job, state="cancelled", entry=entry, reason=data.reason)
+        case _:
+            return None
+
+
+async def ended(log: Log, job: str, on_foreign: OnForeign) -> Outcome:
+    """Wait until a job has ended and return how.
+
+    Raises NotFound when there is no such job, WrongUsage for what is no job id, and LogUnavailable
+    when the log is closed before.
+    """
+    wanted = filters(job, [KINDS[kind] for kind in ENDS])
+    if not await log.last(requests(job)):
+        raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
+    async with aclosing(entries(log.follow(wanted), on_foreign)) as batches:
+        async for batch in batches:
+            for entry in batch:
+                if (outcome := outcome_of(entry)) is not None:
+                    return outcome
+    raise LogUnavailable(f"the log was closed while job {job} ran", hint="is the server up?")

@@ -1,0 +1,104 @@
+"""What a subscriber asks for and gets: events by type and job, from a point on, understood.
+
+Replay and what comes are one read of one consumer, so there is no seam between them; see
+`events.jetstream.reader` for how a read goes on when its connection or server is lost.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+
+from events.client.points import is_ago, read_point
+from events.codec import KINDS, TYPE_NAMES
+from events.entry import Entry, read_entry
+from events.errors import EventError, WrongUsage
+from events.jetstream import History
+from events.log import Record
+from events.subjects import EVERYTHING, JOB_ID, job_events, partition
+from events.times import parse_ms
+
+OnForeign = Callable[[Record, EventError], None]
+"""Told of each message that is passed over, and why: it is corrupt, or of a type that this version
+does not know (`UnknownEvent`)."""
+
+
+def filters(job: str | None, types: Iterable[str]) -> list[str]:
+    """Return what selects the events of a job (None: of all, and of nodes) and of these types.
+
+    A type is named as in subjects, `results.proposed`, or as in events, `lota.results.proposed.v1`;
+    no type means all. Raises WrongUsage for a type that there is not and for what is no job id.
+    """
+    if job is not None and not JOB_ID.fullmatch(job):
+        raise WrongUsage(f"{job!r} is no job id", hint="lota job ls shows the ids")
+    kinds = dict.fromkeys(_kind(text) for text in types)
+    if not kinds:
+        return [EVERYTHING if job is None else job_events(job)]
+    start = "lota.ev.*.*" if job is None else f"lota.ev.{partition(job)}.{job}"
+    return [f"{start}.*.*.{kind}" for kind in kinds]
+
+
+def _kind(text: str) -> str:
+    if text in TYPE_NAMES:
+        return KINDS[TYPE_NAMES[text]]
+    if text not in KINDS.values():
+        raise WrongUsage(
+            f"there is no event type {text!r}",
+            hint=f"use one of {', '.join(sorted(KINDS.values()))}",
+        )
+    return text
+
+
+async def first_position(history: History, since: int | str, now_ms: int) -> int:
+    """Return the position that a read begins at: `since`, or the first stored since that time.
+
+    `since` is as `events.client.points` reads it; times are those at which the server stored the
+    events. The position behind the last one is where the next event will be. Raises WrongUsage for
+    what lies further on, for a time to come, and for a point before the first event. That a log is
+    younger than so long ago is no error, unless its beginning is archived.
+    """
+    point = read_point(str(since), now_ms)
+    if isinstance(point, int):
+        first, last = await history.bounds()
+        if point > last + 1:
+            raise WrongUsage(
+                f"position {point} is beyond the end of the log",
+                hint=f"its last position is {last}" if last else "the log has no events",
+            )
+        if point < first:
+            raise WrongUsage(
+                f"position {point} is before the first event of the log",
+                hint=f"it begins at position {first}; what was before is archived",
+            )
+        return point
+    if parse_ms(point) > now_ms:
+        raise WrongUsage(f"{point} is a time to come", hint="give one that has passed")
+    return await _first_since(history, point, ago=is_ago(str(since)))
+
+
+async def _first_since(history: History, moment: str, *, ago: bool) -> int:
+    first, last = await history.bounds()
+    found = await history.position_since(parse_ms(moment))
+    if found > first or last < first or (ago and first == 1):
+        return found
+    began = await history.time_of(first)
+    if parse_ms(moment) >= parse_ms(began):
+        return found
+    raise WrongUsage(
+        f"{moment} is before the first event of the log",
+        hint=f"that is of {began}, at position {first}"
+        + ("" if first == 1 else "; what was before is archived"),
+    )
+
+
+async def entries(
+    batches: AsyncIterator[list[Record]], on_foreign: OnForeign
+) -> AsyncGenerator[list[Entry], None]:
+    """Yield the events of each batch, and close `batches` in the end."""
+    async with aclosing(batches):  # type: ignore[type-var] # every log reads by a generator
+        async for records in batches:
+            batch = []
+            for record in records:
+                try:
+                    batch.append(read_entry(record))
+                except EventError as error:
+                    on_foreign(record, error)
+            yield batch
