@@ -1,6 +1,6 @@
 """`lota job cancel`: a wish, and what was decided about it."""
 
-from node.cli.output import note
+from node.cli.output import note, note_foreign
 from node.cli.server import CLIENT_NAME, Server, connected
 
 
@@ -19,10 +19,10 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
         Why, for those who look at the job later.
     """
     from events.client.gateway import request_cancel
+    from events.client.outcome import ended
     from events.clock import now_ms
     from events.errors import JobFailed
     from events.ids import new_id
-    from node.cli.endings import ended
     from node.jobs import find_job, load_job
     from projections.state import TERMINAL
 
@@ -30,8 +30,8 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
         log = connection.log
         log.require_writable()
         name = await find_job(log, job)
-        found = (await load_job(log, name)).job
-        if found.state not in TERMINAL:
+        state = (await load_job(log, name)).job.state
+        if state not in TERMINAL:
             await request_cancel(
                 log,
                 job=name,
@@ -41,7 +41,7 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
                 now_ms=now_ms,
             )
             note(f"lota: asked to cancel {name}; a requester decides (Ctrl-C leaves the wish)")
-            found = await ended(log, name)
-    print(found.state)
-    if found.state != "cancelled":
-        raise JobFailed(f"too late: job {name} {found.state}", hint=f"lota job describe {name}")
+            state = (await ended(log, name, note_foreign)).state
+    print(state)
+    if state != "cancelled":
+        raise JobFailed(f"too late: job {name} {state}", hint=f"lota job describe {name}")

@@ -7,13 +7,16 @@ they need to be, so that nothing a script greps for is cut off.
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from events.errors import EventError
+    from events.log import Record
 
 Output = Literal["table", "json", "yaml"]
 OutputOption = Annotated[Output, Parameter(name=["--output", "-o"])]
@@ -99,6 +102,26 @@ def cell(value: object) -> str:
     return f"[{style}]{value}[/]" if style else escape(str(value))
 
 
+def paint(screen: "Console", style: str) -> Callable[[str], str]:
+    """Return what gives a text this style, if the screen shows any."""
+    from rich.text import Text
+
+    with screen.capture() as captured:
+        screen.print(Text("|", style), end="")
+    before, _, after = captured.get().partition("|")
+    return lambda text: f"{before}{text}{after}"
+
+
+def plain(line: str) -> str:
+    """Return a line of which no terminal acts on anything: what is not printable is written out.
+
+    What a node or a user has written may hold line breaks and escape sequences.
+    """
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+
+
 def write_bytes(data: bytes) -> None:
     """Write raw bytes to stdout, behind what was printed, and let them be seen now."""
     sys.stdout.flush()
@@ -109,6 +132,11 @@ def write_bytes(data: bytes) -> None:
 def note(text: str) -> None:
     """Say something that is no data: to stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def note_foreign(record: "Record", error: "EventError") -> None:
+    """Say of a message on the log that it is no event of ours, and why."""
+    note(plain(f"lota: skipped {record.position} {record.subject}: {error}"))
 
 
 def _print_data(data: object, output: Output) -> None:

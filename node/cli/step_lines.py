@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.times import parse_ms
 from node.cli.durations import shown
+from node.cli.output import plain
 from projections.steps import Cause, Change, Step
 
 NAMED_MAX = 4
@@ -33,13 +34,7 @@ def lines(step: Step) -> tuple[str, list[str], list[str]]:
 
     What a node or a user has written may hold line breaks and escape sequences; here it is text.
     """
-    return _plain(head(step)), [*map(_plain, body(step))], [*map(_plain, marks(step))]
-
-
-def _plain(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+    return plain(head(step)), [*map(plain, body(step))], [*map(plain, marks(step))]
 
 
 def head(step: Step) -> str:

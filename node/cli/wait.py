@@ -30,8 +30,9 @@ async def wait(
     timeout
         How long to wait, as in 90s, 10m or 1h30m; for ever if it is not given.
     """
+    from events.client.outcome import ended
     from events.errors import JobFailed
-    from node.cli.endings import ended
+    from node.cli.output import note_foreign
     from node.jobs import find_job
 
     limit_s = _seconds(timeout) if timeout is not None else None
@@ -39,7 +40,7 @@ async def wait(
         name = await find_job(connection.log, job)
         try:
             async with asyncio.timeout(limit_s):
-                found = await ended(connection.log, name)
+                found = await ended(connection.log, name, note_foreign)
         except TimeoutError:
             raise WaitTimedOut(
                 f"job {name} has not ended after {timeout}",

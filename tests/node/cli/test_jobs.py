@@ -299,7 +299,7 @@ async def test_tail_selects_by_type_and_position(
     ran = await lota(*words, *types)
     assert [line.split()[2] for line in ran.out.splitlines()] == ["job.planned", "job.completed"]
     last = ran.out.splitlines()[-1].split()[0]
-    ran = await lota(*words, "--from-position", last)
+    ran = await lota(*words, "--since", last)
     assert [line.split()[2] for line in ran.out.splitlines()] == ["job.completed"]
 
 
