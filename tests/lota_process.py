@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,24 +28,26 @@ class Running:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.pid = process.pid
         self._process = process
-        self._printed = {"out": "", "err": ""}
+        self._out: list[str] = []
+        self._err: list[str] = []
+        self._both: list[str] = []
         self._more = asyncio.Condition()
         assert process.stdout is not None
         assert process.stderr is not None
         self._readers = [
-            asyncio.ensure_future(self._read("out", process.stdout)),
-            asyncio.ensure_future(self._read("err", process.stderr)),
+            asyncio.ensure_future(self._read(self._out, process.stdout)),
+            asyncio.ensure_future(self._read(self._err, process.stderr)),
         ]
 
     @property
     def out(self) -> str:
         """What it has written to stdout."""
-        return self._printed["out"]
+        return "".join(self._out)
 
     @property
     def err(self) -> str:
         """What it has written to stderr."""
-        return self._printed["err"]
+        return "".join(self._err)
 
     @property
     def ended(self) -> bool:
@@ -53,14 +56,18 @@ class Running:
 
     async def line(self, part: str) -> str:
         """Wait for a whole line that holds `part`, on either stream, and return it."""
+        looked_at = 0
         try:
             async with asyncio.timeout(PATIENCE_S), self._more:
-                while not (found := self._line(part)):
-                    assert not all(reader.done() for reader in self._readers), self._printed
+                while True:
+                    for line in islice(self._both, looked_at, None):
+                        if part in line and line.endswith("\n"):
+                            return line.rstrip("\n")
+                    looked_at = len(self._both)
+                    assert not all(reader.done() for reader in self._readers), self._both
                     await self._more.wait()
         except TimeoutError:
-            raise AssertionError(f"no {part!r} in {self._printed}") from None
-        return found
+            raise AssertionError(f"no {part!r} in {self._both}") from None
 
     async def end(self) -> Ran:
         """Wait until it ends by itself."""
@@ -69,7 +76,7 @@ class Running:
                 code = await self._process.wait()
                 await asyncio.gather(*self._readers)
         except TimeoutError:
-            raise AssertionError(f"it does not end: {self._printed}") from None
+            raise AssertionError(f"it does not end: {self._both}") from None
         return Ran(code, self.out, self.err)
 
     async def interrupt(self) -> Ran:
@@ -90,18 +97,12 @@ class Running:
         for reader in self._readers:
             reader.cancel()
 
-    def _line(self, part: str) -> str:
-        for text in self._printed.values():
-            for line in text.splitlines(keepends=True):
-                if part in line and line.endswith("\n"):
-                    return line.rstrip("\n")
-        return ""
-
-    async def _read(self, name: str, stream: asyncio.StreamReader) -> None:
+    async def _read(self, printed: list[str], stream: asyncio.StreamReader) -> None:
         while True:
             line = await stream.readline()
             async with self._more:
-                self._printed[name] += line.decode(errors="replace")
+                for kept in (printed, self._both):
+                    kept.append(line.decode(errors="replace"))
                 self._more.notify_all()
             if not line:
                 return

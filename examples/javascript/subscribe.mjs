@@ -57,11 +57,18 @@ async function check(message) {
   return { wrong: validate(event) ? "" : ajv.errorsText(validate.errors), type: event.type };
 }
 
-/** Return the connection's options; a login may stand in the URL, as everywhere in Lota. */
+/**
+ * Return the connection's options. As everywhere in Lota, there may be several URLs between commas,
+ * and a login may stand in the first.
+ */
 function optionsOf(text) {
-  if (!URL.canParse(text)) throw new Error("LOTA_SERVER is not like nats://127.0.0.1:4222");
-  const url = new URL(text);
-  const options = { servers: url.host, name: "lota-subscriber" };
+  const texts = text.split(",").map((one) => one.trim());
+  if (!texts.every((one) => URL.canParse(one))) {
+    throw new Error("LOTA_SERVER is not like nats://127.0.0.1:4222");
+  }
+  const urls = texts.map((one) => new URL(one));
+  const [url] = urls;
+  const options = { servers: urls.map((one) => one.host), name: "lota-subscriber" };
   if (url.password) {
     options.user = decodeURIComponent(url.username);
     options.pass = decodeURIComponent(url.password);

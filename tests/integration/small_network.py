@@ -48,17 +48,22 @@ class FakeEngine:
 
 
 class SmallNetwork:
-    """A server, one requester, and the compute nodes that a test starts."""
+    """A server, one requester, and the compute nodes that a test starts.
 
-    def __init__(self, folder: Path) -> None:
+    `url` is that of servers that are there already; else it starts its own.
+    """
+
+    def __init__(self, folder: Path, *, url: str = "") -> None:
         self.folder = folder
         self.server = EmbeddedServer(folder / "nats")
+        self._url = url
         self._stack = AsyncExitStack()
         self._stacks: dict[str, AsyncExitStack] = {}
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.server)
-        self.watch = await self._stack.enter_async_context(Watch(self.server.url))
+        if not self._url:
+            await self._stack.enter_async_context(self.server)
+        self.watch = await self._stack.enter_async_context(Watch(self.url))
         await self.start("requester", "requester")
         return self
 
@@ -66,6 +71,11 @@ class SmallNetwork:
         for name in list(self._stacks):
             await self.stop(name)
         await self._stack.aclose()
+
+    @property
+    def url(self) -> str:
+        """The address of the network's servers."""
+        return self._url or self.server.url
 
     async def start(
         self,
@@ -93,7 +103,7 @@ class SmallNetwork:
         }
         node = NodeConfig(
             name=name,
-            address=Address(self.server.url),
+            address=Address(self.url),
             state=self.folder / "nodes" / name,
             roles=(role,),
             publish_root=self.folder / "published",
