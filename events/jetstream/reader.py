@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from nats.aio.client import Client
 
-from events.errors import LogError, LogUnavailable
+from events.errors import LogError, LogUnavailable, NotAdmitted
 from events.jetstream.api import last_message
 from events.jetstream.consumer import Consumer, ConsumerLost, as_record
 from events.log import Record
@@ -48,7 +48,7 @@ class Reader:
         The end is what the leader says: a consumer may run on a replica that lags behind.
         """
         refuse_overlap(filters)
-        end = max(await asyncio.gather(*map(self.last, filters)))
+        end = await self._end(filters)
         if end <= after:
             return
         async with aclosing(self._batches(filters, after, READ_PATIENCE_S)) as batches:
@@ -67,6 +67,18 @@ class Reader:
         async with aclosing(self._batches(filters, after, None)) as batches:
             async for batch in batches:
                 yield batch
+
+    async def _end(self, filters: Sequence[str]) -> int:
+        """Return the last position by any filter; servers that elect a leader are waited for."""
+        retry = _Retry(READ_PATIENCE_S)
+        while True:
+            try:
+                return max(await asyncio.gather(*map(self.last, filters)))
+            except NotAdmitted:
+                raise
+            except LogUnavailable as error:
+                self._check_open()
+                await retry.wait(error)
 
     async def _batches(
         self, filters: Sequence[str], after: int, patience_s: float | None
