@@ -7,11 +7,15 @@
 // are counted and passed over, as every reader should.
 
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import Ajv from "ajv/dist/2020.js";
 import { connect } from "nats";
 
 const STREAM = "LOTA";
 const SCHEMAS = new URL("../../docs/events/", import.meta.url);
+const BATCH = 500;
+const EXPIRES_MS = 2000;
+const RETRY_MS = 500;
 const TYPE = /^lota\.[a-z]+\.[a-z]+\.v\d+$/;
 
 const words = process.argv.slice(2);
@@ -78,20 +82,65 @@ function optionsOf(text) {
   return options;
 }
 
+/**
+ * Yield the messages of the log, once and in order, until `stopped`.
+ *
+ * A consumer lives on one server and is gone with it; then there is another one, which begins
+ * behind the last message. Deliveries are counted, so that none is missing unnoticed.
+ */
+async function* messagesOf(connection, stopped) {
+  const manager = await connection.jetstreamManager();
+  let consumer, batch, delivered;
+  let next = 1;
+  let begun = false;
+  stopped.addEventListener("abort", () => batch?.stop());
+  while (!stopped.aborted) {
+    try {
+      if (!consumer) {
+        const { name, num_pending } = await manager.consumers.add(STREAM, consumerFrom(next));
+        if (!follow && num_pending === 0) return;
+        consumer = await connection.jetstream().consumers.get(STREAM, name);
+        [delivered, begun] = [0, true];
+      }
+      batch = await consumer.fetch({ max_messages: BATCH, expires: EXPIRES_MS });
+      for await (const message of batch) {
+        delivered += 1;
+        if (message.info.deliverySequence !== delivered) throw new Error("messages are missing");
+        next = message.seq + 1;
+        yield message;
+        if (!follow && message.info.pending === 0) return;
+      }
+    } catch (error) {
+      if (!begun || error.message === "stream not found") throw error;
+      consumer = undefined;
+      await delay(RETRY_MS); // the servers may be electing a leader
+    }
+  }
+}
+
+function consumerFrom(position) {
+  return {
+    deliver_policy: "by_start_sequence",
+    opt_start_seq: position,
+    filter_subject: filter,
+    ack_policy: "none",
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: 60e9, // nanoseconds; then the server forgets it
+  };
+}
+
 /** Read to the end of what is stored or, with --follow, until Ctrl-C; return the counts by type. */
 async function read(connection) {
   const counts = new Map();
-  // An ordered consumer: it begins with the first event, and mends itself without gap or repeat.
-  const consumer = await connection.jetstream().consumers.get(STREAM, { filterSubjects: filter });
-  if (!follow && (await consumer.info()).num_pending === 0) return counts;
-  const messages = await consumer.consume();
-  process.once("SIGINT", () => messages.stop());
-  for await (const message of messages) {
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  for await (const message of messagesOf(connection, interrupted.signal)) {
     const { wrong, type } = await check(message);
     if (wrong) throw new Error(`${message.seq} ${message.subject}: ${wrong}`);
     counts.set(type, (counts.get(type) ?? 0) + 1);
     if (follow) console.log(`${message.seq} ${type} ${message.subject}`);
-    if (!follow && message.info.pending === 0) break;
   }
   return counts;
 }

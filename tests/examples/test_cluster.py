@@ -1,7 +1,6 @@
 """Subscribers of every kind at a live cluster, whose log is on three servers."""
 
 import asyncio
-import json
 from contextlib import aclosing
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.integration.small_network import SmallNetwork
 from tests.lota_process import LOTA, Machine
 from tests.servers.nats_cluster import NatsCluster
 
+END = "cancel.requested"
 SPEC = JobSpec(engine="noop", sharding=Sharding(count=20), deal=Deal(replicas=2))
 
 
@@ -24,13 +24,13 @@ async def make_log(url: str) -> None:
     await client.close()
 
 
-async def positions(url: str, last: "asyncio.Future[int]") -> list[int]:
-    """Follow the log by the Python API as far as `last` says, and return what came."""
+async def positions(url: str) -> list[int]:
+    """Follow the log by the Python API to the first wish to cancel, and return what came."""
     found: list[int] = []
     async with events.connect(url) as lota, aclosing(lota.tail(follow=True)) as tail:
         async for entry in tail:
             found.append(entry.position)
-            if last.done() and entry.position >= last.result():
+            if entry.address.kind == END:
                 break
     return found
 
@@ -38,7 +38,6 @@ async def positions(url: str, last: "asyncio.Future[int]") -> list[int]:
 async def test_subscribers_at_a_cluster(tmp_path: Path, machine: Machine) -> None:
     """While a job runs and one of three servers dies, each gets every event once and in order."""
     program = js_subscriber(machine.folder / "checkout")
-    last: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with NatsCluster(tmp_path) as cluster:
         await make_log(cluster.url)
         doomed = cluster.servers[0]
@@ -50,7 +49,7 @@ async def test_subscribers_at_a_cluster(tmp_path: Path, machine: Machine) -> Non
                 *(LOTA, "events", "tail", "--follow", "-o", "json"), LOTA_SERVER=doomed.url
             ) as command,
         ):
-            python = asyncio.ensure_future(positions(doomed.url, last))
+            python = asyncio.ensure_future(positions(doomed.url))
             for name in ("n1", "n2"):
                 await network.start(name)
             await network.watch.joined("n1", "n2")
@@ -61,18 +60,18 @@ async def test_subscribers_at_a_cluster(tmp_path: Path, machine: Machine) -> Non
             second = await network.watch.submit(SPEC)
             assert (await network.watch.ended(first)).state == "completed"
             assert (await network.watch.ended(second)).state == "completed"
-            await network.watch.closed(second)
-            records = [record async for batch in network.watch.log.read() for record in batch]
-            last.set_result(records[-1].position)
-            await javascript.line(f"{records[-1].position} ")
-            await command.line(json.loads(records[-1].body)["id"])
+            await network.watch.cancel(second)
+            await javascript.line(END)
+            await command.line(END)
             validated, printed = await javascript.interrupt(), await command.interrupt()
             followed = await python
+            records = [record async for batch in network.watch.log.read() for record in batch]
 
-    stored = [record.position for record in records]
+    end = len(followed)
+    assert records[end - 1].subject.endswith(END)
+    assert followed == [record.position for record in records][:end]
     lines = [line for line in validated.out.splitlines() if " lota.ev." in line]
-    assert followed[: len(stored)] == stored
-    assert [int(line.split()[0]) for line in lines][: len(stored)] == stored
-    told = printed.out.splitlines()[: len(stored)]
-    assert told == [record.body.decode() for record in records]
+    assert [int(line.split()[0]) for line in lines][:end] == followed
+    told = printed.out.splitlines()[:end]
+    assert told == [record.body.decode() for record in records][:end]
     assert (validated.code, validated.err, printed.code) == (0, "", 130)
