@@ -21,7 +21,7 @@ from events.clock import now_ms
 from events.connection import connect as connect_to
 from events.connection import without_login
 from events.entry import Entry
-from events.errors import EventError, WaitTimedOut, WrongUsage
+from events.errors import EventError, InvalidInput, WaitTimedOut, WrongUsage
 from events.ids import new_job_id
 from events.jetstream import History, JetStreamLog, open_blobs, open_log
 from events.log import Record
@@ -87,6 +87,13 @@ class Lota:
                 for entry in batch:
                     yield entry
 
+    async def position(self) -> int:
+        """Return the position of the last event that is stored, 0 when there is none.
+
+        From now on is `since=await lota.position() + 1`.
+        """
+        return await self._log.last()
+
     async def submit(self, spec: JobSpec | Mapping[str, Any], *, job: str | None = None) -> str:
         """Append a job to the log and return its id, as soon as the log has it.
 
@@ -104,6 +111,7 @@ class Lota:
         """
         self._log.require_writable()
         read = spec if isinstance(spec, JobSpec) else read_spec(spec)
+        _refuse_results(read)
         prepared = await gateway.prepare(read)
         if self._blobs is None:
             self._blobs = await open_blobs(self._client)
@@ -183,6 +191,16 @@ async def _client(found: Context, **options: Any) -> Client:
         on_disconnect=lambda: log.warning("the connection to %s is lost; waiting for it", where),
         on_reconnect=lambda: log.warning("connected to %s again", where),
     )
+
+
+def _refuse_results(spec: JobSpec) -> None:
+    """Only what reads results can list them, and that is more than a client of the log."""
+    for index, entry in enumerate(spec.inputs):
+        if entry.source.lower().startswith("lota://"):
+            raise InvalidInput(
+                f"$.inputs[{index}].source: {entry.source} is a result of a job",
+                hint="submit this one by lota job submit, which can list results",
+            )
 
 
 def _warn(record: Record, error: EventError) -> None:
