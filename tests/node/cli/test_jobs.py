@@ -303,6 +303,41 @@ async def test_tail_selects_by_type_and_position(
     assert [line.split()[2] for line in ran.out.splitlines()] == ["job.completed"]
 
 
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        ("1000000", "position 1000000 is beyond the end of the log"),
+        ("2020-01-01", "2020-01-01T00:00:00.000Z is before the first event of the log"),
+        ("2999-01-01", "2999-01-01T00:00:00.000Z is a time to come"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--follow",)], ids=["once", "follow"])
+async def test_tail_says_what_the_log_does_not_reach(
+    lota: Lota, begin: Begin, since: str, told: str, more: tuple[str, ...]
+) -> None:
+    """A point beyond the end, before the first event or to come is named, with what there is."""
+    await begin(NOOP)
+    ran = await lota("events", "tail", "--since", since, *more)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"lota: {told}\n      ")
+
+
+async def test_tail_begins_so_long_ago(lota: Lota, begin: Begin) -> None:
+    """How long ago is by the server's clock, whatever the events themselves say of their time."""
+    job = await completed(begin)
+    words = ("events", "tail", "--job", job.id, "--since")
+    assert len((await lota(*words, "1h")).out.splitlines()) == 5
+    assert await lota(*words, "0s") == Ran(0, "", "")
+
+
+async def test_tail_keeps_what_others_wrote_from_the_terminal(lota: Lota, begin: Begin) -> None:
+    """An escape sequence in what an event says is printed as text, in its one line."""
+    job = await begin(JobSpec(engine="noop", command=("\x1b[2J\nfake",)))
+    ran = await lota("events", "tail", "--job", job.id)
+    assert ran.out.endswith("noop: \\x1b[2J fake\n")
+    assert len(ran.out.splitlines()) == 1
+
+
 async def test_tail_skips_what_is_foreign(lota: Lota, begin: Begin, log: JetStreamLog) -> None:
     """A corrupt message is reported on stderr and the rest goes on."""
     job = await begin(NOOP)

@@ -1,0 +1,27 @@
+"""What commands print for people."""
+
+import io
+from typing import Literal
+
+import pytest
+from rich.console import Console
+
+from node.cli.output import paint, plain
+
+
+@pytest.mark.parametrize(("system", "painted"), [("standard", "\x1b[35mjob\x1b[0m"), (None, "job")])
+def test_a_style_is_for_screens_that_show_it(
+    system: Literal["standard"] | None, painted: str
+) -> None:
+    """A text gets the codes that rich gives it, and none where there are no colours."""
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=system)
+    assert paint(screen, "magenta")("job") == painted
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("a ünï", "a ünï"), ("a\x1b[2J\r\n", "a\\x1b[2J\\r\\n"), ("\u202e", "\\u202e")],
+)
+def test_no_terminal_acts_on_a_plain_line(line: str, shown: str) -> None:
+    """What is not printable is written out, and what is stays as it is."""
+    assert plain(line) == shown
