@@ -25,8 +25,8 @@ all. For programs:
 - a JSON Schema (2020-12) for each, named after its type, and [all in one]({file_name(BUNDLE)});
 - the subjects as [AsyncAPI 3.0]({ASYNCAPI});
 - `lota events schema` prints the schemas of the version that is installed;
-- subscribers in [JavaScript]({EXAMPLES}/javascript/README.md) and in
-  [shell]({EXAMPLES}/shell/README.md).
+- subscribers in [Python]({EXAMPLES}/python/README.md),
+  [JavaScript]({EXAMPLES}/javascript/README.md) and in [shell]({EXAMPLES}/shell/README.md).
 
 **Subjects.** `lota.ev.<partition>.<job>.<role>.<author>.<noun>.<verb>`. The partition is the first
 byte of sha256(job id) in hex, or `net`; the job is its id, or `_` for events about nodes; the role
