@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +59,7 @@ class Running:
         try:
             async with asyncio.timeout(PATIENCE_S), self._more:
                 while True:
-                    for line in islice(self._both, looked_at, None):
+                    for line in self._both[looked_at:]:
                         if part in line and line.endswith("\n"):
                             return line.rstrip("\n")
                     looked_at = len(self._both)

@@ -4,17 +4,21 @@ Replay and what comes are one read of one consumer, so there is no seam between 
 `events.jetstream.reader` for how a read goes on when its connection or server is lost.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 
 from events.client.points import is_ago, read_point
-from events.codec import KINDS, TYPE_NAMES
+from events.codec import KINDS
 from events.entry import Entry, read_entry
 from events.errors import EventError, WrongUsage
 from events.jetstream import History
 from events.log import Record
 from events.subjects import EVERYTHING, JOB_ID, job_events, partition
 from events.times import parse_ms
+
+FULL_NAME = re.compile(r"lota\.(\w+\.\w+)\.v\d+")
+"""A type as events have it; its versions stand under one subject."""
 
 OnForeign = Callable[[Record, EventError], None]
 """Told of each message that is passed over, and why: it is corrupt, or of a type that this version
@@ -37,14 +41,14 @@ def filters(job: str | None, types: Iterable[str]) -> list[str]:
 
 
 def _kind(text: str) -> str:
-    if text in TYPE_NAMES:
-        return KINDS[TYPE_NAMES[text]]
-    if text not in KINDS.values():
+    full = FULL_NAME.fullmatch(text)
+    kind = full[1] if full else text
+    if kind not in KINDS.values():
         raise WrongUsage(
             f"there is no event type {text!r}",
             hint=f"use one of {', '.join(sorted(KINDS.values()))}",
         )
-    return text
+    return kind
 
 
 async def first_position(history: History, since: int | str, now_ms: int) -> int:

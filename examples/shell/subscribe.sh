@@ -34,6 +34,7 @@ fail() {
 # The server
 
 address=${LOTA_SERVER:-nats://127.0.0.1:4222}
+address=${address%%,*} # the first of several
 address=${address#*://}
 login=
 if [[ $address == *@* ]]; then
