@@ -6,6 +6,7 @@ are named by their content, and the submission of a job that is there already wi
 a success.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from events.errors import (
     CorruptEvent,
     InvalidInput,
     InvalidSpec,
+    LogUnavailable,
     LotaError,
     NewerEvent,
     NotFound,
@@ -39,6 +41,8 @@ from events.spec import Input, JobSpec
 from events.times import rfc3339
 
 APPEND_TRIES = 5
+FIRST_WAIT_S = 0.5
+"""Before the second try where no server takes appends; then twice as long each time."""
 SUBMISSION_BYTES_MAX = 256 * 1024
 
 SOURCES: Mapping[str, Listable] = {"file": LocalFiles()}
@@ -180,14 +184,20 @@ async def request_cancel(
 async def _append(
     log: Log, event: JobSubmitted | CancelRequested, author: str, expect: Expect | None
 ) -> int:
-    """Append with the same id until an answer comes, a few times."""
+    """Append with the same id until it is stored, a few times; servers may elect a leader."""
     subject = subjects.subject(event.subject, "g", author, codec.kind(event))
     body = codec.encode(event)
-    for _ in range(APPEND_TRIES - 1):
+    for tried in range(1, APPEND_TRIES):
+        answer = log.append(subject, body, id=event.id, expect=expect)
+        refused_here = answer.done()
         try:
-            return await log.append(subject, body, id=event.id, expect=expect)
+            return await answer
         except AppendTimeout:
             continue
+        except LogUnavailable:
+            if refused_here:
+                raise
+            await asyncio.sleep(FIRST_WAIT_S * 2 ** (tried - 1))
     return await log.append(subject, body, id=event.id, expect=expect)
 
 

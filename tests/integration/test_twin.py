@@ -215,7 +215,7 @@ async def test_a_part_is_chosen_by_position_and_time(
     [
         (("--since", "9"), b"position 9 is beyond the end"),
         (("--until", "9"), b"position 9 is beyond the end"),
-        (("--since", "0"), b"not in the log"),
+        (("--since", "0"), b"there is no position 0"),
         (("--until", "2001-01-01"), b"nothing is in the log before"),
         (("--since", "2100-01-01"), b"nothing is in the log since"),
         (("--since", "2", "--until", "1"), b"nothing lies between"),

@@ -11,7 +11,14 @@ import pytest
 from events import subjects
 from events.client.gateway import APPEND_TRIES, Submission, prepare, request_cancel, submit
 from events.codec import decode
-from events.errors import AppendTimeout, InvalidInput, InvalidSpec, LotaError, NotFound
+from events.errors import (
+    AppendTimeout,
+    InvalidInput,
+    InvalidSpec,
+    LogUnavailable,
+    LotaError,
+    NotFound,
+)
 from events.ids import new_id
 from events.inputs.listing import load_files
 from events.log import EVERYTHING, Expect, Record
@@ -53,6 +60,23 @@ class ForgetfulLog(DeafLog):
     ) -> "asyncio.Future[int]":
         answer = super().append(subject, body, id=f"{id}-{len(self.tries)}", expect=expect)
         self.tries[-1] = id
+        return answer
+
+
+class LeaderlessLog(MemoryLog):
+    """A log whose servers are electing a leader when the first append comes."""
+
+    elected = False
+
+    def append(
+        self, subject: str, body: bytes, *, id: str, expect: Expect | None = None
+    ) -> "asyncio.Future[int]":
+        if self.elected:
+            return super().append(subject, body, id=id, expect=expect)
+        self.elected = True
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[int] = loop.create_future()
+        loop.call_soon(answer.set_exception, LogUnavailable("no stream takes it"))
         return answer
 
 
@@ -289,6 +313,16 @@ async def test_submit_with_lost_answers(kind: type[DeafLog], stored: bool) -> No
 
     assert (position, len(log.records())) == (1, 1)
     assert log.tries == ["id-1"] * 3
+
+
+async def test_submit_while_servers_elect_a_leader() -> None:
+    """An append that no server takes is repeated, and a log that is closed is told of at once."""
+    log = LeaderlessLog()
+
+    assert await send(log, await noop()) == 1
+    await log.close()
+    with pytest.raises(LogUnavailable, match="closed"):
+        await send(log, await noop())
 
 
 async def test_submit_without_answers() -> None:
