@@ -16,7 +16,7 @@ from events.blobs import Blobs
 from events.client import gateway, outcome
 from events.client.contexts import Context, find_server
 from events.client.outcome import Outcome
-from events.client.subscribing import OnForeign, entries, filters, first_position
+from events.client.subscribing import OnForeign, entries, first_position, select
 from events.clock import now_ms
 from events.connection import connect as connect_to
 from events.connection import without_login
@@ -76,7 +76,7 @@ class Lota:
         `since` that is no point in the log, beyond its end, or before its first event; LogError
         when the server comes back with another log than before.
         """
-        wanted = filters(job, types)
+        wanted = select(job, types)
         after = 0
         if since is not None:
             after = await first_position(self._history, since, now_ms()) - 1

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from events.client.subscribing import OnForeign, entries, filters
+from events.client.subscribing import OnForeign, entries, select
 from events.codec import KINDS
 from events.decisions import JobCancelled, JobCompleted, JobFailed
 from events.entry import Entry
@@ -73,7 +73,7 @@ async def ended(log: Log, job: str, on_foreign: OnForeign) -> Outcome:
     Raises NotFound when there is no such job, WrongUsage for what is no job id, and LogUnavailable
     when the log is closed before.
     """
-    wanted = filters(job, [KINDS[kind] for kind in ENDS])
+    wanted = select(job, [KINDS[kind] for kind in ENDS])
     if not await log.last(requests(job)):
         raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
     async with aclosing(entries(log.follow(wanted), on_foreign)) as batches:

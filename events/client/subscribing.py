@@ -4,51 +4,31 @@ Replay and what comes are one read of one consumer, so there is no seam between 
 `events.jetstream.reader` for how a read goes on when its connection or server is lost.
 """
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 
 from events.client.points import is_ago, read_point
-from events.codec import KINDS
 from events.entry import Entry, read_entry
 from events.errors import EventError, WrongUsage
 from events.jetstream import History
 from events.log import Record
-from events.subjects import EVERYTHING, JOB_ID, job_events, partition
+from events.selection import filters, read_kinds
+from events.subjects import JOB_ID
 from events.times import parse_ms
-
-FULL_NAME = re.compile(r"lota\.(\w+\.\w+)\.v\d+")
-"""A type as events have it; its versions stand under one subject."""
 
 OnForeign = Callable[[Record, EventError], None]
 """Told of each message that is passed over, and why: it is corrupt, or of a type that this version
 does not know (`UnknownEvent`)."""
 
 
-def filters(job: str | None, types: Iterable[str]) -> list[str]:
+def select(job: str | None, types: Iterable[str]) -> list[str]:
     """Return what selects the events of a job (None: of all, and of nodes) and of these types.
 
-    A type is named as in subjects, `results.proposed`, or as in events, `lota.results.proposed.v1`;
-    no type means all. Raises WrongUsage for a type that there is not and for what is no job id.
+    No type means all. Raises WrongUsage for a type that there is not and for what is no job id.
     """
     if job is not None and not JOB_ID.fullmatch(job):
         raise WrongUsage(f"{job!r} is no job id", hint="lota job ls shows the ids")
-    kinds = dict.fromkeys(_kind(text) for text in types)
-    if not kinds:
-        return [EVERYTHING if job is None else job_events(job)]
-    start = "lota.ev.*.*" if job is None else f"lota.ev.{partition(job)}.{job}"
-    return [f"{start}.*.*.{kind}" for kind in kinds]
-
-
-def _kind(text: str) -> str:
-    full = FULL_NAME.fullmatch(text)
-    kind = full[1] if full else text
-    if kind not in KINDS.values():
-        raise WrongUsage(
-            f"there is no event type {text!r}",
-            hint=f"use one of {', '.join(sorted(KINDS.values()))}",
-        )
-    return kind
+    return filters(job, read_kinds(types))
 
 
 async def first_position(history: History, since: int | str, now_ms: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from events.client.subscribing import filters, first_position
+from events.client.subscribing import first_position, select
 from events.clock import now_ms
 from events.connection import connect
 from events.errors import WrongUsage
@@ -39,7 +39,7 @@ def test_jobs_and_types_become_subjects(
     job: str | None, types: list[str], wanted: list[str]
 ) -> None:
     """The server selects: by job, by types of either spelling, and each of them once."""
-    assert filters(job, types) == wanted
+    assert select(job, types) == wanted
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_jobs_and_types_become_subjects(
 def test_what_there_is_not_is_refused(job: str | None, kind: str) -> None:
     """A type that no event has and what is no job id get an error, not silence."""
     with pytest.raises(WrongUsage):
-        filters(job, [kind])
+        select(job, [kind])
 
 
 @asynccontextmanager
