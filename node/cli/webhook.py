@@ -257,22 +257,13 @@ async def _opened(server: Server | None) -> AsyncIterator[_Open]:
 
 async def _begin(connection: Connection, since: str) -> int:
     """Return the position behind which to begin."""
-    from events.client.points import read_point
+    from events.client.subscribing import first_position
     from events.clock import now_ms
     from events.jetstream import History
-    from events.times import parse_ms
 
-    last = await connection.log.last()
     if since in ("", "now"):
-        return last
-    point = read_point(since, now_ms())
-    if isinstance(point, str):
-        return await History(connection.client).position_since(parse_ms(point)) - 1
-    if not 1 <= point <= last + 1:
-        raise WrongUsage(
-            f"--since {point} is no position of the log", hint=f"it goes from 1 to {last}"
-        )
-    return point - 1
+        return await connection.log.last()
+    return await first_position(History(connection.client), since, now_ms()) - 1
 
 
 async def _first_word(opened: _Open, name: str) -> str:

@@ -25,8 +25,11 @@ BAD = {
     "an unknown type": (["http://a.org/", "--unsigned", "--type", "job.exploded"], "job.completed"),
     "a secret": (["http://a.org/", "--credential", "canary/+="], "takes the name"),
     "an unknown job": (["http://a.org/", "--unsigned", "--job", "zzzz"], "no job zzzz"),
-    "a position to come": (["http://a.org/", "--unsigned", "--since", "999999999"], "from 1 to"),
-    "position zero": (["http://a.org/", "--unsigned", "--since", "0"], "from 1 to"),
+    "a position to come": (
+        ["http://a.org/", "--unsigned", "--since", "999999999"],
+        "beyond the end",
+    ),
+    "position zero": (["http://a.org/", "--unsigned", "--since", "0"], "count from 1"),
     "no time": (["http://a.org/", "--unsigned", "--since", "soon"], "how long ago"),
 }
 
