@@ -16,7 +16,7 @@ from events.blobs import Blobs
 from events.client import gateway, outcome
 from events.client.contexts import Context, find_server
 from events.client.outcome import Outcome
-from events.client.subscribing import OnForeign, entries, first_position, select
+from events.client.subscribing import OnForeign, entries, first_position, require_job_id
 from events.clock import now_ms
 from events.connection import connect as connect_to
 from events.connection import without_login
@@ -25,6 +25,7 @@ from events.errors import EventError, InvalidInput, WaitTimedOut, WrongUsage
 from events.ids import new_job_id
 from events.jetstream import History, JetStreamLog, open_blobs, open_log
 from events.log import Record
+from events.selection import filters, read_kinds
 from events.spec import JobSpec
 from events.spec_reader import read_spec
 from events.subjects import NAME
@@ -65,8 +66,10 @@ class Lota:
         (`2026-11-23T09:00:00Z`, `2026-11-23`) or how long ago (`90s`, `2h`), by the clock of the
         server; None is the first event. Without `follow` the end is what is stored now.
 
-        A message that is no event of this version (it is corrupt, or of a newer type) is passed
-        over: `on_foreign` is told of it, or else the logger `events.client`, as a warning.
+        A message that is no event of this version (it is corrupt, or a newer version's) is passed
+        over: `on_foreign` is told of it, or else the logger `events.client`, as a warning. What was
+        stored as an older type comes as what that is now: where a type was split since, as several
+        entries with one position.
 
         The iterator reads ahead by some thousand messages or 16 MiB and no further, so a slow
         reader is no burden to anybody. Break off whenever you like; with `contextlib.aclosing` the
@@ -76,16 +79,19 @@ class Lota:
         `since` that is no point in the log, beyond its end, or before its first event; LogError
         when the server comes back with another log than before.
         """
-        wanted = select(job, types)
+        if job is not None:
+            require_job_id(job)
+        kinds = read_kinds(types)
         after = 0
         if since is not None:
             after = await first_position(self._history, since, now_ms()) - 1
         start = self._log.follow if follow else self._log.read
-        batches = entries(start(wanted, after=after), on_foreign or _warn)
+        batches = entries(start(filters(job, kinds), after=after), on_foreign or _warn)
         async with aclosing(batches):
             async for batch in batches:
                 for entry in batch:
-                    yield entry
+                    if not kinds or entry.address.kind in kinds:
+                        yield entry
 
     async def position(self) -> int:
         """Return the position of the last event that is stored, 0 when there is none.
@@ -123,7 +129,8 @@ class Lota:
         """Wait until a job has ended and return how: completed, failed or cancelled.
 
         `timeout_s` is in seconds; None waits for ever. Raises NotFound when there is no such job,
-        WaitTimedOut when it has not ended in time; the job itself is left alone.
+        WaitTimedOut when it has not ended in time, LotaError when it has ended by a decision that
+        only a newer version knows; the job itself is left alone.
         """
         try:
             async with asyncio.timeout(timeout_s):

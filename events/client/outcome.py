@@ -9,15 +9,15 @@ from typing import Literal
 
 import msgspec
 
-from events.client.subscribing import OnForeign, entries, select
+from events.client.subscribing import OnForeign, entries, require_job_id
 from events.codec import KINDS
-from events.decisions import JobCancelled, JobCompleted, JobFailed
+from events.decisions import JobCancelled, JobClosed, JobCompleted, JobFailed
 from events.entry import Entry
-from events.errors import LogUnavailable, NotFound
-from events.log import Log
-from events.subjects import requests
+from events.errors import EventError, LogUnavailable, LotaError, NewerEvent, NotFound
+from events.log import Log, Record
+from events.subjects import decisions, requests
 
-ENDS = (JobCompleted, JobFailed, JobCancelled)
+ENDS = frozenset(KINDS[kind] for kind in (JobCompleted, JobFailed, JobCancelled, JobClosed))
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,17 +68,32 @@ def outcome_of(entry: Entry) -> Outcome | None:
 
 
 async def ended(log: Log, job: str, on_foreign: OnForeign) -> Outcome:
-    """Wait until a job has ended and return how.
+    """Wait until a job has ended and return how; `on_foreign` is told of decisions passed over.
 
-    Raises NotFound when there is no such job, WrongUsage for what is no job id, and LogUnavailable
-    when the log is closed before.
+    Raises NotFound when there is no such job, WrongUsage for what is no job id, LotaError when the
+    job has ended in words of a newer version, and LogUnavailable when the log is closed before.
     """
-    wanted = select(job, [KINDS[kind] for kind in ENDS])
+    require_job_id(job)
     if not await log.last(requests(job)):
         raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
-    async with aclosing(entries(log.follow(wanted), on_foreign)) as batches:
+
+    def passed_over(record: Record, error: EventError) -> None:
+        if isinstance(error, NewerEvent) and error.kind in ENDS:
+            raise _unknown_end(job, error.type)
+        on_foreign(record, error)
+
+    async with aclosing(entries(log.follow((decisions(job),)), passed_over)) as batches:
         async for batch in batches:
             for entry in batch:
                 if (outcome := outcome_of(entry)) is not None:
                     return outcome
+                if isinstance(entry.event, JobClosed):
+                    raise _unknown_end(job, "a decision")
     raise LogUnavailable(f"the log was closed while job {job} ran", hint="is the server up?")
+
+
+def _unknown_end(job: str, by: str) -> LotaError:
+    return LotaError(
+        f"job {job} has ended by {by}, which only a newer version of Lota knows",
+        hint=f"use that version for lota job describe {job}",
+    )

@@ -4,7 +4,7 @@ Replay and what comes are one read of one consumer, so there is no seam between 
 `events.jetstream.reader` for how a read goes on when its connection or server is lost.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from events.client.points import is_ago, read_point
@@ -12,23 +12,18 @@ from events.entry import Entry, read_entry
 from events.errors import EventError, WrongUsage
 from events.jetstream import History
 from events.log import Record
-from events.selection import filters, read_kinds
 from events.subjects import JOB_ID
 from events.times import parse_ms
 
 OnForeign = Callable[[Record, EventError], None]
-"""Told of each message that is passed over, and why: it is corrupt, or of a type that this version
-does not know (`UnknownEvent`)."""
+"""Told of each message that is passed over, and why: it is none of Lota's, or a newer version's
+(`NewerEvent`)."""
 
 
-def select(job: str | None, types: Iterable[str]) -> list[str]:
-    """Return what selects the events of a job (None: of all, and of nodes) and of these types.
-
-    No type means all. Raises WrongUsage for a type that there is not and for what is no job id.
-    """
-    if job is not None and not JOB_ID.fullmatch(job):
-        raise WrongUsage(f"{job!r} is no job id", hint="lota job ls shows the ids")
-    return filters(job, read_kinds(types))
+def require_job_id(text: str) -> None:
+    """Raise WrongUsage unless a text may be a job's whole id."""
+    if not JOB_ID.fullmatch(text):
+        raise WrongUsage(f"{text!r} is no job id", hint="lota job ls shows the ids")
 
 
 async def first_position(history: History, since: int | str, now_ms: int) -> int:
@@ -76,13 +71,16 @@ async def _first_since(history: History, moment: str, *, ago: bool) -> int:
 async def entries(
     batches: AsyncIterator[list[Record]], on_foreign: OnForeign
 ) -> AsyncGenerator[list[Entry], None]:
-    """Yield the events of each batch, and close `batches` in the end."""
+    """Yield the events of each batch, and close `batches` in the end.
+
+    A message whose type was split since gives several entries with its one position.
+    """
     async with aclosing(batches):  # type: ignore[type-var] # every log reads by a generator
         async for records in batches:
-            batch = []
+            batch: list[Entry] = []
             for record in records:
                 try:
-                    batch.append(read_entry(record))
+                    batch.extend(read_entry(record).parts())
                 except EventError as error:
                     on_foreign(record, error)
             yield batch

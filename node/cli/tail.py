@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from events.entry import Entry
     from events.log import Record
 
-Line = Callable[["Record", "Entry | NewerEvent"], str]
+Line = Callable[["Record", "Entry | NewerEvent"], bytes]
 STYLES = {"r": "magenta", "c": "cyan", "g": "green"}
 """Who wrote an event, as a colour."""
 
@@ -93,7 +93,7 @@ async def _print(batches: AsyncIterator[list["Record"]], line: Line) -> None:
                     except EventError as error:
                         foreign += 1
                         note_foreign(record, error)
-                sys.stdout.write("".join(lines))
+                sys.stdout.buffer.write(b"".join(lines))
                 sys.stdout.flush()
     finally:
         if foreign:
@@ -102,9 +102,9 @@ async def _print(batches: AsyncIterator[list["Record"]], line: Line) -> None:
             note(plain(f"lota: {count} event(s) {name} were written by a newer version of Lota"))
 
 
-def _document(record: "Record", _: "Entry | NewerEvent") -> str:
+def _document(record: "Record", _: "Entry | NewerEvent") -> bytes:
     # A line break in JSON can only be space between tokens.
-    return record.body.decode().replace("\n", " ") + "\n"
+    return record.body.replace(b"\n", b" ") + b"\n"
 
 
 def _text() -> Line:
@@ -116,18 +116,21 @@ def _text() -> Line:
     dim = paint(screen, "dim")
     colours = {role: paint(screen, style) for role, style in STYLES.items()}
 
-    def line(record: "Record", found: "Entry | NewerEvent") -> str:
+    encoding = sys.stdout.encoding
+
+    def line(record: "Record", found: "Entry | NewerEvent") -> bytes:
         address = parse(record.subject)
         if isinstance(found, NewerEvent):
             time, said = found.time, found.what
         else:
             address, time, said = found.address, found.event.time, summary_of(found)
-        return (
+        text = (
             dim(f"{record.position:>8} {time} ")
             + colours[address.role](f"{address.kind:<22} ")
             + f"{address.job} {address.author} "
             + dim(plain(said))
             + "\n"
         )
+        return text.encode(encoding, "backslashreplace")
 
     return line

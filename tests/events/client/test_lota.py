@@ -14,7 +14,7 @@ import pytest
 
 import events
 from events.connection import connect
-from events.decisions import JobCancelled, JobFailed
+from events.decisions import JobCancelled, JobClosed, JobFailed
 from events.errors import (
     CorruptEvent,
     EventError,
@@ -180,6 +180,30 @@ async def test_what_is_no_event_is_passed_over(
     assert [type(error) for _, error in told] == [CorruptEvent, UnknownEvent, CorruptEvent]
     assert [record.subject for record, _ in told][:2] == [place, place]
     assert "lota.bids.placed.v9" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["job.completed", "job.folded"])
+async def test_a_job_that_ends_in_words_of_a_newer_version(
+    nats_url: str, lota: events.Lota, log: JetStreamLog, kind: str
+) -> None:
+    """Nobody waits for what has happened: an end that is not known is an error that says so."""
+    job = await begun(nats_url, log)
+    waiting = asyncio.ensure_future(lota.wait(job.id, timeout_s=60))
+    await job.plan()
+    plan = await anext(lota.tail(job=job.id, types=["job.planned"]))
+    newer = {**json.loads(plan.record.body), "id": new_id(), "type": f"lota.{kind}.v9"}
+    await log.append(subject(job.id, "r", "r1", kind), json.dumps(newer).encode(), id=new_id())
+    await job.append(JobClosed, "r1")
+
+    with pytest.raises(LotaError, match="only a newer version of Lota knows"):
+        await waiting
+
+
+@pytest.mark.parametrize("wrong", [{"types": ["job.done"]}, {"job": "a.b"}, {"since": 0}])
+async def test_a_tail_of_what_there_is_not(lota: events.Lota, wrong: dict[str, Any]) -> None:
+    """A type that no event has, what is no job id and no position get an error, not silence."""
+    with pytest.raises(WrongUsage):
+        await anext(lota.tail(**wrong))
 
 
 async def test_an_iterator_that_is_closed_is_forgotten(tmp_path: Path) -> None:

@@ -7,48 +7,16 @@ from typing import Any
 
 import pytest
 
-from events.client.subscribing import first_position, select
+from events.client.subscribing import first_position
 from events.clock import now_ms
 from events.connection import connect
 from events.errors import WrongUsage
 from events.jetstream import History, open_log
 from events.jetstream.api import call
 from events.jetstream.stream import FIXED, STREAM
-from events.subjects import partition
 from node.server import EmbeddedServer
 
 HOUR_MS = 3_600_000
-JOB = "01kaq3y6e5v8m2t9w0x4z7c1dn"
-OF_JOB = f"lota.ev.{partition(JOB)}.{JOB}"
-
-
-@pytest.mark.parametrize(
-    ("job", "types", "wanted"),
-    [
-        (None, [], ["lota.ev.>"]),
-        (JOB, [], [f"{OF_JOB}.>"]),
-        (None, ["job.failed"], ["lota.ev.*.*.*.*.job.failed"]),
-        (
-            JOB,
-            ["bids.placed", "lota.job.failed.v1", "job.failed"],
-            [f"{OF_JOB}.*.*.bids.placed", f"{OF_JOB}.*.*.job.failed"],
-        ),
-    ],
-)
-def test_jobs_and_types_become_subjects(
-    job: str | None, types: list[str], wanted: list[str]
-) -> None:
-    """The server selects: by job, by types of either spelling, and each of them once."""
-    assert select(job, types) == wanted
-
-
-@pytest.mark.parametrize(
-    ("job", "kind"), [(None, "job.done"), (None, "job.*"), ("a.b", "job.failed")]
-)
-def test_what_there_is_not_is_refused(job: str | None, kind: str) -> None:
-    """A type that no event has and what is no job id get an error, not silence."""
-    with pytest.raises(WrongUsage):
-        select(job, [kind])
 
 
 @asynccontextmanager
