@@ -1,6 +1,6 @@
 """`lota job cancel`: a wish, and what was decided about it."""
 
-from node.cli.output import note, note_foreign
+from node.cli.output import note
 from node.cli.server import CLIENT_NAME, Server, connected
 
 
@@ -23,6 +23,7 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
     from events.clock import now_ms
     from events.errors import JobFailed
     from events.ids import new_id
+    from node.cli.following import note_passed_over
     from node.jobs import find_job, load_job
     from projections.state import TERMINAL
 
@@ -41,7 +42,7 @@ async def cancel(job: str, /, *, reason: str = "", server: Server | None = None)
                 now_ms=now_ms,
             )
             note(f"lota: asked to cancel {name}; a requester decides (Ctrl-C leaves the wish)")
-            state = (await ended(log, name, note_foreign)).state
+            state = (await ended(log, name, note_passed_over(name))).state
     print(state)
     if state != "cancelled":
         raise JobFailed(f"too late: job {name} {state}", hint=f"lota job describe {name}")

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator
 
+from events.client.subscribing import OnForeign
 from events.codec import kind_of
 from events.entry import Entry
-from events.errors import LotaError
-from events.log import Log
+from events.errors import EventError, LotaError, NewerEvent
+from events.log import Log, Record
 from events.subjects import job_events
-from node.cli.output import note
+from node.cli.output import note, note_foreign
 from projections.network import Network
 from projections.state import TERMINAL, Job
 
@@ -24,12 +25,30 @@ async def follow_job(log: Log, job: str) -> AsyncGenerator[tuple[Job, list[Entry
         if state is not None:
             if state.held and not told:
                 told = state.held
-                note(
-                    f"lota: {told} of job {job} was written by a newer version of Lota; only "
-                    "requesters of that version decide on"
-                )
+                _note_held(job, told)
             yield state, entries
             _check_end(state)
+
+
+def note_passed_over(job: str) -> OnForeign:
+    """Return what says which decision of a newer version holds a job, and what is no event."""
+    held: list[str] = []
+
+    def passed_over(record: Record, error: EventError) -> None:
+        if not isinstance(error, NewerEvent):
+            note_foreign(record, error)
+        elif not held:
+            held.append(f"{error.type} at position {record.position}")
+            _note_held(job, held[0])
+
+    return passed_over
+
+
+def _note_held(job: str, held: str) -> None:
+    note(
+        f"lota: {held} of job {job} was written by a newer version of Lota; only "
+        "requesters of that version decide on"
+    )
 
 
 def _check_end(job: Job) -> None:

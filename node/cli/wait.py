@@ -32,7 +32,7 @@ async def wait(
     """
     from events.client.outcome import ended
     from events.errors import JobFailed
-    from node.cli.output import note_foreign
+    from node.cli.following import note_passed_over
     from node.jobs import find_job
 
     limit_s = _seconds(timeout) if timeout is not None else None
@@ -40,7 +40,7 @@ async def wait(
         name = await find_job(connection.log, job)
         try:
             async with asyncio.timeout(limit_s):
-                found = await ended(connection.log, name, note_foreign)
+                found = await ended(connection.log, name, note_passed_over(name))
         except TimeoutError:
             raise WaitTimedOut(
                 f"job {name} has not ended after {timeout}",
