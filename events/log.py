@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from events.errors import LogError
+
 EVERYTHING = "lota.ev.>"
 
 
@@ -32,11 +34,43 @@ class Expect(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
+class Base(msgspec.Struct, frozen=True):
+    """What a log begins with whose beginning was archived: the fold up to and with `position`.
+
+    `state` is bytes to the log; `projections.base` writes and reads them.
+    """
+
+    position: int
+    state: bytes
+
+
+def refuse_gap(after: int, records: Sequence[Record]) -> None:
+    """Raise LogError when between `after` and a record of the whole log others are missing.
+
+    Behind 0, which is before any beginning, the log may begin where it does.
+    """
+    missing = records[-1].position - (after or records[0].position - 1) - len(records)
+    if missing:
+        raise LogError(
+            f"{missing:,} event(s) between positions {after} and {records[-1].position} are not "
+            "there any more",
+            hint="the beginning of the log was archived: begin again at its base",
+        )
+
+
 class Readable(Protocol):
     """What is there to read: a log, or an export of one (`events.archive.file_log.FileLog`).
 
     All methods may raise `LogUnavailable`.
     """
+
+    async def base(self) -> Base | None:
+        """Return what a fold from nothing begins with, None when the first message is still there.
+
+        Such a fold then reads behind the base's position: messages at or before it may be there
+        still, and are part of it. Raises NotFound when the base is lost, ContentError when damaged.
+        """
+        ...
 
     def read(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
@@ -71,5 +105,9 @@ class Log(Readable, Protocol):
     def follow(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
     ) -> AsyncIterator[list[Record]]:
-        """Yield, in order and in batches, all behind `after`, and go on with what comes."""
+        """Yield, in order and in batches, all behind `after`, and go on with what comes.
+
+        This and `read` raise LogError when they give the whole log and some of it behind an `after`
+        other than 0 was archived: a fold that went on without it would be wrong.
+        """
         ...

@@ -18,7 +18,7 @@ from events.blobs import missing, verified
 from events.cid import raw_cid
 from events.errors import LogError, LogUnavailable, WrongExpectedPosition
 from events.key_values import VALUE_BYTES_MAX, Value, changed
-from events.log import EVERYTHING, Expect, Record
+from events.log import EVERYTHING, Base, Expect, Record, refuse_gap
 from events.wildcards import matches, refuse_overlap
 
 BATCH = 1000
@@ -42,6 +42,7 @@ class MemoryLog:
         self._clock_ms = clock_ms
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
+        self._base: Base | None = None
 
     def append_now(
         self, subject: str, body: bytes, *, id: str, expect: Expect | None = None, now_ms: int = 0
@@ -70,6 +71,13 @@ class MemoryLog:
         self._wake()
         return position
 
+    def archive(self, base: Base) -> None:
+        """Forget the messages as far as the base's position, and begin with the base.
+
+        Positions stay, and so does what holds for a stream: the fence of what is gone is 0.
+        """
+        self._base = base
+
     def records(
         self, filters: Sequence[str] = (EVERYTHING,), after: int = 0, limit: int = BATCH
     ) -> list[Record]:
@@ -80,7 +88,10 @@ class MemoryLog:
     def last_now(self, filter: str = EVERYTHING) -> int:
         """Return the position of the last record by `filter`, 0 if there is none."""
         positions, all_match = self._candidates(filter)
+        gone = self._gone
         for position in reversed(positions):
+            if position <= gone:
+                break
             if all_match or matches(filter, self._records[position - 1].subject):
                 return position
         return 0
@@ -105,6 +116,11 @@ class MemoryLog:
             answer.set_exception(error)
         return answer
 
+    async def base(self) -> Base | None:
+        if self._closed:
+            raise LogUnavailable("the log is closed")
+        return self._base
+
     async def read(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
     ) -> AsyncIterator[list[Record]]:
@@ -113,6 +129,8 @@ class MemoryLog:
             batch = [r for r in self.records(filters, after) if r.position <= end]
             if not batch:
                 return
+            if tuple(filters) == (EVERYTHING,):
+                refuse_gap(after, batch)
             after = batch[-1].position
             yield batch
             await asyncio.sleep(0)
@@ -128,6 +146,8 @@ class MemoryLog:
                     hint="this is not the log that was read before",
                 )
             if batch := self.records(filters, after):
+                if tuple(filters) == (EVERYTHING,):
+                    refuse_gap(after, batch)
                 after = batch[-1].position
                 yield batch
                 await asyncio.sleep(0)
@@ -142,6 +162,11 @@ class MemoryLog:
     async def close(self) -> None:
         self._closed = True
         self._wake()
+
+    @property
+    def _gone(self) -> int:
+        """The last position that was archived."""
+        return self._base.position if self._base is not None else 0
 
     async def _growth(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -162,7 +187,7 @@ class MemoryLog:
 
     def _select(self, filter: str, after: int) -> Iterator[Record]:
         positions, all_match = self._candidates(filter)
-        for at in range(bisect_right(positions, after), len(positions)):
+        for at in range(bisect_right(positions, max(after, self._gone)), len(positions)):
             record = self._records[positions[at] - 1]
             if all_match or matches(filter, record.subject):
                 yield record

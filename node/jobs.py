@@ -9,6 +9,7 @@ from events.codec import PRESENT
 from events.errors import NotFound, WrongUsage
 from events.log import Log, Readable
 from events.subjects import JOB_ID, NODES, job_events, requests
+from projections.base import begin
 from projections.network import Network
 from projections.nodes import Nodes
 from projections.state import Job
@@ -35,14 +36,18 @@ async def find_job(log: Readable, text: str) -> str:
         raise WrongUsage(f"{text!r} is no job id", hint="lota job ls shows the ids")
     if await log.last(requests(text)):
         return text
-    found: dict[str, None] = {}
-    async for records in log.read(SUBMISSIONS):
+    archived = begin(await log.base())
+    found = dict.fromkeys(job for job in archived.jobs if job.startswith(text))
+    async for records in log.read(SUBMISSIONS, after=archived.position):
         for record in records:
             job = record.subject.split(".")[3]
             if job.startswith(text):
                 found[job] = None
     if not found:
-        raise NotFound(f"there is no job {text}", hint="lota job ls shows what there is")
+        hint = "lota job ls shows what there is"
+        if archived.position:
+            hint += f"; what was before position {archived.position + 1} is in an archive"
+        raise NotFound(f"there is no job {text}", hint=hint)
     if len(found) > 1:
         shown = list(found)[-CANDIDATES_MAX:]
         more = f" and {len(found) - len(shown)} older" if len(found) > len(shown) else ""
@@ -55,10 +60,10 @@ async def find_job(log: Readable, text: str) -> str:
 
 async def load_job(log: Log, job: str, *, with_nodes: bool = False) -> Loaded:
     """Fold what is stored of a job now, and of the nodes if they matter. Raises NotFound."""
-    network = Network()
+    network = begin(await log.base())
     timeline = Timeline()
     filters = (job_events(job), NODES) if with_nodes else (job_events(job),)
-    async for records in log.read(filters):
+    async for records in log.read(filters, after=network.position):
         for record in records:
             entry = network.fold(record)
             if entry is not None and entry.address.job == job:

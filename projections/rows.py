@@ -218,6 +218,12 @@ class Touched:
             self.jobs[name] = None
             self.size += len(job.shards)
 
+    def add_all(self, network: Network) -> None:
+        """Note all that a fold begins with: of the base of a log nothing was written yet."""
+        self.nodes.update(dict.fromkeys(network.nodes.members))
+        self.jobs.update(dict.fromkeys(network.jobs))
+        self.size += sum(1 + len(job.shards) for job in network.jobs.values())
+
     def _add_shards(self, job: str, shards: set[int]) -> None:
         known = self.jobs.setdefault(job, shards)
         if known is not None and known is not shards:

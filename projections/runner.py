@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 
 from events.entry import Entry
-from events.log import Log, Record
+from events.log import Base, Log, Record
+from projections.base import begin
 from projections.network import Network
 from projections.nodes import Nodes
 from projections.rows import Touched, job_rows, node_rows, read_node
@@ -101,8 +102,9 @@ class Runner:
     async def _begin(self) -> int:
         """Return the position to start behind."""
         checkpoint = self._store.checkpoint
-        if checkpoint is not None and not await self._knows(checkpoint):
-            log.warning("the read models are those of another log: they are built anew")
+        base = await self._log.base()
+        if checkpoint is not None and (why := await self._unusable(checkpoint, base)):
+            log.warning("the read models are %s: they are built anew", why)
             await self._store.reset()
             checkpoint = None
         known = self.network.codec.names
@@ -112,7 +114,7 @@ class Runner:
             await self._store.reset()
             checkpoint = None
         if checkpoint is None or set(self._store.positions.values()) != {checkpoint.position}:
-            return 0
+            return self.begin_at(base)
         self._floor = checkpoint.position
         self._skipped = frozenset(checkpoint.skipped)
         nodes = self._nodes_at_floor = msgspec.json.decode(checkpoint.nodes, type=Nodes)
@@ -121,15 +123,25 @@ class Runner:
         if checkpoint.low_water > checkpoint.position:
             self.network.position = checkpoint.position
             self._take_nodes()
+        if base is not None and base.position >= checkpoint.low_water:
+            return self.begin_at(base)  # the oldest job that was open then begins in the archive
         return checkpoint.low_water - 1
 
-    async def _knows(self, checkpoint: Checkpoint) -> bool:
-        """Whether the log has, where the checkpoint stands, the message that it had there."""
+    def begin_at(self, base: Base | None) -> int:
+        """Begin the fold with what stood before the first message of the log."""
+        self.network = begin(base, self.network.codec)
+        self._touched.add_all(self.network)
+        return self.network.position
+
+    async def _unusable(self, checkpoint: Checkpoint, base: Base | None) -> str:
+        """Return what the read models are if the log has not, where they end, what it had there."""
+        if base is not None and checkpoint.position <= base.position:
+            return "from before the beginning of the log, which was archived"
         if await self._log.last() < checkpoint.position:
-            return False
+            return "those of another log"
         async for batch in self._log.read(after=checkpoint.position - 1):
-            return _mark(batch[0]) == checkpoint.mark
-        return False
+            return "" if _mark(batch[0]) == checkpoint.mark else "those of another log"
+        return "those of another log"
 
     def _take_nodes(self) -> None:
         if self._nodes_at_floor is not None:
@@ -210,7 +222,7 @@ async def rebuild(log: Log, path: Path) -> None:
     store = await Store.open(fresh)
     try:
         runner = Runner(log, store)
-        async for batch in log.read():
+        async for batch in log.read(after=runner.begin_at(await log.base())):
             runner.fold(batch)
             await runner.flush()
     finally:

@@ -24,12 +24,18 @@ class Travel:
 
     A closed job becomes its row in `closed` if `list_closed`, and else a number in `ended`;
     `keep` names one job that stays whole. `time_ms` is when the last event says that it happened.
+    `network` is what the log begins with (`projections.base.begin`), if its beginning was archived.
     """
 
     def __init__(
-        self, *, list_closed: bool = False, keep: str = "", codec: Codec = PRESENT
+        self,
+        network: Network | None = None,
+        *,
+        list_closed: bool = False,
+        keep: str = "",
+        codec: Codec = PRESENT,
     ) -> None:
-        self.network = Network(codec)
+        self.network = network or Network(codec)
         self.events = 0
         self.time_ms = 0
         self.ended: Counter[str] = Counter()

@@ -14,6 +14,9 @@ event's `id`; only a message of another id says so, in `"id"` before its body. A
 several lines in a row, each of at most 192 KiB of it. The digest at the end is of all lines
 before, line breaks included: it covers what no seal of a job does, positions and times.
 
+An export of a log whose beginning was archived says in its first line, in `"base"`, what it begins
+with: `{"position":5,"blob":"<cid>"}`, and the blob is among the others (`events.log.Base`).
+
 The keys stand in this order and without spaces, so that equal logs are equal files. A reader of
 version 1 passes over keys it does not know; the version counts up when that would be wrong. A
 file whose name ends in `.zst` is compressed with zstd.

@@ -1,4 +1,4 @@
-"""Writing an export: messages as they come, then the blobs that they name, in bounded memory."""
+"""Writing an export: messages as they come, then the blobs that are named, in bounded memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from typing import IO
 import msgspec
 
 from events.archive.compose import Composer
-from events.archive.lines import Header, Stored
+from events.archive.lines import BaseRef, Header, Stored
 from events.archive.named_blobs import named_blobs
 from events.blobs import Blobs
 from events.errors import NotFound
@@ -39,6 +39,8 @@ async def write_export(
     """
     composer = Composer()
     named: dict[str, None] = {}
+    if isinstance(header.base, BaseRef):
+        named[header.base.blob] = None
 
     def write(batch: list[Stored]) -> None:
         file.writelines([composer.message(stored) for stored in batch])

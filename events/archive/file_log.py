@@ -14,10 +14,10 @@ from typing import NamedTuple, Self
 
 from events.archive.check import Checker
 from events.archive.files import in_thread, lines, reading, skip_to, step
-from events.archive.lines import Header, Piece, Stored, decode_line, decode_record
+from events.archive.lines import BaseRef, Header, Piece, Stored, decode_line, decode_record
 from events.blobs import missing, verified
 from events.errors import ExportError, LogUnavailable, NotAnExport, ReadOnlyLog
-from events.log import EVERYTHING, Record
+from events.log import EVERYTHING, Base, Record
 from events.times import parse_ms
 from events.wildcards import matches, refuse_overlap
 
@@ -28,12 +28,16 @@ _HEADER = b'{"lota":'
 
 
 class Contents(NamedTuple):
-    """What an export holds; `first` and `last` are positions of events, 0 when it has none."""
+    """What an export holds; `first` and `last` are positions of events, 0 when it has none.
+
+    `sha256` is the digest that it ends with.
+    """
 
     events: int
     blobs: int
     first: int
     last: int
+    sha256: str
 
 
 class FileLog:
@@ -49,7 +53,8 @@ class FileLog:
         self._closed = False
         self.header = header
         checked = index.checker
-        self.contents = Contents(checked.events, checked.blobs, checked.first, checked.last)
+        digest = checked.finish().sha256
+        self.contents = Contents(checked.events, checked.blobs, checked.first, checked.last, digest)
         self.blobs = FileBlobs(path, index.blobs)
 
     @classmethod
@@ -71,6 +76,14 @@ class FileLog:
         if index.header is None:
             raise NotAnExport(f"{path} has no header", hint="name a file of `lota events export`")
         return cls(path, index.header, index)
+
+    async def base(self) -> Base | None:
+        """Return what the log began with when it was exported, None when that was its start."""
+        self._check_open()
+        reference = self.header.base
+        if not isinstance(reference, BaseRef):
+            return None
+        return Base(reference.position, await self.blobs.get(reference.blob))
 
     async def read(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0

@@ -21,10 +21,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: int | str | None = None
 
 
+class BaseRef(msgspec.Struct, frozen=True):
+    """Where a log's base is: the blob of its state (`events.log.Base`), as far as `position`."""
+
+    position: int
+    blob: str
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The first line. From `first` to `last` (inclusive) the log was looked through.
 
-    `created` is RFC 3339; nothing else in an export depends on when it is made.
+    `created` is RFC 3339; nothing else in an export depends on when it is made. `base` is there
+    when what was before `first` had been archived.
     """
 
     lota: Literal["export"] = "export"
@@ -34,6 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     filter: Selection = Selection()
     first: int = msgspec.field(name="from")
     last: int = msgspec.field(name="to")
+    base: BaseRef | msgspec.UnsetType = msgspec.UNSET
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):

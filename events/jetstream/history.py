@@ -5,14 +5,16 @@ does not begin again when the connection is lost, as a reader does: an export ca
 """
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.archive.lines import Stored
+from events.archive.lines import BaseRef, Stored
 from events.errors import LogError, LogUnavailable
 from events.jetstream.api import NO_MESSAGE, Refused, call, last_message
+from events.jetstream.base import base_of
 from events.jetstream.consumer import Consumer, ConsumerLost
 from events.jetstream.stream import STREAM
 from events.jetstream.twin import as_recorded
@@ -43,6 +45,7 @@ class _State(msgspec.Struct):
 
 
 class _Info(msgspec.Struct):
+    config: dict[str, Any]
     state: _State
 
 
@@ -54,9 +57,19 @@ class History:
         self._closed = False
 
     async def bounds(self) -> tuple[int, int]:
-        """Return the first position that the stream holds and its last; an empty log is (1, 0)."""
-        state = (await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)).state
-        return max(1, state.first_seq), state.last_seq
+        """Return the first position of the log, behind its base, and its last.
+
+        A log that never had a message is (1, 0).
+        """
+        found = await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)
+        base = base_of(found.config.get("metadata") or {})
+        begin = base.position + 1 if base is not None else 1
+        return max(begin, found.state.first_seq), found.state.last_seq
+
+    async def base(self) -> BaseRef | None:
+        """Return where the base of the log is, None when its first message is still there."""
+        found = await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)
+        return base_of(found.config.get("metadata") or {})
 
     async def time_of(self, position: int) -> str:
         """Return when the message at `position`, or the next that is there, was stored, RFC 3339.

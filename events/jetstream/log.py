@@ -8,9 +8,10 @@ from nats.aio.client import Client
 from events.archive.lines import Header
 from events.errors import ReadOnlyLog
 from events.jetstream.appender import Appender
+from events.jetstream.base import read_base
 from events.jetstream.reader import Reader
 from events.jetstream.stream import STREAM, ensure_stream
-from events.log import EVERYTHING, Expect, Record
+from events.log import EVERYTHING, Base, Expect, Record
 
 APPEND_TIMEOUT_S = 5.0
 
@@ -21,8 +22,11 @@ class JetStreamLog:
     `twin` says of what log this is a copy to look at; None is the log itself.
     """
 
-    def __init__(self, appender: Appender, reader: Reader, twin: Header | None = None) -> None:
+    def __init__(
+        self, client: Client, appender: Appender, reader: Reader, twin: Header | None = None
+    ) -> None:
         self.twin = twin
+        self._client = client
         self._appender = appender
         self._reader = reader
 
@@ -44,6 +48,10 @@ class JetStreamLog:
             refused.set_exception(error)
             return refused
         return self._appender.append(subject, body, id=id, expect=expect)
+
+    async def base(self) -> Base | None:
+        self._reader.check_open()
+        return await read_base(self._client)
 
     def read(
         self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
@@ -79,4 +87,4 @@ async def open_log(
     twin = await ensure_stream(client, replicas=replicas, republish=republish)
     appender = Appender(client, STREAM, timeout_s=append_timeout_s)
     await appender.open()
-    return JetStreamLog(appender, Reader(client, STREAM), twin)
+    return JetStreamLog(client, appender, Reader(client, STREAM), twin)

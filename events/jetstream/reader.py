@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from events.errors import LogError, LogUnavailable, NotAdmitted
 from events.jetstream.api import last_message
 from events.jetstream.consumer import Consumer, ConsumerLost, as_record
-from events.log import Record
+from events.log import EVERYTHING, Record, refuse_gap
 from events.wildcards import refuse_overlap
 
 TICK_S = 0.25
@@ -38,7 +38,7 @@ class Reader:
 
     async def last(self, filter: str) -> int:
         """Return the position of the last message by `filter`, 0 if none, from the leader."""
-        self._check_open()
+        self.check_open()
         found = await last_message(self._client, self._stream, filter)
         return found.seq if found else 0
 
@@ -57,7 +57,7 @@ class Reader:
                     yield [record for record in batch if record.position <= end]
                     return
                 yield batch
-        self._check_open()
+        self.check_open()
 
     async def follow(
         self, filters: Sequence[str], after: int
@@ -85,6 +85,7 @@ class Reader:
     ) -> AsyncGenerator[list[Record], None]:
         consumer: Consumer[Record] | None = None
         retry = _Retry(patience_s)
+        whole = tuple(filters) == (EVERYTHING,)
         try:
             while not self._closed:
                 try:
@@ -100,6 +101,8 @@ class Reader:
                     await self._recover(retry, error)
                     continue
                 if batch:
+                    if whole:
+                        refuse_gap(after, batch)
                     retry.succeeded()
                     after = batch[-1].position
                     yield batch
@@ -111,7 +114,7 @@ class Reader:
         """Wait before the next try, or raise when there is no use in one."""
         if self._closed:
             return
-        self._check_open()
+        self.check_open()
         log.info("reading %s begins again: %s", self._stream, error.what)
         await retry.wait(error)
 
@@ -124,7 +127,8 @@ class Reader:
                 hint="this is not the log that was read before: delete what was folded from that",
             )
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `LogUnavailable` when this was closed, or the connection."""
         if self._closed or self._client.is_closed:
             raise LogUnavailable("the log is closed", hint="connect again")
 

@@ -11,6 +11,7 @@ from node.cli.server import Connection, Server, connected
 
 if TYPE_CHECKING:
     from events.archive.lines import Header
+    from events.log import Base
     from projections.audit import Report, Scope
 
 COLUMNS: Columns = {
@@ -63,43 +64,52 @@ async def _audit_log(connection: Connection, job: str | None) -> "Report":
     from events.subjects import EVERYTHING, NODES, job_events
     from node.jobs import find_job
     from projections.audit import Audit
+    from projections.base import begin
 
     log = connection.log
     filters = (job_events(await find_job(log, job)), NODES) if job else (EVERYTHING,)
-    audited = Audit(await _scope(connection))
-    async for records in log.read(filters):
+    base = await log.base()
+    begun = begin(base)
+    audited = Audit(await _scope(connection, base), begun.nodes)
+    async for records in log.read(filters, after=begun.position):
         for record in records:
             audited.take(record)
     return audited.finish()
 
 
-async def _scope(connection: Connection) -> "Scope":
+async def _scope(connection: Connection, base: "Base | None") -> "Scope":
     """Return what a server's log holds."""
     from events.jetstream import History
 
     history = History(connection.client)
     try:
-        begin, _ = await history.bounds()
+        first, _ = await history.bounds()
     finally:
         await history.close()
-    return scope_from(begin, connection.log.twin)
+    return scope_from(first, connection.log.twin, base)
 
 
-def scope_from(begin: int, twin: "Header | None") -> "Scope":
-    """Return what a log holds that begins at a position: all, what is left, or what a twin does."""
+def scope_from(first: int, twin: "Header | None", base: "Base | None") -> "Scope":
+    """Return what a log holds that begins at a position: all, what is left, or what a twin does.
+
+    A base holds all that was told about nodes before.
+    """
     from projections.audit import Scope
 
-    return scope_of(twin) if twin is not None else Scope(start=begin <= 1, nodes=begin <= 1)
+    if twin is not None:
+        return scope_of(twin)
+    return Scope(start=first <= 1, nodes=first <= 1 or base is not None)
 
 
 def scope_of(header: "Header") -> "Scope":
     """Return what an export holds of its log."""
+    import msgspec
+
     from projections.audit import Scope
 
     start = header.first <= 1
-    return Scope(
-        start=start or header.filter.job is not None, nodes=start and not header.filter.job
-    )
+    nodes = start or header.base is not msgspec.UNSET
+    return Scope(start=start, nodes=nodes and not header.filter.job)
 
 
 def _show(report: "Report", output: Any) -> None:

@@ -9,15 +9,28 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from msgspec import structs
+
 from events.archive.check import Checker
 from events.archive.files import in_thread, lines, reading
-from events.archive.lines import Header, Line, Piece, Stored
+from events.archive.lines import (
+    BaseRef,
+    Header,
+    Line,
+    Piece,
+    Stored,
+    decode_header,
+    decode_line,
+)
 from events.archive.named_blobs import named_blobs
-from events.errors import DamagedExport, ExportError, NotFound, TruncatedExport
+from events.blobs import verified
+from events.errors import ContentError, DamagedExport, ExportError, NotFound, TruncatedExport
+from events.log import Base
 from events.subjects import NODES, job_events
 from events.wildcards import matches
 from node.cli.audit import scope_of
 from projections.audit import Audit, Report
+from projections.base import begin
 
 STEP_LINES = 2_000
 """What one turn in a thread takes, so that a Ctrl-C is heard."""
@@ -29,7 +42,7 @@ async def audit_file(path: Path, job: str | None = None) -> Report:
     Raises ExportError for a file that is no export, a newer one or not in the order of a log,
     InvalidInput for one that cannot be read, NotFound when the job is not there.
     """
-    audited = _AuditedFile(job)
+    audited = _AuditedFile(job, await asyncio.to_thread(_read_base, path))
     try:
         try:
             async with in_thread(reading(path)) as file:
@@ -46,11 +59,33 @@ async def audit_file(path: Path, job: str | None = None) -> Report:
     return report
 
 
+def _read_base(path: Path) -> Base | None:
+    """Return the base that a file names, None when it names none or has it not whole.
+
+    It lies behind the events and is needed before them, so the file is looked through for it.
+    """
+    with reading(path) as file:
+        content = lines(file)
+        try:
+            reference = decode_header(next(content, b"")).base
+            if not isinstance(reference, BaseRef):
+                return None
+            mark = b'{"blob":"%b"' % reference.blob.encode()
+            pieces = (decode_line(line, 0) for line in content if line.startswith(mark))
+            parts = [piece.data for piece in pieces if isinstance(piece, Piece)]
+            base = Base(reference.position, verified(reference.blob, b"".join(parts)))
+            begin(base)
+        except (ExportError, ContentError):
+            return None
+        return base
+
+
 class _AuditedFile:
     """The checks of the file and of the log in it."""
 
-    def __init__(self, job: str | None) -> None:
+    def __init__(self, job: str | None, base: Base | None) -> None:
         self.checker = Checker()
+        self._base = base
         self.audit = Audit()
         self._filters = (job_events(job), NODES) if job is not None else ()
         self._named: set[str] = set()
@@ -87,7 +122,15 @@ class _AuditedFile:
         elif isinstance(found, Piece):
             self._named.discard(found.blob)
         elif isinstance(found, Header):
-            self.audit = Audit(scope_of(found))
+            self._begin(found)
+
+    def _begin(self, header: Header) -> None:
+        scope = scope_of(header)
+        lost = isinstance(header.base, BaseRef) and self._base is None
+        if lost:
+            scope = structs.replace(scope, nodes=False)
+        self.audit = Audit(scope, begin(self._base).nodes)
+        self.audit.lacks("what stood before an archived beginning is not there", int(lost))
 
     def _audit(self, stored: Stored) -> None:
         if self._filters and not any(matches(each, stored.subject) for each in self._filters):

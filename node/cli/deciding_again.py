@@ -16,6 +16,8 @@ from node.cli.recorded import Recorded, records_until
 from node.decide.replay import Check, WhatIf
 from node.jobs import find_job
 from node.policy import NUMBERS
+from projections.base import begin
+from projections.hindsight import Members
 
 Form = Literal["table", "json", "yaml", "jsonl"]
 NUMBER_MAX = 2**53
@@ -25,7 +27,7 @@ MAY_BE_NONE = ("retries_max", "lookups_max", "root_tries_max")
 
 async def check_decisions(source: Recorded, job: str | None, last: int, output: Form) -> int:
     """Decide again up to a position, and print what came of it; return how the command exits."""
-    check = Check(nodes=source.scope.nodes)
+    check = Check(nodes=source.scope.nodes, members=_members(source))
     await _feed(source, job, last, check.take)
     checked = check.finish()
     _show(msgspec.to_builtins(checked), output, show_checked)
@@ -39,9 +41,13 @@ async def suppose(
 
     Raises WrongUsage for what is no number of the policy.
     """
-    what_if = WhatIf(read_numbers(texts), nodes=source.scope.nodes)
+    what_if = WhatIf(read_numbers(texts), nodes=source.scope.nodes, members=_members(source))
     await _feed(source, job, last, what_if.take)
     _show(msgspec.to_builtins(what_if.finish()), output, show_supposed)
+
+
+def _members(source: Recorded) -> Members:
+    return Members(begin(source.base).nodes)
 
 
 def read_numbers(texts: Iterable[str]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from node.cli.server import Connection, Server, connected
 
 if TYPE_CHECKING:
     from events.archive.exporting import Exported
-    from events.archive.lines import Header, Selection
+    from events.archive.lines import BaseRef, Header, Selection
     from events.jetstream import History
 
 STDOUT = "-"
@@ -80,7 +80,7 @@ async def _export(connection: Connection, selection: "Selection", output: str) -
         first, last = await _range(history, selection)
         # All of a twin is what the twin was made from, in the words of that export.
         twin = connection.log.twin if selection == Selection() else None
-        header = _header(twin, selection, first, last)
+        header = _header(twin, selection, first, last, await history.base())
         wanted = EVERYTHING if selection.job is None else job_events(selection.job)
         messages = history.read(wanted, first=first, last=last)
         expected = last - first + 1 if selection.job is None else None
@@ -94,7 +94,10 @@ async def _export(connection: Connection, selection: "Selection", output: str) -
         await history.close()
 
 
-def _header(twin: "Header | None", selection: "Selection", first: int, last: int) -> "Header":
+def _header(
+    twin: "Header | None", selection: "Selection", first: int, last: int, base: "BaseRef | None"
+) -> "Header":
+    """Return the first line; what begins where the log does begins with its base."""
     import msgspec
 
     from events.archive.lines import Header
@@ -104,7 +107,10 @@ def _header(twin: "Header | None", selection: "Selection", first: int, last: int
     created = rfc3339(now_ms())
     if twin is not None:
         return msgspec.structs.replace(twin, created=created)
-    return Header(stream=STREAM, created=created, filter=selection, first=first, last=last)
+    header = Header(stream=STREAM, created=created, filter=selection, first=first, last=last)
+    if base is None or selection.job is not None or first != base.position + 1:
+        return header
+    return msgspec.structs.replace(header, base=base)
 
 
 async def _range(history: "History", selection: "Selection") -> tuple[int, int]:

@@ -9,7 +9,7 @@ from events.errors import EventError, LotaError, NewerEvent
 from events.log import Log, Record
 from events.subjects import job_events
 from node.cli.output import note, note_foreign
-from projections.network import Network
+from projections.base import begin
 from projections.state import TERMINAL, Job
 
 ENDS = frozenset(("job.completed", "job.failed", "job.cancelled", "job.closed"))
@@ -17,9 +17,9 @@ ENDS = frozenset(("job.completed", "job.failed", "job.cancelled", "job.closed"))
 
 async def follow_job(log: Log, job: str) -> AsyncGenerator[tuple[Job, list[Entry]], None]:
     """Yield the job and what was just folded into it, and go on until the caller has enough."""
-    network = Network()
+    network = begin(await log.base())
     told = ""
-    async for batch in log.follow((job_events(job),)):
+    async for batch in log.follow((job_events(job),), after=network.position):
         entries = [entry for record in batch if (entry := network.fold(record)) is not None]
         state = network.jobs.get(job)
         if state is not None:

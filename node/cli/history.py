@@ -74,11 +74,11 @@ async def _show_timeline(log: "Log", job: str, shard: int | None, output: Output
     from events.subjects import job_events
     from node.cli.lanes import show_lanes
     from node.jobs import shard_indexes, unreadable
+    from projections.base import begin
     from projections.lanes import Lanes, lanes_view
-    from projections.network import Network
 
-    network, lanes = Network(), Lanes()
-    async for records in log.read((job_events(job),)):
+    network, lanes = begin(await log.base()), Lanes()
+    async for records in log.read((job_events(job),), after=network.position):
         for record in records:
             entry = network.fold(record)
             if entry is not None and job in network.jobs:
@@ -97,11 +97,11 @@ async def _show_timeline(log: "Log", job: str, shard: int | None, output: Output
 async def _rows(log: "Log", job: str) -> list[dict[str, Any]]:
     from events.errors import NewerEvent
     from events.subjects import job_events
-    from projections.network import Network
+    from projections.base import begin
 
-    network = Network()
+    network = begin(await log.base())
     rows = []
-    async for records in log.read((job_events(job),)):
+    async for records in log.read((job_events(job),), after=network.position):
         for record in records:
             before = network.jobs.get(job)
             late, illegal = (before.late, before.illegal) if before is not None else (0, 0)

@@ -99,13 +99,13 @@ class _Newest:
 
 async def _rows(log: "Log", wanted: _Wanted, limit: int) -> list[Row]:
     """Fold the whole log; a job that has ended becomes its row at once and is forgotten."""
-    from projections.network import Network
+    from projections.base import begin
     from projections.state import TERMINAL
     from projections.views import job_row
 
-    network = Network()
+    network = begin(await log.base())
     newest = _Newest(limit)
-    async for records in log.read():
+    async for records in log.read(after=network.position):
         for record in records:
             entry = network.fold(record)
             job = network.jobs.get(entry.address.job) if entry is not None else None

@@ -37,12 +37,12 @@ async def ls(
         Print the names only.
     """
     from events.subjects import NODES
-    from projections.network import Network
+    from projections.base import begin
     from projections.views import node_view
 
-    network = Network()
     async with connected(server) as connection:
-        async for records in connection.log.read((NODES,)):
+        network = begin(await connection.log.base())
+        async for records in connection.log.read((NODES,), after=network.position):
             for record in records:
                 network.fold(record)
     rows = [node_view(node) for _, node in sorted(network.nodes.members.items())]

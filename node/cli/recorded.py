@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from events.errors import WrongUsage
-from events.log import EVERYTHING, Readable
+from events.log import EVERYTHING, Base, Readable
 from node.cli.audit import scope_from, scope_of
 from node.cli.server import Server, connected
 
@@ -19,7 +19,7 @@ class Recorded(NamedTuple):
     """A log, the first and the last position that it has, and its positions by the server's time.
 
     An empty log has no first position: `first` is then above `last`. `scope` says what it holds of
-    the log that it comes from.
+    the log that it comes from, and `base` what stood before `first` if that was archived.
     """
 
     log: Readable
@@ -27,6 +27,7 @@ class Recorded(NamedTuple):
     last: int
     position_since: Callable[[int], Awaitable[int]]
     scope: "Scope"
+    base: Base | None
 
 
 @asynccontextmanager
@@ -43,7 +44,8 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
         export = await FileLog.open(file)
         first = export.contents.first or export.header.last + 1
         scope = scope_of(export.header)
-        yield Recorded(export, first, export.header.last, export.position_since, scope)
+        base, last = await export.base(), export.header.last
+        yield Recorded(export, first, last, export.position_since, scope, base)
         return
     from events.jetstream import History
 
@@ -51,8 +53,9 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
         history = History(connection.client)
         try:
             first, last = await history.bounds()
-            scope = scope_from(first, connection.log.twin)
-            yield Recorded(connection.log, first, last, history.position_since, scope)
+            base = await connection.log.base()
+            scope = scope_from(first, connection.log.twin, base)
+            yield Recorded(connection.log, first, last, history.position_since, scope, base)
         finally:
             await history.close()
 
@@ -127,7 +130,8 @@ async def records_until(
 ) -> AsyncGenerator[list["Record"], None]:
     """Yield, in order and in batches, what the filters select up to a position, inclusive."""
     # Every log reads by a generator: who stops early closes it here, while there is a loop.
-    batches = cast("AsyncGenerator[list[Record], None]", source.log.read(filters))
+    begin = source.base.position if source.base is not None else 0
+    batches = cast("AsyncGenerator[list[Record], None]", source.log.read(filters, after=begin))
     async with aclosing(batches):
         async for records in batches:
             if records[-1].position >= last:

@@ -144,11 +144,12 @@ async def _steps(
 ) -> None:
     from node.cli.stepping import show_steps
     from node.jobs import find_job
+    from projections.base import begin
     from projections.steps import Walk
     from projections.travel import Travel
 
     name = await find_job(source.log, job) if job is not None else ""
-    walk = Walk(Travel(keep=name), job=name, node=node or "")
+    walk = Walk(Travel(begin(source.base), keep=name), job=name, node=node or "")
     async with aclosing(_walked(source, name, last, walk)) as steps:
         await show_steps(steps, as_lines=output == "jsonl")
 
@@ -179,9 +180,10 @@ def of_job(job: str) -> tuple[str, ...]:
 
 async def _network(source: Recorded, last: int, output: Form, *, closed: bool) -> None:
     from node.cli.replay_views import show_network
+    from projections.base import begin
     from projections.travel import Travel, network_view
 
-    travel = Travel(list_closed=closed)
+    travel = Travel(begin(source.base), list_closed=closed)
     async for records in records_until(source, last):
         for record in records:
             travel.fold(record)
@@ -190,9 +192,10 @@ async def _network(source: Recorded, last: int, output: Form, *, closed: bool) -
 
 async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
     from node.cli.replay_views import show_node
+    from projections.base import begin
     from projections.travel import Travel, node_state_view
 
-    travel = Travel()
+    travel = Travel(begin(source.base))
     async for records in records_until(source, last):
         for record in records:
             travel.fold(record)
@@ -208,13 +211,14 @@ async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
 async def _job(source: Recorded, text: str, shard: int | None, last: int, output: Form) -> None:
     from node.cli.replay_views import show_past_job
     from node.jobs import find_job, shard_indexes
+    from projections.base import begin
     from projections.lanes import Lanes, lanes_view
     from projections.timeline import Timeline
     from projections.travel import Travel
     from projections.views import job_view
 
     name = await find_job(source.log, text)
-    travel, timeline, lanes = Travel(keep=name), Timeline(), Lanes()
+    travel, timeline, lanes = Travel(begin(source.base), keep=name), Timeline(), Lanes()
     async for records in records_until(source, last, of_job(name)):
         for record in records:
             entry = travel.fold(record)

@@ -13,7 +13,8 @@ from projections.audit.finding import FORM, WHOLE, Finding, Report, Scope
 from projections.audit.ledger import Ledger
 from projections.audit.messages import Identities, foreign, newer, stored_digest
 from projections.audit.proofs import Proofs
-from projections.hindsight import BEHIND_NEWER, Hindsight
+from projections.hindsight import BEHIND_NEWER, Hindsight, Members
+from projections.nodes import Nodes
 
 UNREAD_KEPT = 100_000
 """Jobs whose submission only a newer version knows, that are known by name."""
@@ -22,10 +23,13 @@ UNREAD_KEPT = 100_000
 class Audit:
     """Takes the messages of a log in order, and reports what it found.
 
-    `scope` says what of the log they are. Make one for each log; it is done with `finish`.
+    `scope` says what of the log they are, and `nodes` what stood before them if the beginning of
+    the log was archived. Make one for each log; it is done with `finish`.
     """
 
-    def __init__(self, scope: Scope = WHOLE, codec: Codec = PRESENT) -> None:
+    def __init__(
+        self, scope: Scope = WHOLE, nodes: Nodes | None = None, *, codec: Codec = PRESENT
+    ) -> None:
         self._scope = scope
         self._codec = codec
         self._unread: set[str] = set()
@@ -33,7 +37,11 @@ class Audit:
         self._identities = Identities(self._ledger)
         self._authors = Authors(self._ledger)
         proofs = Proofs(self._ledger)
-        self._past = Hindsight(proofs.decided, nodes=scope.nodes, fold=proofs.fold)
+        self._past = Hindsight(
+            proofs.decided, nodes=scope.nodes, fold=proofs.fold, members=Members(nodes)
+        )
+        for node in self._past.members.nodes.members.values():
+            self._authors.join(node.name, node.capabilities.roles)
         self._first = 0
         self._last = 0
         self._events = 0

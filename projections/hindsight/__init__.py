@@ -10,5 +10,6 @@ bounded window of what came last.
 from projections.hindsight.job import Fold
 from projections.hindsight.known import BEHIND_NEWER, Doubt, Known
 from projections.hindsight.log import Hindsight, Standing
+from projections.hindsight.members import Members
 
-__all__ = ["BEHIND_NEWER", "Doubt", "Fold", "Hindsight", "Known", "Standing"]
+__all__ = ["BEHIND_NEWER", "Doubt", "Fold", "Hindsight", "Known", "Members", "Standing"]

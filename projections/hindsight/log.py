@@ -25,11 +25,18 @@ class Hindsight:
 
     `decided` is called with each decision about an open job or a node and what its author knew,
     before the decision is folded; `fold` folds the events of jobs. `nodes` says that all events
-    about nodes are there, from the first on.
+    about nodes are there, from the first on or from `members` on.
     """
 
-    def __init__(self, decided: Decided, *, nodes: bool = True, fold: Fold = evolve) -> None:
-        self.members = Members()
+    def __init__(
+        self,
+        decided: Decided,
+        *,
+        nodes: bool = True,
+        fold: Fold = evolve,
+        members: Members | None = None,
+    ) -> None:
+        self.members = members or Members()
         self._decided = decided
         self._nodes = nodes
         self._fold = fold

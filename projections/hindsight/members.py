@@ -21,11 +21,12 @@ WINDOW = 10_000
 class Members:
     """All nodes, now and at any of the last ten thousand events about them.
 
-    `newer` says that some of these are only known to a newer version of Lota.
+    `newer` says that some of these are only known to a newer version of Lota. `nodes` are those
+    that an archived beginning has left.
     """
 
-    def __init__(self) -> None:
-        self.nodes = Nodes()
+    def __init__(self, nodes: Nodes | None = None) -> None:
+        self.nodes = nodes or Nodes()
         self.newer = False
         self._before: deque[tuple[str, Node | None]] = deque(maxlen=WINDOW)
         self._known: tuple[int, int, Mapping[str, Node]] = (0, 0, {})

@@ -11,8 +11,9 @@ import pytest
 from events.codec import PRESENT, Codec
 from events.entry import Entry
 from events.errors import DatabaseUnusable
-from events.log import Record
+from events.log import Base, Record
 from events.memory import MemoryLog
+from projections.base import encode_base
 from projections.network import Network
 from projections.runner import Runner, rebuild
 from projections.state import Job
@@ -271,3 +272,56 @@ async def test_what_was_skipped_is_folded_once_it_is_known(tmp_path: Path) -> No
         assert (await store.digest() == lacking) == (codec is PRESENT)
     assert store.checkpoint.skipped == ()
     await store.close()
+
+
+def archived(records: tuple[Record, ...], cut: int) -> MemoryLog:
+    """Return a log that holds these messages and whose first ones were archived."""
+    log = log_of(records)
+    log.archive(Base(cut, encode_base(folded(records[:cut]))))
+    return log
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_start_from_nothing_begins_at_the_base(seed: int, tmp_path: Path) -> None:
+    """Of a log whose beginning was archived a new store comes to know every node and open job."""
+    records = story(seed)
+    for cut in Random(seed).sample(range(1, len(records) - 1), 4):
+        store = await Store.open(tmp_path / f"{cut}.db")
+        live = Live(archived(records, cut), store)
+        await live.caught_up()
+        await live.runner.flush()
+        await live.kill()
+        nodes = [name async for name, _ in store.rows("nodes")]
+        await store.close()
+
+        expected = folded(records)
+        expected.nodes.fence = live.runner.network.nodes.fence
+        assert live.runner.network.nodes == expected.nodes
+        assert open_jobs(live.runner.network.jobs) == expected.jobs
+        assert nodes == sorted(expected.nodes.members)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_restart_behind_an_archive(seed: int, tmp_path: Path) -> None:
+    """Wherever the checkpoint and the cut are, a restart comes to know what is true now."""
+    records = story(seed)
+    random = Random(seed)
+    for number in range(8):
+        cut, stopped = random.sample(range(1, len(records) - 1), 2)
+        path = tmp_path / f"{number}.db"
+        store = await Store.open(path)
+        first = Runner(log_of(records[:stopped]), store)
+        first.fold(list(records[:stopped]))
+        await first.flush()
+        await store.close()
+        store = await Store.open(path)
+        live = Live(archived(records, cut), store)
+        await live.caught_up()
+        await live.runner.flush()
+        await live.kill()
+        await store.close()
+
+        expected = folded(records)
+        live.runner.network.nodes.fence = expected.nodes.fence
+        assert live.runner.network.nodes == expected.nodes
+        assert open_jobs(live.runner.network.jobs) == expected.jobs

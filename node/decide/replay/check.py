@@ -22,7 +22,7 @@ from node.decide.replay.again import Instead, Views, decide_again, moment_before
 from node.decide.replay.difference import Difference, changes
 from node.policy import POLICIES, Policy
 from projections.evolve import evolve
-from projections.hindsight import Fold, Hindsight, Known, Standing
+from projections.hindsight import Fold, Hindsight, Known, Members, Standing
 from projections.nodes import Nodes
 from projections.state import Job
 
@@ -64,7 +64,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check:
-    """Takes the messages of a log in order. `nodes` says that all events about nodes are there.
+    """Takes the messages of a log in order. `nodes` says that all events about nodes are there,
+    from the first on or from `members` on.
 
     `explained` is called with each decision that was made again just so, before it is folded.
     """
@@ -74,13 +75,14 @@ class Check:
         policies: Mapping[str, Policy] = POLICIES,
         *,
         nodes: bool = True,
+        members: Members | None = None,
         fold: Fold = evolve,
         explained: Callable[[Explained], None] = lambda _: None,
         codec: Codec = PRESENT,
     ) -> None:
         self._codec = codec
         self._policies = policies
-        self._past = Hindsight(self._decided, nodes=nodes, fold=fold)
+        self._past = Hindsight(self._decided, nodes=nodes, fold=fold, members=members)
         self._explained = explained
         self._views = Views()
         self._same = 0

@@ -32,6 +32,7 @@ from node.decide.replay.supposed import Supposed, Tally
 from node.orders import fresh
 from node.policy import POLICIES, Policy, with_numbers
 from projections.evolve import evolve
+from projections.hindsight import Members
 from projections.state import Job
 
 ENDS = (JobCompleted, JobFailed, JobCancelled, JobClosed)
@@ -48,9 +49,12 @@ class WhatIf:
         policies: Mapping[str, Policy] = POLICIES,
         *,
         nodes: bool = True,
+        members: Members | None = None,
     ) -> None:
         self._numbers = dict(numbers)
-        self._check = Check(policies, nodes=nodes, fold=self._fold, explained=self._explained)
+        self._check = Check(
+            policies, nodes=nodes, members=members, fold=self._fold, explained=self._explained
+        )
         self._rules: dict[str, Policy] = {}
         self._tally = Tally()
         self._jobs: dict[str, tuple[Otherwise, Deadlines]] = {}
