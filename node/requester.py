@@ -253,12 +253,27 @@ class Requester:
         """Someone decided first. If that is folded already, decide anew; else it is coming."""
         self._under_way.pop(effect.job, None)
         if effect.job == NET:
+            self._spawn(self._find_fence_of_nodes())
             return
         job = self._runner.network.jobs.get(effect.job)
         if job is not None and job.fence != effect.fence:
             self._decide(effect.job)
         else:
             self._wake(effect.job, now_ms() + self._policy.patience_ms)
+
+    async def _find_fence_of_nodes(self) -> None:
+        """Take up the nodes' fence anew if the decision that it names was archived.
+
+        What the log has as the last such decision is folded then, or there is none any more.
+        """
+        network = self._runner.network
+        fence = network.nodes.fence
+        try:
+            last = await self._log.last(decisions(NET))
+        except LogError:
+            return
+        if fence == network.nodes.fence and last <= network.position:
+            network.nodes.fence = last
 
     async def _find_out(self, effect: Append) -> None:
         """An append was not answered: see whether any decision came after the fence."""

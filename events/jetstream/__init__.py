@@ -9,6 +9,7 @@ from events.jetstream.object_draft import BucketFull
 from events.jetstream.object_format import NAME_MAX_BYTES
 from events.jetstream.object_store import JetStreamBlobs, open_blobs
 from events.jetstream.objects import BUCKET_NAME, ObjectBucket
+from events.jetstream.retention import LogState, Retention
 
 __all__ = [
     "BUCKET_NAME",
@@ -19,8 +20,10 @@ __all__ = [
     "JetStreamBlobs",
     "JetStreamKeyValues",
     "JetStreamLog",
+    "LogState",
     "ObjectBucket",
     "Refused",
+    "Retention",
     "import_file",
     "open_blobs",
     "open_key_values",

@@ -63,7 +63,14 @@ class _MessageAnswer(msgspec.Struct):
 T = TypeVar("T")
 
 
-async def call(client: Client, subject: str, body: Any, answer: type[T]) -> T:
+async def call(
+    client: Client,
+    subject: str,
+    body: Any,
+    answer: type[T],
+    *,
+    timeout_s: float = REQUEST_TIMEOUT_S,
+) -> T:
     """Ask `$JS.API.<subject>` and decode the answer.
 
     Raises `Refused` when the server says no, `LogUnavailable` when it says nothing, and
@@ -71,7 +78,7 @@ async def call(client: Client, subject: str, body: Any, answer: type[T]) -> T:
     """
     try:
         reply = await client.request(
-            f"$JS.API.{subject}", msgspec.json.encode(body), timeout=REQUEST_TIMEOUT_S
+            f"$JS.API.{subject}", msgspec.json.encode(body), timeout=timeout_s
         )
     except (NatsError, OSError) as error:
         if denies(client.last_error, f"$JS.API.{subject}"):

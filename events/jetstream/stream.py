@@ -1,5 +1,6 @@
 """The stream that is the log: created by whoever attaches first, checked by everybody else."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -38,6 +39,14 @@ ABSENT = ("allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_schedules", "sealed",
 is sealed: nothing is to be stored there."""
 
 
+ARCHIVING = "lota.archiving"
+"""The key of the metadata of a stream that is parked while its beginning is dropped: since when."""
+
+PARKED_TRIES = 25
+PARKED_S = 0.2
+"""A stream is parked for some milliseconds, and longer only if whoever parked it died."""
+
+
 class _Info(msgspec.Struct):
     config: dict[str, Any]
 
@@ -46,18 +55,13 @@ async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> He
     """Create the stream, or check the one that is there; say of what it is the twin, if it is one.
 
     More replicas than asked for are welcome and so is a republish that was not asked for. Raises
-    `StreamMismatch` with the fields that differ or when an import into it has not ended,
-    `LogUnavailable` when the server does not answer.
+    `StreamMismatch` with the fields that differ or when an import into it or an archive of its
+    beginning has not ended, `LogUnavailable` when the server does not answer.
     """
     wanted = {**FIXED, "num_replicas": replicas}
     if republish:
         wanted["republish"] = {"src": EVERYTHING, "dest": LIVE}
-    try:
-        found = await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
-    except Refused as refusal:
-        if refusal.error.err_code != STREAM_NOT_FOUND:
-            raise
-        found = await _create(client, wanted)
+    found = await _find_in_use(client) or await _create(client, wanted)
     twin = twin_of(found.config.get("metadata") or {})
     config = found.config if twin is None else found.config | {"sealed": False}
     if differences := _differences(wanted, config):
@@ -66,6 +70,24 @@ async def ensure_stream(client: Client, *, replicas: int, republish: bool) -> He
             hint="change it with the nats tool, or use another server or account",
         )
     return twin
+
+
+async def _find_in_use(client: Client) -> _Info | None:
+    """Return the stream that is there; one that is parked is waited for."""
+    for _ in range(PARKED_TRIES):
+        try:
+            found = await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
+        except Refused as refusal:
+            if refusal.error.err_code != STREAM_NOT_FOUND:
+                raise
+            return None
+        if ARCHIVING not in (found.config.get("metadata") or {}):
+            return found
+        await asyncio.sleep(PARKED_S)
+    raise StreamMismatch(
+        "an archive of the beginning of this log was broken off",
+        hint="nothing is lost, and nothing can be appended: run lota log archive again",
+    )
 
 
 async def _create(client: Client, wanted: dict[str, Any]) -> _Info:

@@ -1,0 +1,293 @@
+"""Letting the server drop the first messages of the log: exactly so many, whoever dies when.
+
+A log's stream denies to delete and to purge. What is left is an update of its configuration: with a
+limit on the number of messages and `discard: old` the server drops the first ones. That counts from
+the end, which moves while others append, and it would go on dropping if it were left so. Therefore
+the stream is *parked* meanwhile: its subjects are changed to one that nobody writes to. In steps:
+
+1. Park: other subjects, `discard: new` and a limit that is reached. Nothing is stored any more.
+2. A message to the new subject is refused. It queued behind whatever was under way before.
+3. Only now is the end known: count what is to stay, and set that limit with `discard: old`, in one
+   update with the metadata that name the base. The stream is parked still.
+4. Put the configuration back.
+
+Appends find no stream for the while, some milliseconds, and are repeated. Who dies in between
+leaves a parked stream: it loses nothing, takes nothing, and says in its metadata what it waits for.
+Putting the configuration back is right at each of the steps, and is all that `recover` does.
+
+On a replicated stream step 2 proves less, since the replicas take what was appended each in its own
+time. There `SLACK` messages more are kept: the base may overlap with what follows it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from events.archive.lines import BaseRef
+from events.errors import LogError, LogUnavailable, LotaError, ReadOnlyLog
+from events.jetstream.api import (
+    STREAM_NOT_FOUND,
+    ApiError,
+    Refused,
+    call,
+    denies,
+    not_admitted,
+)
+from events.jetstream.base import BASE, base_of, encode_base_ref
+from events.jetstream.object_format import stream_of
+from events.jetstream.object_store import BUCKET
+from events.jetstream.stream import ARCHIVING, FIXED, STREAM
+from events.jetstream.twin import TWIN
+from events.times import parse_ms
+
+STEP_MESSAGES = 200_000
+"""What is dropped while the stream is parked once: it takes some 0.2 s."""
+SLACK = 1_000
+"""What is kept beyond what was asked for on a replicated stream."""
+
+PROMISED_S = 10.0
+"""How long after parking a drop may still be sent."""
+DROP_TIMEOUT_S = 30.0
+ABANDONED_MS = 120_000
+"""A stream that was parked so long ago is nobody's any more: longer than the two above."""
+
+SETTLED_TRIES = 50
+SETTLED_S = 0.2
+RESTORE_TRIES = 10
+RESTORE_S = 0.5
+TOO_MANY = 10077
+PARKED = "lota.ev.archiving"
+
+log = logging.getLogger(__name__)
+
+
+class _State(msgspec.Struct):
+    messages: int
+    bytes: int
+    first_seq: int
+    last_seq: int
+    first_ts: str = ""
+    last_ts: str = ""
+    num_subjects: int = 0
+
+
+class _Replica(msgspec.Struct):
+    current: bool = False
+    lag: int = 0
+
+
+class _Cluster(msgspec.Struct):
+    replicas: list[_Replica] = []
+
+
+class _Info(msgspec.Struct):
+    config: dict[str, Any]
+    state: _State
+    cluster: _Cluster = msgspec.field(default_factory=_Cluster)
+    ts: str = ""
+
+
+class _Refusal(msgspec.Struct):
+    error: ApiError | None = None
+
+
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server says of the log; `first` is behind the base, times are RFC 3339."""
+
+    first: int
+    last: int
+    messages: int
+    bytes: int
+    subjects: int
+    first_time: str
+    last_time: str
+    replicas: int
+    base: BaseRef | None
+
+
+class Retention:
+    """The beginning of one server's log, and the right to let it go.
+
+    All methods raise LogUnavailable, NotAdmitted when the server does not let us change the stream,
+    and LogError for what else it refuses.
+    """
+
+    def __init__(self, client: Client, *, abandoned_ms: int = ABANDONED_MS) -> None:
+        self._client = client
+        self._abandoned_ms = abandoned_ms
+
+    async def state(self) -> LogState:
+        """Return what there is."""
+        return _state(await self._info())
+
+    async def blobs_bytes(self) -> int:
+        """Return the size of all blobs on the server, 0 when there never was one."""
+        try:
+            found = await call(self._client, f"STREAM.INFO.{stream_of(BUCKET)}", {}, _Info)
+        except Refused as refusal:
+            if refusal.error.err_code != STREAM_NOT_FOUND:
+                raise
+            return 0
+        return found.state.bytes
+
+    async def recover(self) -> bool:
+        """Put back what an archive that died has left parked; say whether there was any.
+
+        Raises LogUnavailable while that one may still be alive.
+        """
+        try:
+            found = await self._info()
+        except Refused as refusal:
+            if refusal.error.err_code != STREAM_NOT_FOUND:
+                raise
+            return False
+        since = _metadata(found).get(ARCHIVING)
+        if since is None:
+            return False
+        idle_ms = parse_ms(found.ts) - parse_ms(since)
+        if idle_ms < self._abandoned_ms:
+            raise LogUnavailable(
+                "another archive of this log is under way, or was broken off just now",
+                hint=f"wait for it; after {self._abandoned_ms // 1000} s it can be taken over",
+            )
+        await self._restore()
+        return True
+
+    async def drop(
+        self, base: BaseRef, *, before: BaseRef | None, progress: Callable[[int], None]
+    ) -> None:
+        """Let the server drop all messages as far as `base`, of which it then says that it is it.
+
+        `before` is the base that the log had when `base` was made. The blob of the base is stored
+        already. `progress` is called with how many more are gone. Raises LogError when somebody
+        else has archived meanwhile, ReadOnlyLog for a twin.
+        """
+        while True:
+            found = await self._info()
+            if TWIN in _metadata(found):
+                raise ReadOnlyLog("a twin is a copy: its beginning stays", hint="delete the twin")
+            slack = SLACK if found.config.get("num_replicas", 1) > 1 else 0
+            there = base_of(_metadata(found))
+            if there not in (before, base):
+                raise LogError(
+                    "somebody else has archived this log meanwhile; nothing was dropped",
+                    hint="archive what is there now to another file",
+                )
+            if there == base and found.state.first_seq + slack > base.position:
+                return
+            first = found.state.first_seq
+            try:
+                await self._step(found, base, slack)
+            finally:
+                # Also when this is cancelled: nobody can append before it is done.
+                await asyncio.shield(asyncio.ensure_future(self._restore()))
+            progress((await self._info()).state.first_seq - first)
+
+    async def _step(self, found: _Info, base: BaseRef, slack: int) -> None:
+        """Drop the next messages; the stream is parked then, and whole or done whatever fails."""
+        began_s = asyncio.get_running_loop().time()
+        subject = f"{PARKED}.{self._client.new_inbox().rpartition('.')[2]}"
+        parked = found.config | {
+            "subjects": [subject],
+            "discard": "new",
+            "max_msgs": 1,
+            "metadata": _metadata(found) | {ARCHIVING: found.ts},
+        }
+        await self._update(parked)
+        await self._nothing_under_way(subject)
+        state = (await self._settled()).state
+        end = min(base.position, state.first_seq + STEP_MESSAGES - 1)
+        keep = max(1, state.last_seq - end + slack)
+        if asyncio.get_running_loop().time() - began_s > PROMISED_S:
+            raise LogUnavailable(
+                "the server took too long to answer; nothing was dropped", hint="try again"
+            )
+        metadata = parked["metadata"] | {BASE: encode_base_ref(base)}
+        await self._update(parked | {"discard": "old", "max_msgs": keep, "metadata": metadata})
+
+    async def _nothing_under_way(self, subject: str) -> None:
+        """Wait until the server has seen to all that came before; what it is asked it refuses."""
+        try:
+            reply = await self._client.request(subject, b"", timeout=PROMISED_S)
+        except (NatsError, OSError) as error:
+            if denies(self._client.last_error, subject):
+                raise not_admitted(subject) from error
+            raise LogUnavailable(
+                f"the server did not answer while the log was parked ({type(error).__name__})",
+                hint="nothing was dropped; try again",
+            ) from error
+        refusal = msgspec.json.decode(reply.data, type=_Refusal).error
+        if refusal is None or refusal.err_code != TOO_MANY:
+            said = refusal.description if refusal is not None else "it was stored"
+            raise LogError(f"the parked log took a message ({said}); nothing was dropped")
+
+    async def _settled(self) -> _Info:
+        """Return the stream once all its replicas have what it has."""
+        before = await self._info()
+        for _ in range(SETTLED_TRIES):
+            if before.config.get("num_replicas", 1) == 1:
+                return before
+            await asyncio.sleep(SETTLED_S)
+            found = await self._info()
+            current = all(one.current and not one.lag for one in found.cluster.replicas)
+            if current and found.state == before.state:
+                return found
+            before = found
+        raise LogUnavailable(
+            "not all servers of the log are up to date; nothing was dropped",
+            hint="wait until they are, or start those that are down",
+        )
+
+    async def _restore(self) -> None:
+        """Take the stream into use again, whatever was done to it meanwhile."""
+        for number in range(RESTORE_TRIES):
+            try:
+                found = await self._info()
+                metadata = _metadata(found)
+                if metadata.pop(ARCHIVING, None) is not None:
+                    usual = {key: FIXED[key] for key in ("subjects", "discard", "max_msgs")}
+                    await self._update(found.config | usual | {"metadata": metadata})
+                return
+            except LotaError as error:
+                log.warning("the log is not in use again yet: %s", error)
+                if number + 1 == RESTORE_TRIES:
+                    error.hint = (
+                        "until it is, nothing can be appended, and nothing is lost: run lota log "
+                        f"archive again in {self._abandoned_ms // 1000} s"
+                    )
+                    raise
+                await asyncio.sleep(RESTORE_S)
+
+    async def _info(self) -> _Info:
+        return await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)
+
+    async def _update(self, config: dict[str, Any]) -> None:
+        subject = f"STREAM.UPDATE.{STREAM}"
+        await call(self._client, subject, config, _Info, timeout_s=DROP_TIMEOUT_S)
+
+
+def _state(found: _Info) -> LogState:
+    state = found.state
+    base = base_of(_metadata(found))
+    return LogState(
+        first=max(1, state.first_seq, base.position + 1 if base is not None else 0),
+        last=state.last_seq,
+        messages=state.messages,
+        bytes=state.bytes,
+        subjects=state.num_subjects,
+        first_time=state.first_ts,
+        last_time=state.last_ts,
+        replicas=found.config.get("num_replicas", 1),
+        base=base,
+    )
+
+
+def _metadata(found: _Info) -> dict[str, str]:
+    """Return a stream's metadata without those keys that are the server's own."""
+    metadata: dict[str, str] = found.config.get("metadata") or {}
+    return {key: value for key, value in metadata.items() if not key.startswith("_nats.")}
