@@ -31,6 +31,7 @@ from nats.errors import Error as NatsError
 from events.archive.lines import BaseRef
 from events.errors import LogError, LogUnavailable, LotaError, ReadOnlyLog
 from events.jetstream.api import (
+    REQUEST_TIMEOUT_S,
     STREAM_NOT_FOUND,
     ApiError,
     Refused,
@@ -117,9 +118,16 @@ class Retention:
     and LogError for what else it refuses.
     """
 
-    def __init__(self, client: Client, *, abandoned_ms: int = ABANDONED_MS) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        abandoned_ms: int = ABANDONED_MS,
+        step_messages: int = STEP_MESSAGES,
+    ) -> None:
         self._client = client
         self._abandoned_ms = abandoned_ms
+        self._step_messages = step_messages
 
     async def state(self) -> LogState:
         """Return what there is."""
@@ -201,14 +209,15 @@ class Retention:
         await self._update(parked)
         await self._nothing_under_way(subject)
         state = (await self._settled()).state
-        end = min(base.position, state.first_seq + STEP_MESSAGES - 1)
+        end = min(base.position, state.first_seq + self._step_messages - 1)
         keep = max(1, state.last_seq - end + slack)
         if asyncio.get_running_loop().time() - began_s > PROMISED_S:
             raise LogUnavailable(
                 "the server took too long to answer; nothing was dropped", hint="try again"
             )
         metadata = parked["metadata"] | {BASE: encode_base_ref(base)}
-        await self._update(parked | {"discard": "old", "max_msgs": keep, "metadata": metadata})
+        limit = {"discard": "old", "max_msgs": keep, "metadata": metadata}
+        await self._update(parked | limit, timeout_s=DROP_TIMEOUT_S)
 
     async def _nothing_under_way(self, subject: str) -> None:
         """Wait until the server has seen to all that came before; what it is asked it refuses."""
@@ -266,9 +275,10 @@ class Retention:
     async def _info(self) -> _Info:
         return await call(self._client, f"STREAM.INFO.{STREAM}", {}, _Info)
 
-    async def _update(self, config: dict[str, Any]) -> None:
-        subject = f"STREAM.UPDATE.{STREAM}"
-        await call(self._client, subject, config, _Info, timeout_s=DROP_TIMEOUT_S)
+    async def _update(
+        self, config: dict[str, Any], *, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
+        await call(self._client, f"STREAM.UPDATE.{STREAM}", config, _Info, timeout_s=timeout_s)
 
 
 def _state(found: _Info) -> LogState:

@@ -42,7 +42,7 @@ is sealed: nothing is to be stored there."""
 ARCHIVING = "lota.archiving"
 """The key of the metadata of a stream that is parked while its beginning is dropped: since when."""
 
-PARKED_TRIES = 25
+PARKED_TRIES = 15
 PARKED_S = 0.2
 """A stream is parked for some milliseconds, and longer only if whoever parked it died."""
 

@@ -15,7 +15,9 @@ from events.items import Claim
 from events.jetstream import open_blobs, open_log
 from events.spec import JobSpec
 from node.decide.replay import Check
-from projections.audit import Audit
+from projections.audit import Audit, Scope
+from projections.base import begin
+from projections.hindsight import Members
 from projections.network import Network
 from projections.state import TERMINAL, Job, Shard
 from projections.timeline import item_count
@@ -59,8 +61,11 @@ class Watch:
 
     async def _audit(self) -> None:
         """Hold all that the log holds now against the rules, and decide all of it again."""
-        audit, check = Audit(), Check(KNOWN)
-        async for records in self.log.read():
+        base = await self.log.base()
+        begun = begin(base)
+        audit = Audit(Scope(start=base is None), begun.nodes)
+        check = Check(KNOWN, members=Members(begin(base).nodes))
+        async for records in self.log.read(after=begun.position):
             for record in records:
                 audit.take(record)
                 check.take(record)
