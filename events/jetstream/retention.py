@@ -5,7 +5,7 @@ limit on the number of messages and `discard: old` the server drops the first on
 the end, which moves while others append, and it would go on dropping if it were left so. Therefore
 the stream is *parked* meanwhile: its subjects are changed to one that nobody writes to. In steps:
 
-1. Park: other subjects, `discard: new` and a limit that is reached. Nothing is stored any more.
+1. Park: other subjects, and a limit that is reached. Nothing is stored any more.
 2. A message to the new subject is refused. It queued behind whatever was under way before.
 3. Only now is the end known: count what is to stay, and set that limit with `discard: old`, in one
    update with the metadata that name the base. The stream is parked still.
@@ -15,8 +15,10 @@ Appends find no stream for the while, some milliseconds, and are repeated. Who d
 leaves a parked stream: it loses nothing, takes nothing, and says in its metadata what it waits for.
 Putting the configuration back is right at each of the steps, and is all that `recover` does.
 
-On a replicated stream step 2 proves less, since the replicas take what was appended each in its own
-time. There `SLACK` messages more are kept: the base may overlap with what follows it.
+On a replicated stream there is no limit in the first step, and no second: the replicas take what
+was appended each in its own time, and must not differ in what they refuse. They are waited for
+until all have the same, and `SLACK` messages more are kept: the base may overlap with what follows
+it. What is on its way between servers when the subjects change finds no answer instead of a no.
 """
 
 import asyncio
@@ -179,7 +181,7 @@ class Retention:
             found = await self._info()
             if TWIN in _metadata(found):
                 raise ReadOnlyLog("a twin is a copy: its beginning stays", hint="delete the twin")
-            slack = SLACK if found.config.get("num_replicas", 1) > 1 else 0
+            slack = SLACK if _replicas(found) > 1 else 0
             there = base_of(_metadata(found))
             if there not in (before, base):
                 raise LogError(
@@ -200,22 +202,22 @@ class Retention:
         """Drop the next messages; the stream is parked then, and whole or done whatever fails."""
         began_s = asyncio.get_running_loop().time()
         subject = f"{PARKED}.{self._client.new_inbox().rpartition('.')[2]}"
-        parked = found.config | {
-            "subjects": [subject],
-            "discard": "new",
-            "max_msgs": 1,
-            "metadata": _metadata(found) | {ARCHIVING: found.ts},
-        }
-        await self._update(parked)
-        await self._nothing_under_way(subject)
-        state = (await self._settled()).state
+        metadata = _metadata(found) | {ARCHIVING: found.ts}
+        parked = found.config | {"subjects": [subject], "metadata": metadata}
+        if _replicas(found) == 1:
+            await self._update(parked | {"discard": "new", "max_msgs": 1})
+            await self._nothing_under_way(subject)
+            state = (await self._info()).state
+        else:
+            await self._update(parked)
+            state = await self._settled()
         end = min(base.position, state.first_seq + self._step_messages - 1)
         keep = max(1, state.last_seq - end + slack)
         if asyncio.get_running_loop().time() - began_s > PROMISED_S:
             raise LogUnavailable(
                 "the server took too long to answer; nothing was dropped", hint="try again"
             )
-        metadata = parked["metadata"] | {BASE: encode_base_ref(base)}
+        metadata |= {BASE: encode_base_ref(base)}
         limit = {"discard": "old", "max_msgs": keep, "metadata": metadata}
         await self._update(parked | limit, timeout_s=DROP_TIMEOUT_S)
 
@@ -235,18 +237,16 @@ class Retention:
             said = refusal.description if refusal is not None else "it was stored"
             raise LogError(f"the parked log took a message ({said}); nothing was dropped")
 
-    async def _settled(self) -> _Info:
-        """Return the stream once all its replicas have what it has."""
-        before = await self._info()
+    async def _settled(self) -> _State:
+        """Return what the stream holds once all its replicas hold it, and nothing more comes."""
+        before = (await self._info()).state
         for _ in range(SETTLED_TRIES):
-            if before.config.get("num_replicas", 1) == 1:
-                return before
             await asyncio.sleep(SETTLED_S)
             found = await self._info()
             current = all(one.current and not one.lag for one in found.cluster.replicas)
-            if current and found.state == before.state:
-                return found
-            before = found
+            if current and found.state == before:
+                return before
+            before = found.state
         raise LogUnavailable(
             "not all servers of the log are up to date; nothing was dropped",
             hint="wait until they are, or start those that are down",
@@ -292,9 +292,14 @@ def _state(found: _Info) -> LogState:
         subjects=state.num_subjects,
         first_time=state.first_ts,
         last_time=state.last_ts,
-        replicas=found.config.get("num_replicas", 1),
+        replicas=_replicas(found),
         base=base,
     )
+
+
+def _replicas(found: _Info) -> int:
+    count: int = found.config.get("num_replicas", 1)
+    return count
 
 
 def _metadata(found: _Info) -> dict[str, str]:

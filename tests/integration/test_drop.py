@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from events.archive.lines import BaseRef
 from events.connection import connect
-from events.errors import LogError, LogUnavailable, NotAdmitted, StreamMismatch
+from events.errors import AppendTimeout, LogError, LogUnavailable, NotAdmitted, StreamMismatch
 from events.jetstream import JetStreamLog, Retention, open_blobs, open_log
 from events.log import Record
 from node.server import CONFIG, EmbeddedServer
@@ -98,7 +98,7 @@ class Writer:
                 position = await self._log.append(
                     f"lota.ev.00.{self._name}.c.node.a.b", body, id=body.decode()
                 )
-            except LogUnavailable:
+            except (LogUnavailable, AppendTimeout):
                 continue  # parked; the same again
             self.stored[position] = body
             number += 1
