@@ -16,11 +16,12 @@ from events.archive.exporting import Exported, write_export
 from events.archive.file_log import FileLog
 from events.archive.files import in_thread, writing
 from events.archive.lines import BaseRef, Header, Selection
+from events.archive.named_blobs import named_blobs
 from events.blobs import Blobs
 from events.cid import raw_cid
 from events.errors import InvalidInput, LogError
 from events.jetstream import History
-from events.log import EVERYTHING, Record
+from events.log import EVERYTHING, Readable, Record
 from events.times import rfc3339
 from node.clock import now_ms
 from projections.base import begin, encode_base
@@ -40,7 +41,7 @@ class Checked(NamedTuple):
     header: Header
     base: bytes
     events: int
-    blobs: int
+    blobs: tuple[str, ...]
     sha256: str
     split: int
 
@@ -95,7 +96,7 @@ async def check_archive(path: Path, *, progress: Progress) -> Checked:
         header=header,
         base=await asyncio.to_thread(encode_base, network),
         events=contents.events,
-        blobs=contents.blobs,
+        blobs=tuple(source.blobs.keys()),
         sha256=contents.sha256,
         split=len(network.jobs),
     )
@@ -120,6 +121,17 @@ async def compare(client: Client, blobs: Blobs, archive: Checked, *, progress: P
             "the file is there already, and what it holds is not the beginning of this log",
             hint="choose another file name",
         )
+
+
+async def still_named(log: Readable, blobs: set[str], *, progress: Progress) -> set[str]:
+    """Return those of the blobs that an event of the log names, or that its base does."""
+    base = await log.base()
+    found = {blob for blob in blobs if base is not None and blob.encode() in base.state}
+    async for records in log.read(after=base.position if base is not None else 0):
+        for record in records:
+            found.update(blobs.intersection(named_blobs(record.body)))
+        progress(len(records))
+    return found
 
 
 class _Nowhere:

@@ -143,6 +143,10 @@ class FileBlobs:
         self._path = path
         self._offsets = offsets
 
+    def keys(self) -> list[str]:
+        """Return the CIDs of all blobs in the file, in its order."""
+        return list(self._offsets)
+
     async def put(self, data: bytes) -> str:
         raise ReadOnlyLog("an export takes no blobs", hint="import it into a server")
 

@@ -1,6 +1,7 @@
 """The log on NATS JetStream, by raw API requests where nats-py's own calls are slow or lossy."""
 
 from events.jetstream.api import Refused
+from events.jetstream.blob_removal import remove_blobs
 from events.jetstream.history import History
 from events.jetstream.importing import Imported, import_file
 from events.jetstream.key_values import JetStreamKeyValues, open_key_values
@@ -28,4 +29,5 @@ __all__ = [
     "open_blobs",
     "open_key_values",
     "open_log",
+    "remove_blobs",
 ]

@@ -45,9 +45,10 @@ class _Failure(msgspec.Struct):
 
 
 class StoredMessage(msgspec.Struct):
-    """A message as `STREAM.MSG.GET` gives it; headers and body are base64."""
+    """A message as `STREAM.MSG.GET` gives it; headers and body are base64, `time` is RFC 3339."""
 
     seq: int
+    time: str = ""
     hdrs: str = ""
     data: str = ""
 

@@ -6,6 +6,7 @@ base that the header of its export names.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -55,15 +56,19 @@ def base_of(metadata: Mapping[str, str]) -> BaseRef | None:
 
 async def read_base(client: Client) -> Base | None:
     """Return the base of the log as it is now. Raises NotFound and ContentError when it is lost."""
-    found = await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
-    reference = base_of(found.config.get("metadata") or {})
-    if reference is None:
-        return None
+    tried: BaseRef | None = None
     bucket = ObjectBucket(client, BUCKET)
     try:
-        parts = [piece async for piece in bucket.read(reference.blob)]
-    except NotFound as error:
-        raise missing(reference.blob) from error
+        while True:
+            found = await call(client, f"STREAM.INFO.{STREAM}", {}, _Info)
+            reference = base_of(found.config.get("metadata") or {})
+            if reference is None:
+                return None
+            if reference == tried:
+                raise missing(reference.blob)
+            tried = reference
+            with suppress(NotFound):  # another may have taken its place just now
+                parts = [piece async for piece in bucket.read(reference.blob)]
+                return Base(reference.position, verified(reference.blob, b"".join(parts)))
     finally:
         await bucket.close()
-    return Base(reference.position, verified(reference.blob, b"".join(parts)))

@@ -22,12 +22,12 @@ class JetStreamBlobs:
 
     async def put(self, data: bytes) -> str:
         key = raw_cid(data)
-        found = await self._bucket.info(key)
-        if found is not None and found.digest != digest_text(sha256(data).digest()):
-            await self._bucket.delete(key)
-            found = None
-        if found is None:
-            await self._bucket.put(key, len(data), _once(data))
+        while (found := await self._bucket.info(key)) is not None:
+            if found.digest != digest_text(sha256(data).digest()):
+                await self._bucket.delete(key)
+            elif await self._bucket.touch(found):
+                return key  # and nobody removes it for a day, so that it can be named meanwhile
+        await self._bucket.put(key, len(data), _once(data))
         return key
 
     async def get(self, key: str) -> bytes:

@@ -212,9 +212,25 @@ class ObjectBucket:
                 if reader.info.nuid == before.nuid or (given and changed):
                     raise
 
-    async def delete(self, name: str) -> None:
-        """Remove an object; nothing happens when there is none."""
-        found = await self.info(name)
+    async def touch(self, found: ObjectInfo) -> bool:
+        """Store the description of an object once more, so that it is as young as a new one.
+
+        False when it is not that any more: somebody wrote it anew, or removed it.
+        """
+        subject = description_subject(self.name, found.name)
+        stored = await last_message(self._client, stream_of(self.name), subject)
+        if stored is None or stored.seq != found.position:
+            return False
+        headers = {EXPECTED_POSITION: str(stored.seq), **_rollup(await self.ensure())}
+        try:
+            await (await store(self._replies, subject, b64decode(stored.data), headers))
+        except WrongExpectedPosition:
+            return False
+        return True
+
+    async def delete(self, name: str, found: ObjectInfo | None = None) -> None:
+        """Remove an object, if it is `found` still when that is given; nothing else happens."""
+        found = found or await self.info(name)
         if found is None:
             return
         config = await self.ensure()

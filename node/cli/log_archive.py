@@ -165,6 +165,30 @@ class _Archiving:
             f"{now.messages:,} event(s), {now.bytes:,} bytes; what was before is in {self._file} "
             "and nowhere else"
         )
+        if checked.blobs:
+            await self._remove_blobs(now, checked)
+
+    async def _remove_blobs(self, now: "LogState", checked: "Checked") -> None:
+        """Remove the archived blobs that nothing names any more; what was put lately stays."""
+        from events.jetstream import remove_blobs
+        from node.archiving import still_named
+        from node.cli.event_progress import EventProgress
+
+        with EventProgress("looking for blobs", now.last - now.first + 1) as progress:
+            removed = await remove_blobs(
+                self._client,
+                checked.blobs,
+                named=lambda blobs: still_named(self._log, blobs, progress=progress.add),
+            )
+        kept = len(checked.blobs) - removed
+        note(
+            f"lota: {removed:,} of its blob(s) were removed from the server"
+            + (
+                f"; {kept:,} are named still, were put within the last day, or are gone"
+                if kept
+                else ""
+            )
+        )
 
     async def _survey(self, state: "LogState", until: str) -> "Survey":
         from node.cli.event_progress import EventProgress
@@ -177,8 +201,8 @@ class _Archiving:
         split = f"; of {checked.split:,} job(s) the last events stay" if checked.split else ""
         note(
             f"lota: {self._file} holds positions {checked.header.first:,} to "
-            f"{checked.header.last:,}, {checked.events:,} event(s) and {checked.blobs:,} blob(s)"
-            f"{split}; it was read back and is whole"
+            f"{checked.header.last:,}, {checked.events:,} event(s) and "
+            f"{len(checked.blobs):,} blob(s){split}; it was read back and is whole"
         )
 
 
