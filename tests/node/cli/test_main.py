@@ -37,6 +37,8 @@ COMMANDS = [
     ("node", "ls"),
     ("events", "tail"),
     ("events", "schema"),
+    ("log", "stats"),
+    ("log", "archive"),
     ("context", "ls"),
     ("context", "use"),
     ("context", "show"),
@@ -100,7 +102,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The first help shows all there is and what the exit codes mean."""
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    for word in ("dev", "demo", "run", "job", "node", "events", "context", "cid", "Exit codes"):
+    for word in (
+        "dev",
+        "demo",
+        "run",
+        "job",
+        "node",
+        "events",
+        "log",
+        "context",
+        "cid",
+        "Exit codes",
+    ):
         assert word in out
 
 
