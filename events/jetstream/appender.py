@@ -178,7 +178,9 @@ class Appender:
             self._fail(
                 token,
                 LogUnavailable(
-                    f"no stream takes {waiting.subject}", hint="is JetStream on, and the log there?"
+                    f"no stream takes {waiting.subject}",
+                    hint="is JetStream on, and the log there? While its beginning is archived it "
+                    "takes nothing for a moment: try again",
                 ),
             )
             return

@@ -13,7 +13,7 @@ import msgspec
 from nats.aio.client import Client
 
 from events.archive.lines import BaseRef
-from events.blobs import missing, verified
+from events.blobs import verified
 from events.errors import NotFound, StreamMismatch
 from events.jetstream.api import call
 from events.jetstream.object_store import BUCKET
@@ -65,7 +65,11 @@ async def read_base(client: Client) -> Base | None:
             if reference is None:
                 return None
             if reference == tried:
-                raise missing(reference.blob)
+                raise NotFound(
+                    f"the base of the log is lost (blob {reference.blob})",
+                    hint="lota log archive FILE --drop makes it again, with the archive file that "
+                    f"ends at position {reference.position}",
+                )
             tried = reference
             with suppress(NotFound):  # another may have taken its place just now
                 parts = [piece async for piece in bucket.read(reference.blob)]

@@ -264,7 +264,7 @@ class Retention:
                 return
             except LotaError as error:
                 log.warning("the log is not in use again yet: %s", error)
-                if number + 1 == RESTORE_TRIES:
+                if number + 1 == RESTORE_TRIES or self._client.is_closed:
                     error.hint = (
                         "until it is, nothing can be appended, and nothing is lost: run lota log "
                         f"archive again in {self._abandoned_ms // 1000} s"

@@ -1,5 +1,6 @@
 """`lota log archive`: the beginning of the log as a file, and, if told so, only there."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,8 +46,11 @@ async def archive(
     drop
         Let the server drop what is in the file.
     """
+    from events.errors import WrongUsage
     from events.jetstream import Retention, open_log
 
+    if await asyncio.to_thread(_is_no_file, file):
+        raise WrongUsage(f"{file} is no file: an archive is read back", hint="name a file")
     client = await connect_client(server)
     try:
         retention = Retention(client)
@@ -154,9 +158,10 @@ class _Archiving:
         from events.jetstream import open_blobs
         from node.cli.event_progress import EventProgress
 
-        key = await (await open_blobs(self._client)).put(checked.base)
-        if key != checked.reference.blob:
-            raise LogError(f"the base of the log was stored as {key}", hint="try again")
+        blobs = await open_blobs(self._client)
+        key = await blobs.put(checked.base)
+        if await blobs.get(key) != checked.base:
+            raise LogError("the base of the log is not what was stored", hint="try again")
         with EventProgress("dropping", checked.events) as progress:
             await self._retention.drop(checked.reference, before=state.base, progress=progress.add)
         now = await self._retention.state()
@@ -204,6 +209,11 @@ class _Archiving:
             f"{checked.header.last:,}, {checked.events:,} event(s) and "
             f"{len(checked.blobs):,} blob(s){split}; it was read back and is whole"
         )
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether what is there under a name is a folder, a pipe or a device."""
+    return path.exists() and not path.is_file()
 
 
 def nothing_to_archive(found: "Survey", until: str) -> Exception:

@@ -151,6 +151,37 @@ async def test_archives_and_the_log_are_the_whole(
     assert offline["nodes"] == nodes
 
 
+async def test_a_job_in_both(network: SmallNetwork, lota: Lota, tmp_path: Path) -> None:
+    """A job that the cut runs through is shown as it is, and its last events where they are."""
+    (job,) = await run_jobs(network, 1)
+    await moved(lota, network, tmp_path / "before.jsonl")
+    url = ("--server", network.server.url)
+    shown = (await lota("job", "describe", job, "-o", "json", *url)).document
+    rows = (await lota("job", "history", job, "-o", "json", *url)).document
+    listed = (await lota("job", "ls", "-o", "json", *url)).document
+    cut = rows[len(rows) // 2]["position"]
+    await run_jobs(network, 1)
+    file = tmp_path / "a.jsonl"
+    ran = await lota("log", "archive", file, "--until", cut, "--drop", *url)
+    assert (ran.code, "of 1 job(s) the last events stay" in ran.err) == (0, True), ran.err
+
+    again = (await lota("job", "describe", job[:20], "-o", "json", *url)).document
+    assert {**again, "timeline": []} == {**shown, "timeline": []}
+    rest = (await lota("job", "history", job, "-o", "json", *url)).document
+    assert rest == [row for row in rows if row["position"] > cut]
+    assert (await lota("job", "history", job, "--timeline", *url)).code == 0
+    assert (await lota("job", "wait", job, *url)).out == "completed\n"
+    assert (await lota("replay", "--job", job, "--step", *url)).code == 0
+    now = (await lota("job", "ls", "-o", "json", *url)).document
+    assert now[1:] == [row for row in listed if row["id"] == job]
+    for words in (("audit",), ("audit", "--job", job), ("audit", "--from", file)):
+        at = () if "--from" in words else url
+        assert (await lota(*words, *at)).code == 0
+    part = tmp_path / "job.jsonl"
+    await lota("events", "export", "--job", job, "-o", part, *url)
+    assert (await lota("audit", "--from", part)).code == 0
+
+
 async def test_a_twin_of_an_archived_log(network: SmallNetwork, lota: Lota, tmp_path: Path) -> None:
     """The base goes along with an export: a twin shows the same, and its export is the export."""
     file, again = tmp_path / "rest.jsonl", tmp_path / "again.jsonl"

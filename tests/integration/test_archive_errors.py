@@ -190,3 +190,22 @@ async def test_stats_count_what_is_there(machine: Machine) -> None:
     assert (found["subjects"], found["memory_bytes"]) == (len(subjects), len(subjects) * 250)
     assert found["disk_bytes"] > sum(len(record.body) for record in RECORDS)
     assert found["jobs"]["closed"]
+
+
+async def test_a_lost_base_is_made_again(machine: Machine, tmp_path: Path) -> None:
+    """Without its base the log cannot be folded, which is said; the archive file has what helps."""
+    file = tmp_path / "a.jsonl"
+    await machine.run("log", "archive", file, "--until", "0s", "--drop")
+    before = await machine.run("replay", "-o", "json")
+    await machine.client.jetstream().delete_stream("OBJ_lota-blobs")
+    code, _, err = await machine.run("replay")
+    assert code == 3
+    assert "lota log archive FILE --drop" in err
+    assert (await machine.run("log", "archive", file, "--drop"))[0] == 0
+    assert await machine.run("replay", "-o", "json") == before
+
+
+async def test_what_cannot_be_read_back(machine: Machine) -> None:
+    """A pipe or a device is no archive."""
+    code, _, err = await machine.run("log", "archive", "/dev/null", "--until", "0s", "--drop")
+    assert (code, "is no file" in err, await machine.first()) == (2, True, 1)

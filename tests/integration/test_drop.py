@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from events.errors import AppendTimeout, LogError, LogUnavailable, NotAdmitted, 
 from events.jetstream import JetStreamLog, Retention, open_blobs, open_log
 from events.log import Record
 from node.server import CONFIG, EmbeddedServer
+from tests.tcp_proxy import TcpProxy
 
 WRITERS = 8
 ROUNDS = 6
@@ -255,3 +258,46 @@ async def test_who_may_not_change_the_stream_is_told(tmp_path: Path) -> None:
         await log.close()
         await node.close()
         await admin.close()
+
+
+STEPS = range(6)
+"""Messages between the command and the server while the log is parked: see `Retention`."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_server_killed_under_way(server: EmbeddedServer, step: int) -> None:
+    """A server that dies at any step keeps each message behind the base, and the drop goes on."""
+    client = await connect(server.url, name="test")
+    log = await open_log(client)
+    await fill(log, 3_000)
+    base = await base_at(client, 2_900)
+    await log.close()
+    await client.close()
+
+    def kill() -> None:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+
+    async with TcpProxy(server.port) as proxy:
+        client = await connect(proxy.url, name="killed")
+        proxy.break_at(step, kill, among=b"lota.ev.archiving")
+        dropping = asyncio.ensure_future(Retention(client).drop(base, before=None, progress=silent))
+        while not proxy.broke and not dropping.done():
+            await asyncio.wait((dropping,), timeout=0.05)
+        assert proxy.broke
+        dropping.cancel()
+        await client.close()
+        await asyncio.wait((dropping,))
+    await server.kill()
+    await server.start()
+    client = await connect(server.url, name="again")
+    retention = Retention(client, abandoned_ms=0)
+    await retention.recover()
+    assert (await retention.state()).base in (None, base)
+    assert (await retention.state()).last == 3_000
+    await retention.drop(base, before=None, progress=silent)
+    log = await open_log(client)
+    assert [record.position for record in await kept(log, 0)] == list(range(2_901, 3_001))
+    assert await fill(log, 1, "after") == [3_001]
+    await log.close()
+    await client.close()
