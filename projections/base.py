@@ -5,13 +5,15 @@ They were closed when the base was made, and their last events follow. Positions
 the log, but for the fence of the nodes: what it named is gone, and the log says 0 of it.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from events.codec import PRESENT, Codec
 from events.errors import ContentError
 from events.log import Base
 from projections.network import Network
-from projections.nodes import Nodes
+from projections.nodes import Node, Nodes
 from projections.state import Job
 
 VERSION = 1
@@ -27,10 +29,25 @@ class _State(msgspec.Struct):
     jobs: list[Job]
 
 
+T = TypeVar("T", Node, Job)
+
+
 def encode_base(network: Network) -> bytes:
-    """Return the state of a base that stands where the fold does; closed jobs have left it."""
-    nodes = msgspec.structs.replace(network.nodes, fence=0)
-    return msgspec.json.encode(_State(VERSION, nodes, list(network.jobs.values())))
+    """Return the state of a base that stands where the fold does; closed jobs have left it.
+
+    Equal folds are equal bytes: whoever folds the same events comes to the same base.
+    """
+    members = {name: _ordered(node) for name, node in network.nodes.members.items()}
+    nodes = msgspec.structs.replace(network.nodes, members=members, fence=0)
+    jobs = [_ordered(job) for job in network.jobs.values()]
+    return msgspec.json.encode(_State(VERSION, nodes, jobs))
+
+
+def _ordered(state: T) -> T:
+    """Return the same with lists for its sets, which have another order in each process."""
+    values = ((name, getattr(state, name)) for name in state.__struct_fields__)
+    sets = {name: sorted(value) for name, value in values if isinstance(value, set)}
+    return msgspec.structs.replace(state, **sets)
 
 
 def begin(base: Base | None, codec: Codec = PRESENT) -> Network:

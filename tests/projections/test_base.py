@@ -96,6 +96,20 @@ def test_an_audit_of_the_rest_proves_what_that_of_the_whole_does(seed: int) -> N
     assert Counter(before.unprovable) + Counter(rest.unprovable) == Counter(whole.unprovable)
 
 
+def test_equal_folds_are_equal_bytes() -> None:
+    """However a set came to its members, the base has one name."""
+    records = story(1)
+    one, other = (folded(records[: len(records) // 2]) for _ in range(2))
+    for network, shards in ((one, (0, 8)), (other, (8, 0))):
+        for node in network.nodes.members.values():
+            node.holds = set()
+        for job in network.jobs.values():
+            job.placing = set(shards)
+    assert one.jobs
+    assert [*next(iter(one.jobs.values())).placing] != [*next(iter(other.jobs.values())).placing]
+    assert encode_base(one) == encode_base(other)
+
+
 def test_the_fence_of_the_nodes_is_gone() -> None:
     """The last decision about nodes is in the archive, and the server says 0 of it."""
     network = folded(story(3))

@@ -3,13 +3,14 @@
 from events.errors import WrongExpectedPosition
 from events.items import Capabilities
 from events.log import Record
-from events.subjects import NET
+from events.subjects import NET, decisions
 from node.decide import decide
 from node.decide.nodes import decide_nodes
 from node.effects import Append, Command, Effect, WakeAt
 from node.orders import Orders, fresh
 from node.pacing import Nudges
 from node.policy import Policy
+from projections.base import begin
 from projections.network import Network
 from projections.state import Job
 from tests.simulation.process import RETRY_MS, Process
@@ -30,9 +31,9 @@ class Requester(Process):
         wire.listeners[name] = self.hear
 
     def start(self) -> None:
-        """Begin again with an empty fold: the log is all there is to know."""
+        """Begin again with what the log begins with: it is all there is to know."""
         super().start()
-        self.network = Network(self.dialect.codec)
+        self.network = begin(self.wire.log._base, self.dialect.codec)
         self.closed: dict[str, Job] = {}
         self._under_way: dict[str, str] = {}
         self._wake_of: dict[str, int] = {}
@@ -56,6 +57,11 @@ class Requester(Process):
         if self.cut_off:
             return
         network = self.network
+        base = self.wire.log._base
+        if base is not None and network.position < base.position:
+            self.crash()  # what it has not read is in the archive
+            self.wire.steps.later(1, lambda: None if self.up else self.start())
+            return
         limit = self.wire.chance.choice((1, 3, 1000)) if self._ready else 1000
         touched: dict[str, bool] = {}
         start = network.position
@@ -143,10 +149,18 @@ class Requester(Process):
             del self._under_way[effect.job]
             if isinstance(error, WrongExpectedPosition):
                 self.conflicts += 1
+                if effect.job == NET:
+                    self._find_fence_of_nodes()
             self._grown()
             self._wake(effect.job, self.clock_ms() + RETRY_MS)
 
         self.soon(lambda: self.send(effect, event, answered))
+
+    def _find_fence_of_nodes(self) -> None:
+        """Take up the nodes' fence anew if the decision that it names was archived."""
+        last = self.wire.log.last_now(decisions(NET))
+        if last <= self.network.position:
+            self.network.nodes.fence = last
 
     # SEND
 
