@@ -30,9 +30,9 @@ FIXED: dict[str, Any] = {
     "allow_direct": True,
     "duplicate_window": 120 * 1_000_000_000,
 }
-"""What makes the stream a log: nothing is ever removed. `discard: new` because a limit that
-someone sets later must refuse appends, not delete history. -1 consumers would mean the server's
-default, so the number is spelt out."""
+"""What makes the stream a log: nothing is ever removed, but by `events.jetstream.retention`.
+`discard: new` because a limit that someone sets later must refuse appends, not delete history. -1
+consumers would mean the server's default, so the number is spelt out."""
 
 ABSENT = ("allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_schedules", "sealed", "no_ack", "mirror")
 """Settings that could remove or hide messages; the server leaves them out when they are off. A twin

@@ -136,8 +136,8 @@ class _Archiving:
         base = header.base or None
         if header.first != state.first or base != state.base or header.last >= state.last:
             raise InvalidInput(
-                f"{self._file} is there already, and does not begin where the log does "
-                f"(position {state.first})",
+                f"{self._file} is there already with positions {header.first} to {header.last}, "
+                f"and is no beginning of this log, which has {state.first} to {state.last}",
                 hint="choose another file name",
             )
         await self._still_archivable(state, header.last)

@@ -196,8 +196,10 @@ async def test_a_twin_of_an_archived_log(network: SmallNetwork, lota: Lota, tmp_
             twin = await lota(*words, "-o", "json", "--server", second.url)
             assert (twin.code, twin.document) == (0, first.document)
         await lota("events", "export", "-o", again, "--server", second.url)
+        stats = await lota("log", "stats", "-o", "json", "--server", second.url)
         refused = await lota("log", "archive", tmp_path / "t.jsonl", "--server", second.url)
     assert again.read_text().splitlines()[1:-1] == file.read_text().splitlines()[1:-1]
+    assert stats.document["archived_until"] == stats.document["first"] - 1
     assert refused.code == 1
     assert "twin" in refused.err
 

@@ -44,6 +44,11 @@ class ArchivedWorld(World):
         log.archive(Base(cut, encode_base(network)))
         self.archives += 1
 
+    def _heal(self) -> None:
+        super()._heal()
+        for requester in self.requesters:
+            requester._grown()  # nothing more may come that would wake it
+
     def _compare(self) -> None:
         """Compare every fold with that of the whole log; closed jobs may be in the archive."""
         whole, closed = fold(self.wire)
