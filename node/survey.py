@@ -2,12 +2,13 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from events.log import Readable
 from events.subjects import requests
+from node.webhooks.registry import Listed
 from projections.base import begin
 from projections.network import Network
 from projections.travel import Travel
@@ -28,6 +29,13 @@ class Held(msgspec.Struct, frozen=True):
     position: int
     submitted_at: str
     read_by: str | None = None
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """The webhook that has come least far: what is behind `position` is still to be delivered."""
+
+    webhook: str
+    position: int
 
 
 class Archivable(msgspec.Struct, frozen=True):
@@ -51,7 +59,18 @@ class Survey(msgspec.Struct, frozen=True):
     open: dict[str, int]
     closed: dict[str, int]
     oldest: Held | None
+    owed: Owed | None
     archivable: Archivable
+
+
+def owed_by(webhooks: Iterable[Listed]) -> Owed | None:
+    """Return what the webhooks that are not disabled have still to see of the log."""
+    stands = [
+        Owed(one.id, min([one.progress.position, *one.progress.late.values()]))
+        for one in webhooks
+        if one.webhook is not None and one.webhook.state != "disabled"
+    ]
+    return min(stands, key=lambda one: one.position, default=None)
 
 
 async def survey(
@@ -60,19 +79,21 @@ async def survey(
     first: int,
     last: int,
     until: int,
+    owed: Owed | None = None,
     progress: Callable[[int], None],
 ) -> Survey:
     """Fold the log from `first` to `last`, and say what of it up to `until` could be archived.
 
-    That ends before the oldest job that is open, and where no job is open at all if such a place is
-    not far: then every job is in one place. Memory grows with the number of jobs, by 8 bytes each.
+    That ends before what is `owed` and before the oldest job that is open, and where no job is open
+    at all if such a place is not far: then every job is in one place. Memory grows with the number
+    of jobs, by 8 bytes each.
     """
     travel = Travel(begin(await log.base()))
     network = travel.network
     events: Counter[str] = Counter()
     size_bytes: Counter[str] = Counter()
     begun: list[int] = []
-    limit = min(until, last - KEPT_MIN)
+    limit = min(until, last - KEPT_MIN, owed.position if owed is not None else until)
     quiet = first - 1
     async for records in log.read(after=network.position):
         for record in records:
@@ -98,6 +119,7 @@ async def survey(
         open=dict(Counter(job.state for job in network.jobs.values())),
         closed=dict(travel.ended),
         oldest=oldest,
+        owed=owed,
         archivable=Archivable(
             first=first,
             last=end,

@@ -12,6 +12,7 @@ from node.cli.server import Server, connect_client
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+    from events.errors import WrongUsage
     from events.jetstream import JetStreamLog, LogState, Retention
     from node.archiving import Checked
     from node.survey import Held, Survey
@@ -150,8 +151,8 @@ class _Archiving:
     async def _still_archivable(self, state: "LogState", last: int) -> None:
         """A file that somebody else wrote may go further than what is closed."""
         found = await self._survey(state, str(last))
-        if found.oldest is not None and found.oldest.position <= last:
-            raise nothing_to_archive(found, str(last))
+        if (error := in_the_way(found, last)) is not None:
+            raise error
 
     async def _drop(self, state: "LogState", checked: "Checked") -> None:
         from events.errors import LogError
@@ -216,26 +217,38 @@ def _is_no_file(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def nothing_to_archive(found: "Survey", until: str) -> Exception:
-    """Return the error that says what stands in the way."""
+def nothing_to_archive(found: "Survey", until: str) -> "WrongUsage":
+    """Return the error that says what stands in the way of the first event."""
     from events.errors import WrongUsage
 
-    held = found.oldest
     first = found.archivable.first
-    if held is None or held.position > first + 1:
+    return in_the_way(found, first) or WrongUsage(
+        f"nothing in the log is older than {until}",
+        hint=f"it begins at position {first}; say --until with a later point",
+    )
+
+
+def in_the_way(found: "Survey", position: int) -> "WrongUsage | None":
+    """Return the error that says why a position cannot be archived; None when it can."""
+    from events.errors import WrongUsage
+
+    held, owed = found.oldest, found.owed
+    what = f"position {position} cannot be archived"
+    if owed is not None and owed.position < position:
         return WrongUsage(
-            f"nothing in the log is older than {until}",
-            hint=f"it begins at position {first}; say --until with a later point",
+            f"{what}: webhook {owed.webhook} has still to deliver what is behind {owed.position}",
+            hint=f"lota webhook describe {owed.webhook} says why; or remove it",
         )
+    if held is None or held.position > position:
+        return None
     if held.read_by is not None:
         return WrongUsage(
-            f"nothing can be archived: job {held.read_by} is open and reads the results of "
-            f"{held.job}, which begins at position {held.position}",
+            f"{what}: job {held.read_by} is open and reads the results of {held.job}, which begins "
+            f"at position {held.position}",
             hint=f"lota job describe {held.read_by} says what it waits for",
         )
     return WrongUsage(
-        f"nothing can be archived: job {held.job} is {held.state} and not closed, and it begins "
-        f"at position {held.position}, where the log does",
+        f"{what}: job {held.job} is {held.state} and not closed, and begins at {held.position}",
         hint=f"lota job describe {held.job} says why; lota job cancel {held.job} ends it",
     )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from events.jetstream import LogState
     from events.log import Readable
     from node.survey import Survey
+    from node.webhooks.registry import Listed
 
 SUBJECT_BYTES = 250
 """What the server's memory holds of each subject: 230 to 250 MB were measured for a million."""
@@ -63,7 +64,7 @@ async def look(
     from events.times import parse_ms
     from node.cli.points import read_point
     from node.clock import now_ms
-    from node.survey import survey
+    from node.survey import owed_by, survey
 
     point = read_point(until, now_ms())
     history = History(client)
@@ -72,7 +73,27 @@ async def look(
             point = await history.position_since(parse_ms(point)) - 1
     finally:
         await history.close()
-    return await survey(log, first=state.first, last=state.last, until=point, progress=progress)
+    owed = owed_by(await _webhooks(client))
+    first, last = state.first, state.last
+    return await survey(log, first=first, last=last, until=point, owed=owed, progress=progress)
+
+
+async def _webhooks(client: "Client") -> list["Listed"]:
+    """Return all webhooks, none where nobody has ever registered one."""
+    from events.jetstream import JetStreamKeyValues, Refused
+    from events.jetstream.api import STREAM_NOT_FOUND
+    from node.webhooks.registration import BUCKET
+    from node.webhooks.registry import Registry
+
+    values = JetStreamKeyValues(client, BUCKET)
+    try:
+        return await Registry(values).all()
+    except Refused as refusal:
+        if refusal.error.err_code != STREAM_NOT_FOUND:
+            raise
+        return []
+    finally:
+        await values.close()
 
 
 def _view(state: "LogState", found: "Survey", blobs_bytes: int) -> dict[str, Any]:
@@ -94,6 +115,7 @@ def _view(state: "LogState", found: "Survey", blobs_bytes: int) -> dict[str, Any
         "archived_until": state.base.position if state.base is not None else None,
         "jobs": {"open": found.open, "closed": found.closed},
         "oldest_open": msgspec.to_builtins(found.oldest),
+        "owed": msgspec.to_builtins(found.owed),
         "archivable": {
             "until": moved.last if can else None,
             "events": moved.events,
@@ -112,6 +134,7 @@ def _show(view: dict[str, Any]) -> None:
     from rich.table import Table
 
     jobs, moved, held = view["jobs"], view["archivable"], view["oldest_open"]
+    owed = view["owed"]
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = {
         "Positions": f"{view['first']:,} to {view['last']:,}, {view['events']:,} event(s)",
@@ -123,6 +146,9 @@ def _show(view: dict[str, Any]) -> None:
         "Open jobs": jobs["open"] or "none",
         "Closed jobs": jobs["closed"] or "none",
         "Oldest open": f"{held['job']}, at position {held['position']:,}" if held else None,
+        "Webhooks": f"{owed['webhook']} has come to position {owed['position']:,}"
+        if owed
+        else None,
         "Archived": f"to position {view['archived_until']:,}" if view["archived_until"] else "no",
         "Archivable": f"to position {moved['until']:,}: {moved['events']:,} event(s) of "
         f"{moved['jobs']:,} job(s), about {decimal(moved['disk_bytes'])}"

@@ -209,3 +209,19 @@ async def test_what_cannot_be_read_back(machine: Machine) -> None:
     """A pipe or a device is no archive."""
     code, _, err = await machine.run("log", "archive", "/dev/null", "--until", "0s", "--drop")
     assert (code, "is no file" in err, await machine.first()) == (2, True, 1)
+
+
+async def test_what_a_webhook_has_still_to_deliver(machine: Machine, tmp_path: Path) -> None:
+    """Nothing behind the position of a webhook goes, also not from a file written before."""
+    file = tmp_path / "a.jsonl"
+    await machine.run("log", "archive", file, "--until", "0s")
+    hook = ("https://hooks.example.org/x", "--unsigned", "--since", "40")
+    code, name, err = await machine.run("webhook", "add", *hook)
+    assert code == 0, err
+    code, _, err = await machine.run("log", "archive", file, "--drop")
+    assert (code, name.strip() in err, await machine.first()) == (2, True, 1)
+    found = json.loads((await machine.run("log", "stats", "-o", "json"))[1])
+    assert found["owed"] == {"webhook": name.strip(), "position": 39}
+    assert found["archivable"]["until"] <= 39
+    assert (await machine.run("webhook", "rm", name.strip()))[0] == 0
+    assert (await machine.run("log", "archive", file, "--drop"))[0] == 0
