@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from node.cli.log_stats import DEFAULT_UNTIL, look
 from node.cli.output import note
 from node.cli.server import Server, connect_client
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from events.jetstream import JetStreamLog, LogState, Retention
     from node.archiving import Checked
     from node.survey import Held, Survey
-
-DEFAULT_UNTIL = "1h"
 
 
 async def archive(
@@ -198,7 +197,6 @@ class _Archiving:
 
     async def _survey(self, state: "LogState", until: str) -> "Survey":
         from node.cli.event_progress import EventProgress
-        from node.cli.log_stats import look
 
         with EventProgress("looking", state.last - state.first + 1) as progress:
             return await look(self._client, self._log, state, until, progress.add)

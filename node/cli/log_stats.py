@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from node.survey import Survey
     from node.webhooks.registry import Listed
 
+DEFAULT_UNTIL = "1h"
+"""What is younger is not archived unless somebody says so: a client may still submit it again."""
+
 SUBJECT_BYTES = 250
 """What the server's memory holds of each subject: 230 to 250 MB were measured for a million."""
 
@@ -21,7 +24,7 @@ TYPES: Columns = {"type": "TYPE", "events": "EVENTS", "bytes": "BYTES"}
 
 
 async def stats(
-    *, until: str = "0s", output: OutputOption = "table", server: Server | None = None
+    *, until: str = DEFAULT_UNTIL, output: OutputOption = "table", server: Server | None = None
 ) -> None:
     """Show what the log holds, what that costs on disk and in the server's memory, and what of it
     could be archived.
@@ -31,7 +34,7 @@ async def stats(
     Parameters
     ----------
     until
-        Count as archivable only what is older: a position, a time, or how long ago.
+        Count as archivable what is older than this position or time, or than so long ago.
     """
     from events.jetstream import Retention
     from node.cli.event_progress import EventProgress
@@ -44,7 +47,7 @@ async def stats(
             found = await look(connection.client, connection.log, state, until, progress.add)
     view = _view(state, found, blobs_bytes)
     if output == "table":
-        _show(view)
+        _show(view, until)
     else:
         show_document(view, output)
 
@@ -129,7 +132,7 @@ def _view(state: "LogState", found: "Survey", blobs_bytes: int) -> dict[str, Any
     }
 
 
-def _show(view: dict[str, Any]) -> None:
+def _show(view: dict[str, Any], until: str) -> None:
     from rich.filesize import decimal
     from rich.table import Table
 
@@ -153,7 +156,7 @@ def _show(view: dict[str, Any]) -> None:
         "Archivable": f"to position {moved['until']:,}: {moved['events']:,} event(s) of "
         f"{moved['jobs']:,} job(s), about {decimal(moved['disk_bytes'])}"
         if moved["until"]
-        else "nothing",
+        else f"nothing that is older than {until}",
     }
     for field, value in rows.items():
         if value is not None:

@@ -83,7 +83,9 @@ async def moved(lota: Lota, network: SmallNetwork, file: Path) -> int:
     words = ("log", "archive", file, "--until", "0s", "--drop", "--server", network.server.url)
     ran = await lota(*words)
     assert ran.code == 0, ran.err
-    stats = await lota("log", "stats", "-o", "json", "--server", network.server.url)
+    stats = await lota(
+        "log", "stats", "--until", "0s", "-o", "json", "--server", network.server.url
+    )
     position: int = stats.document["archived_until"]
     return position
 
@@ -197,7 +199,7 @@ async def test_a_twin_of_an_archived_log(network: SmallNetwork, lota: Lota, tmp_
             twin = await lota(*words, "-o", "json", "--server", second.url)
             assert (twin.code, twin.document) == (0, first.document)
         await lota("events", "export", "-o", again, "--server", second.url)
-        stats = await lota("log", "stats", "-o", "json", "--server", second.url)
+        stats = await lota("log", "stats", "--until", "0s", "-o", "json", "--server", second.url)
         refused = await lota("log", "archive", tmp_path / "t.jsonl", "--server", second.url)
     assert again.read_text().splitlines()[1:-1] == file.read_text().splitlines()[1:-1]
     assert stats.document["archived_until"] == stats.document["first"] - 1
@@ -266,7 +268,7 @@ async def test_an_open_job_stays_whole(network: SmallNetwork, lota: Lota, tmp_pa
     await network.watch.until_items(job, "job.planned", 0)
     await run_jobs(network, 1)
     await moved(lota, network, tmp_path / "a.jsonl")
-    stats = (await lota("log", "stats", "-o", "json", *to)).document
+    stats = (await lota("log", "stats", "--until", "0s", "-o", "json", *to)).document
     more = await lota("log", "archive", tmp_path / "b.jsonl", "--until", "0s", "--drop", *to)
 
     assert stats["oldest_open"]["job"] == job
@@ -294,7 +296,7 @@ async def test_what_an_open_job_reads_stays(
     job = ran.out.strip()
     await moved(lota, network, tmp_path / "a.jsonl")
     to = ("--server", network.server.url)
-    stats = (await lota("log", "stats", "-o", "json", *to)).document
+    stats = (await lota("log", "stats", "--until", "0s", "-o", "json", *to)).document
     assert (stats["oldest_open"]["job"], stats["oldest_open"]["read_by"]) == (source, job)
     assert (await lota("job", "describe", source, *to)).code == 0
     await network.watch.cancel(job)

@@ -169,7 +169,7 @@ async def test_an_empty_log(tmp_path: Path, capsysbinary: pytest.CaptureFixture[
         client = await connect(server.url, name="test")
         machine = Machine(server.url, client, capsysbinary)
         code, _, err = await machine.run("log", "archive", tmp_path / "a.jsonl", "--until", "0s")
-        stats = await machine.run("log", "stats", "-o", "json")
+        stats = await machine.run("log", "stats", "--until", "0s", "-o", "json")
         table = await machine.run("log", "stats")
         await client.close()
     assert code == 2, err
@@ -180,7 +180,7 @@ async def test_an_empty_log(tmp_path: Path, capsysbinary: pytest.CaptureFixture[
 
 async def test_stats_count_what_is_there(machine: Machine) -> None:
     """Events and bytes by type, jobs by state, subjects and what they take in memory."""
-    found = json.loads((await machine.run("log", "stats", "-o", "json"))[1])
+    found = json.loads((await machine.run("log", "stats", "--until", "0s", "-o", "json"))[1])
     subjects = {record.subject for record in RECORDS}
     assert (found["first"], found["last"], found["events"]) == (1, len(RECORDS), len(RECORDS))
     assert sum(row["events"] for row in found["types"]) == len(RECORDS)
@@ -220,7 +220,7 @@ async def test_what_a_webhook_has_still_to_deliver(machine: Machine, tmp_path: P
     assert code == 0, err
     code, _, err = await machine.run("log", "archive", file, "--drop")
     assert (code, name.strip() in err, await machine.first()) == (2, True, 1)
-    found = json.loads((await machine.run("log", "stats", "-o", "json"))[1])
+    found = json.loads((await machine.run("log", "stats", "--until", "0s", "-o", "json"))[1])
     assert found["owed"] == {"webhook": name.strip(), "position": 39}
     assert found["archivable"]["until"] <= 39
     assert (await machine.run("webhook", "rm", name.strip()))[0] == 0
