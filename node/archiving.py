@@ -25,6 +25,7 @@ from events.log import EVERYTHING, Readable, Record
 from events.times import rfc3339
 from node.clock import now_ms
 from projections.base import begin, encode_base
+from projections.network import Network
 from projections.travel import Travel
 
 STREAM = "LOTA"
@@ -92,6 +93,7 @@ async def check_archive(path: Path, *, progress: Progress) -> Checked:
     finally:
         await source.close()
     network = travel.network
+    refuse_newer(network)
     return Checked(
         header=header,
         base=await asyncio.to_thread(encode_base, network),
@@ -100,6 +102,18 @@ async def check_archive(path: Path, *, progress: Progress) -> Checked:
         sha256=contents.sha256,
         split=len(network.jobs),
     )
+
+
+def refuse_newer(network: Network) -> None:
+    """Raise LogError when the fold has skipped what only a newer version of Lota knows.
+
+    A base that was made without it would be wrong for good.
+    """
+    if network.newer:
+        raise LogError(
+            f"there are events that only a newer version of Lota knows: {', '.join(network.newer)}",
+            hint="archive with the newest version that writes to this log",
+        )
 
 
 async def compare(client: Client, blobs: Blobs, archive: Checked, *, progress: Progress) -> None:

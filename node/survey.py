@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -51,8 +52,8 @@ class Archivable(msgspec.Struct, frozen=True):
     stays: int
 
 
-class Survey(msgspec.Struct, frozen=True):
-    """What one pass over the log found; events and their bytes are counted by type."""
+class Survey(NamedTuple):
+    """What one pass over the log found, and its fold; events and their bytes are by type."""
 
     events: dict[str, int]
     bytes: dict[str, int]
@@ -61,6 +62,7 @@ class Survey(msgspec.Struct, frozen=True):
     oldest: Held | None
     owed: Owed | None
     archivable: Archivable
+    network: Network
 
 
 def owed_by(webhooks: Iterable[Listed]) -> Owed | None:
@@ -120,6 +122,7 @@ async def survey(
         closed=dict(travel.ended),
         oldest=oldest,
         owed=owed,
+        network=network,
         archivable=Archivable(
             first=first,
             last=end,

@@ -93,10 +93,11 @@ class _Archiving:
     async def _write(self, state: "LogState", until: str) -> "Checked":
         """Say what is to be moved, write it, and read it back."""
         from events.jetstream import open_blobs
-        from node.archiving import check_archive, write_archive
+        from node.archiving import check_archive, refuse_newer, write_archive
         from node.cli.event_progress import EventProgress
 
         found = await self._survey(state, until)
+        refuse_newer(found.network)
         moved = found.archivable
         if moved.last < moved.first:
             raise nothing_to_archive(found, until)

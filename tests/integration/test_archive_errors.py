@@ -225,3 +225,15 @@ async def test_what_a_webhook_has_still_to_deliver(machine: Machine, tmp_path: P
     assert found["archivable"]["until"] <= 39
     assert (await machine.run("webhook", "rm", name.strip()))[0] == 0
     assert (await machine.run("log", "archive", file, "--drop"))[0] == 0
+
+
+async def test_what_only_a_newer_version_knows(machine: Machine, tmp_path: Path) -> None:
+    """A version that cannot fold all of the log does not archive it: its base would be wrong."""
+    known = next(record for record in RECORDS if record.subject.endswith("bids.placed"))
+    log = await open_log(machine.client)
+    newer = known.body.replace(b"lota.bids.placed.v1", b"lota.bids.placed.v9")
+    await log.append(known.subject, newer, id="newer")
+    await log.close()
+    code, _, err = await machine.run("log", "archive", tmp_path / "a.jsonl", "--until", "0s")
+    assert (code, "lota.bids.placed.v9" in err) == (1, True), err
+    assert not list(tmp_path.glob("a.*"))
