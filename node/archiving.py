@@ -19,11 +19,11 @@ from events.archive.lines import BaseRef, Header, Selection
 from events.archive.named_blobs import named_blobs
 from events.blobs import Blobs
 from events.cid import raw_cid
+from events.clock import now_ms
 from events.errors import InvalidInput, LogError
 from events.jetstream import History
 from events.log import EVERYTHING, Readable, Record
 from events.times import rfc3339
-from node.clock import now_ms
 from projections.base import begin, encode_base
 from projections.network import Network
 from projections.travel import Travel

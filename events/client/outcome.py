@@ -15,7 +15,8 @@ from events.decisions import JobCancelled, JobClosed, JobCompleted, JobFailed
 from events.entry import Entry
 from events.errors import EventError, LogUnavailable, LotaError, NewerEvent, NotFound
 from events.log import Log, Record
-from events.subjects import decisions, requests
+from events.selection import filters
+from events.subjects import decisions, job_events
 
 ENDS = frozenset(KINDS[kind] for kind in (JobCompleted, JobFailed, JobCancelled, JobClosed))
 
@@ -70,12 +71,15 @@ def outcome_of(entry: Entry) -> Outcome | None:
 async def ended(log: Log, job: str, on_foreign: OnForeign) -> Outcome:
     """Wait until a job has ended and return how; `on_foreign` is told of decisions passed over.
 
-    Raises NotFound when there is no such job, WrongUsage for what is no job id, LotaError when the
-    job has ended in words of a newer version, and LogUnavailable when the log is closed before.
+    Raises NotFound when there is no such job or its end is archived, WrongUsage for what is no job
+    id, LotaError when the job has ended in words of a newer version, and LogUnavailable when the
+    log is closed before.
     """
     require_job_id(job)
-    if not await log.last(requests(job)):
+    if not await log.last(job_events(job)):
         raise NotFound(f"there is no job {job}", hint="lota job ls shows what there is")
+    if await log.base() is not None and not await _begins(log, job):
+        return await _archived(log, job)
 
     def passed_over(record: Record, error: EventError) -> None:
         if isinstance(error, NewerEvent) and error.kind in ENDS:
@@ -90,6 +94,24 @@ async def ended(log: Log, job: str, on_foreign: OnForeign) -> Outcome:
                 if isinstance(entry.event, JobClosed):
                     raise _unknown_end(job, "a decision")
     raise LogUnavailable(f"the log was closed while job {job} ran", hint="is the server up?")
+
+
+async def _begins(log: Log, job: str) -> bool:
+    """Whether the job's submission is still on the log."""
+    return any([await log.last(one) for one in filters(job, ["job.submitted"])])
+
+
+async def _archived(log: Log, job: str) -> Outcome:
+    """Return how a job ended whose beginning is archived: it was closed before that was done."""
+    async with aclosing(entries(log.read((decisions(job),)), lambda *_: None)) as batches:
+        async for batch in batches:
+            for entry in batch:
+                if (outcome := outcome_of(entry)) is not None:
+                    return outcome
+    raise NotFound(
+        f"the decision that ended job {job} is in an archive",
+        hint=f"lota job describe {job} shows it, and lota replay --from the archive's file",
+    )
 
 
 def _unknown_end(job: str, by: str) -> LotaError:

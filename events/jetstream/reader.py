@@ -77,7 +77,7 @@ class Reader:
             except NotAdmitted:
                 raise
             except LogUnavailable as error:
-                self._check_open()
+                self.check_open()
                 await retry.wait(error)
 
     async def _batches(

@@ -63,10 +63,10 @@ async def look(
 
     Raises WrongUsage for what is no point.
     """
+    from events.client.points import read_point
+    from events.clock import now_ms
     from events.jetstream import History
     from events.times import parse_ms
-    from node.cli.points import read_point
-    from node.clock import now_ms
     from node.survey import owed_by, survey
 
     point = read_point(until, now_ms())

@@ -88,7 +88,9 @@ async def test_points(machine: Machine, tmp_path: Path, until: str) -> None:
     assert 1 < await machine.first() <= (41 if until == "40" else len(RECORDS))
 
 
-@pytest.mark.parametrize(("until", "why"), [("soon", "no point in the log"), ("0", "older than 0")])
+@pytest.mark.parametrize(
+    ("until", "why"), [("soon", "no point in the log"), ("0", "no position 0")]
+)
 async def test_points_that_are_none(machine: Machine, tmp_path: Path, until: str, why: str) -> None:
     """What cannot be meant is refused before anything is written."""
     code, _, err = await machine.run("log", "archive", tmp_path / "a.jsonl", "--until", until)
