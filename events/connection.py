@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -22,6 +23,32 @@ PENDING_BYTES = 4 * 1024 * 1024
 """What may wait for the socket, also while the server is away; above it publishing fails."""
 
 log = logging.getLogger(__name__)
+
+
+class FastClient(Client):
+    """nats-py's client, which spends a third of the time of reading a log on header names.
+
+    The method is not part of its API: a release without it is as slow as before, and no less right.
+    """
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """Return the headers of a block of lines, exactly as nats-py does."""
+        headers: dict[str, str] = {}
+        for line in raw.split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            if colon and (key := _header_name(name)) is not None:
+                headers[key] = value.strip().decode("utf-8", "replace")
+        return headers
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: bytes) -> str | None:
+    try:
+        key = name.strip().decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return None if any(character.isspace() for character in key) else key
 
 
 class _Errors:
@@ -62,7 +89,7 @@ async def connect(
     be reached or admits us.
     """
     servers = [server.strip() for server in url.split(",")]
-    client = Client()
+    client = FastClient()
     errors = _Errors(url, len(servers))
 
     def lost() -> None:

@@ -10,7 +10,7 @@ The partition is part of the format for ever: the first byte of sha256(job id) i
 import hashlib
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from events.errors import UnknownEvent
 
@@ -19,8 +19,6 @@ ROLES = frozenset(("r", "c", "g"))
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 NET = "_"
-TOKENS = 7
-"""The parts of a subject; the last, the kind, is two tokens."""
 EVERYTHING = "lota.ev.>"
 NODES = "lota.ev.net._.>"
 NODES_FENCE = "lota.ev.net._.r.>"
@@ -39,7 +37,7 @@ class Address(NamedTuple):
 @lru_cache(maxsize=65536)
 def partition(job: str) -> str:
     """Return the partition of a job, `net` for the stream of node events."""
-    return "net" if job == NET else hashlib.sha256(job.encode()).hexdigest()[:2]
+    return _partition(job)
 
 
 def subject(job: str, role: Role, author: str, kind: str) -> str:
@@ -49,17 +47,19 @@ def subject(job: str, role: Role, author: str, kind: str) -> str:
 
 def parse(text: str) -> Address:
     """Return the parts of an event's subject. Raises UnknownEvent if it is none of ours."""
-    tokens = text.split(".", TOKENS - 1)
-    if len(tokens) != TOKENS or tokens[0] != "lota" or tokens[1] != "ev" or tokens[4] not in ROLES:
+    try:
+        lota, ev, part, job, role, author, kind = text.split(".", 6)
+    except ValueError:
+        raise UnknownEvent(f"subject {text!r} does not follow the grammar") from None
+    if lota != "lota" or ev != "ev" or role not in ROLES or kind.count(".") != 1:
         raise UnknownEvent(f"subject {text!r} does not follow the grammar")
-    _, _, part, job, role, author, kind = tokens
-    if kind.count(".") != 1:
-        raise UnknownEvent(f"subject {text!r} does not follow the grammar")
-    if not _is_name(author) or not _is_job(job):
+    expected = _partition_of(job)
+    if not expected or not _is_name(author):
         raise UnknownEvent(f"subject {text!r} has a job id or author that is no name")
-    if part != partition(job):
+    if part != expected:
         raise UnknownEvent(f"subject {text!r} has the partition of another job")
-    return Address(part, job, cast("Role", role), author, kind)
+    # What a named tuple's own constructor comes to, without the call to it: every event is parsed.
+    return tuple.__new__(Address, (part, job, role, author, kind))
 
 
 @lru_cache(maxsize=4096)
@@ -68,8 +68,13 @@ def _is_name(text: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _is_job(text: str) -> bool:
-    return text == NET or JOB_ID.fullmatch(text) is not None
+def _partition_of(job: str) -> str:
+    """Return the partition of a job, "" for what is no job's id."""
+    return _partition(job) if job == NET or JOB_ID.fullmatch(job) is not None else ""
+
+
+def _partition(job: str) -> str:
+    return "net" if job == NET else hashlib.sha256(job.encode()).hexdigest()[:2]
 
 
 def job_events(job: str) -> str:

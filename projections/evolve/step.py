@@ -1,6 +1,6 @@
 """One event being folded into one job: the table look-ups and the bookkeeping that all share."""
 
-from typing import NamedTuple
+import msgspec
 
 from events.commitment import execution_id
 from events.entry import Entry
@@ -22,7 +22,7 @@ ENDS = frozenset({"failed", "proposed", "concluded", "revealed"})
 """Facts after which the node no longer runs the execution."""
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The job, the entry that is folded, and its author."""
 
     job: Job
