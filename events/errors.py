@@ -15,6 +15,7 @@ LotaError
 │   ├── LogUnavailable          no connection to the server
 │   │   └── NotAdmitted         the server is there and refuses our credentials
 │   ├── ReadOnlyLog      an append to a log that is a copy: a twin, or a file
+│   ├── AnotherLog       what a node keeps follows another log than the server holds
 │   ├── LogNotEmpty      an import into a log that has events, readers or another import
 │   └── StreamMismatch          a stream of this name exists and is configured otherwise
 ├── ExportError          a file that does not hold the log it should
@@ -124,6 +125,10 @@ class StreamMismatch(LogError):
 
 class ReadOnlyLog(LogError):
     """The log is a copy of another, to look at; nothing is decided or stored there."""
+
+
+class AnotherLog(LogError):
+    """What a node keeps on its disk follows another log: nothing of it is used or changed."""
 
 
 class LogNotEmpty(LogError):

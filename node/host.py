@@ -11,8 +11,8 @@ from typing import Any, Self
 from nats.aio.client import Client
 
 from events.blobs import Blobs
-from events.connection import connect
-from events.errors import ExecutorError, LotaError, NodeBusy
+from events.connection import connect, without_login
+from events.errors import AnotherLog, ExecutorError, LotaError, NodeBusy
 from events.inputs.file_uri import to_uri
 from events.items import Capabilities
 from events.jetstream import History, JetStreamKeyValues, JetStreamLog, open_blobs, open_log
@@ -88,7 +88,12 @@ class Host:
         give_threads()
         self.failed = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
-            await self._start(stack)
+            try:
+                await self._start(stack)
+            except AnotherLog as error:
+                server = without_login(self.config.address.url)
+                what = f"node {self.config.name} is not one of {server}: {error.what}"
+                raise AnotherLog(what, hint=error.hint) from None
             self._stack = stack.pop_all()
         return self
 
@@ -157,8 +162,10 @@ class Host:
         if events_log.twin is not None:
             log.warning("the log is a twin: %s looks on and decides nothing", config.name)
             return
-        await membership.join()
+        joined = await membership.join()
         stack.push_async_callback(membership.leave)
+        if compute is not None:
+            await compute.joined(joined)
         self._keep(stack, membership.beat())
         if requester is not None:
             self._keep(stack, self._webhooks(client, events_log, requester).run())
@@ -199,6 +206,7 @@ class Host:
         config = self.config
         memory = await NodeMemory.open(folder.memory)
         stack.push_async_callback(memory.close)
+        await memory.require(events_log)
         results = LotaSource(events_log, client, self._credentials.read, log.warning)
         stack.push_async_callback(results.close)
         sources: dict[str, Source] = {
@@ -244,12 +252,14 @@ class Host:
     ) -> Requester:
         store = await Store.open(folder.projections)
         stack.push_async_callback(store.close)
+        runner = Runner(events_log, store)
+        stack.push_async_callback(runner.rest)
         return Requester(
             self.config.name,
             log=events_log,
             bus=bus,
             blobs=blobs,
-            runner=Runner(events_log, store),
+            runner=runner,
             policy=self._policy,
             looks_only=events_log.twin is not None,
         )

@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from events.errors import ExecutorError
+from events.errors import AnotherLog, ExecutorError
 from node.config import Address, NodeConfig, cores, memory_bytes
 from node.credentials import Credentials
 from node.executors.docker import DockerExecutor
@@ -58,12 +58,23 @@ class LocalNetwork:
             compute = [self._host(f"node-{number + 1}") for number in range(self.config.nodes)]
             self.hosts = [*compute, self._host("requester")]
             for host in self.hosts:
-                await stack.enter_async_context(host)
+                await self._enter(stack, host)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def _enter(self, stack: AsyncExitStack, host: Host) -> None:
+        try:
+            await stack.enter_async_context(host)
+        except AnotherLog as error:
+            folder = self.config.folder
+            raise AnotherLog(
+                error.what,
+                hint=f"The server's store, {folder / 'nats'}, and the nodes' folders beside it"
+                f" belong together. Put the right store back, or delete {folder} to begin anew",
+            ) from None
 
     async def failed(self) -> None:
         """Wait for ever, or raise what made a node fail."""

@@ -20,7 +20,8 @@ from events.facts import (
 )
 from events.ids import new_id
 from events.items import Capabilities
-from events.log import Log
+from events.log import Log, Record
+from events.marks import Mark, mark_of
 from events.subjects import NET
 from node.bus import Bus
 from node.effects import Append
@@ -54,17 +55,17 @@ class Membership:
         self._log = log
         self._bus = bus
         self._holds = holds
-        self._joining: asyncio.Task[None] | None = None
+        self._joining: asyncio.Task[Mark] | None = None
 
-    async def join(self) -> None:
-        """Begin a new life on the log."""
+    async def join(self) -> Mark:
+        """Begin a new life on the log; return the mark of it there."""
         self.incarnation = new_id()
         data = NodeJoinedData(
             incarnation=self.incarnation,
             capabilities=self._capabilities,
             holds=tuple(self._holds()[:HOLDS_MAX]),
         )
-        await self._tell(NodeJoined, data)
+        return await self._tell(NodeJoined, data)
 
     def lost(self, orders: Orders) -> None:
         """Join again when it is this life of the node that was given up on."""
@@ -95,16 +96,17 @@ class Membership:
             self._bus.beat(self.name)
             await asyncio.sleep(BEAT_S)
 
-    async def _tell(self, kind: Any, data: Any, *, repeat: bool = True) -> None:
+    async def _tell(self, kind: Any, data: Any, *, repeat: bool = True) -> Mark:
         """Append an event about this node; a repeat has the same id, so it is stored once."""
         effect = Append(job=NET, kind=kind, data=data, cause="")
         written = Written(effect, author=self.name, role="c", now_ms=now_ms())
         while True:
             try:
-                await self._log.append(written.subject, written.body, id=written.event.id)
+                appended = self._log.append(written.subject, written.body, id=written.event.id)
+                position = await appended
             except LogError:
                 if not repeat:
                     raise
                 await asyncio.sleep(RETRY_S)
             else:
-                return
+                return mark_of(Record(position, written.subject, written.body))

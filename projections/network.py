@@ -24,8 +24,10 @@ HELD_KEPT_MAX = 1_000
 class Network:
     """The fold of the log as far as `position`.
 
-    Jobs stay until `retire` takes them out; an event of a job that is not here is late if the job
-    was retired, else foreign. `newer` tells by type what only a newer version of Lota knows.
+    Jobs stay until `retire` takes them out; what still comes of one, or of one that nobody has
+    submitted, is late. `retired` names the last that were taken out; `strays` names jobs that are
+    not there yet and about which there is a decision, with its position: their fence. `newer` tells
+    by type what only a newer version of Lota knows.
     """
 
     def __init__(self, codec: Codec = PRESENT) -> None:
@@ -39,8 +41,8 @@ class Network:
         self.newer: dict[str, Skipped] = {}
         self.held: deque[tuple[str, str]] = deque(maxlen=HELD_KEPT_MAX)
         self.skipped: EventError | None = None
-        self._retired: OrderedDict[str, None] = OrderedDict()
-        self._strays: OrderedDict[str, int] = OrderedDict()
+        self.retired: OrderedDict[str, None] = OrderedDict()
+        self.strays: OrderedDict[str, int] = OrderedDict()
 
     def fold(self, record: Record) -> Entry | None:
         """Fold one message; return its entry, or None when it was `skipped`, which says why."""
@@ -68,9 +70,9 @@ class Network:
                 for part in entry.parts():
                     if isinstance(part.event, ResultsJudged):
                         note_verdicts(self.nodes, job, part.event)
-        elif isinstance(entry.event, JobSubmitted) and name not in self._retired:
+        elif isinstance(entry.event, JobSubmitted) and name not in self.retired:
             self.jobs[name] = begin(entry, entry.event)
-            self.jobs[name].fence = self._strays.pop(name, 0)
+            self.jobs[name].fence = self.strays.pop(name, 0)
         else:
             self.late += 1
             if entry.address.role == "r":
@@ -80,9 +82,15 @@ class Network:
     def retire(self, job: str) -> None:
         """Forget a closed job; what still comes of it is late."""
         self.jobs.pop(job, None)
-        self._retired[job] = None
-        if len(self._retired) > RETIRED_MAX:
-            self._retired.popitem(last=False)
+        self.retired[job] = None
+        if len(self.retired) > RETIRED_MAX:
+            self.retired.popitem(last=False)
+
+    def tell_held(self) -> None:
+        """Have everything told that is held, also what was told before."""
+        of = {"losing nodes": self.nodes.held}
+        of |= {f"job {name}": job.held for name, job in self.jobs.items()}
+        self.held.extend((name, held) for name, held in of.items() if held)
 
     def _skip(self, record: Record, error: NewerEvent) -> None:
         """Count an event that only a newer version knows, and hold what it decides about.
@@ -134,7 +142,7 @@ class Network:
 
     def _stray(self, name: str, record: Record) -> None:
         """Remember a decision about a job that is not there yet: it stands in the job's fence."""
-        if name not in self._retired:
-            self._strays[name] = record.position
-            if len(self._strays) > STRAYS_MAX:
-                self._strays.popitem(last=False)
+        if name not in self.retired:
+            self.strays[name] = record.position
+            if len(self.strays) > STRAYS_MAX:
+                self.strays.popitem(last=False)

@@ -19,7 +19,7 @@ NodeState = Literal["live", "draining", "left", "lost"]
 LOCALITY_WEIGHT = 4.0
 
 
-class Node(Mutable):
+class Node(Mutable, omit_defaults=False):
     """One node: its present life, what it can do, and how its claims were judged.
 
     `left_ms` is when it last said, by its own clock, that it drains or leaves.

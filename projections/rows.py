@@ -44,7 +44,6 @@ from events.items import Claim
 from events.requests import CancelRequested, JobSubmitted
 from events.subjects import NET
 from projections.network import Network
-from projections.nodes import Node
 from projections.state import (
     BUSY,
     COMMITTED,
@@ -224,6 +223,14 @@ class Touched:
         self.jobs.update(dict.fromkeys(network.jobs))
         self.size += sum(1 + len(job.shards) for job in network.jobs.values())
 
+    def join(self, other: "Touched") -> None:
+        """Take in what another has noted."""
+        self.nodes |= other.nodes
+        for name, shards in other.jobs.items():
+            known = self.jobs.get(name, shards)
+            self.jobs[name] = None if known is None or shards is None else known | shards
+        self.size += other.size
+
     def _add_shards(self, job: str, shards: set[int]) -> None:
         known = self.jobs.setdefault(job, shards)
         if known is not None and known is not shards:
@@ -244,11 +251,6 @@ def node_rows(touched: Touched, network: Network) -> list[Change]:
     """Return the rows of `nodes`: each is all that is known of a node, by name."""
     members = network.nodes.members
     return [("nodes", name, _encode(members[name])) for name in touched.nodes if name in members]
-
-
-def read_node(body: bytes) -> Node:
-    """Return the node that a row of `nodes` was made from."""
-    return msgspec.json.decode(body, type=Node)
 
 
 def job_rows(touched: Touched, network: Network) -> Iterator[Change]:

@@ -1,29 +1,30 @@
 """Keeps the fold of the log and the read models up with the log.
 
-The fold is live in memory, the rows follow at most `FLUSH_S` later. After a restart the fold starts
-at the first event of the oldest job still open, and rows are written again from the checkpoint on;
-so a crash at any point costs time alone. The nodes, which would need the whole log, are taken from
-their rows when the fold passes the checkpoint.
+The fold is live in memory, the rows follow at most `FLUSH_S` later, and now and then the fold is
+written beside them. A restart takes the fold from there and folds on, so it takes no longer on a
+long log than on a short one, whatever is open; rows are written again from the checkpoint on. So a
+crash at any point costs time alone.
 
 A row of a job may be newer than the checkpoint that it was written with: making the rows of a large
 job takes a while, and the fold does not wait for it. What came after the checkpoint is folded again
-after a crash, and writes that row again. The rows of nodes are exactly those of the checkpoint.
+after a crash, and writes that row again. For a snapshot the fold waits, and nothing else does.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-import msgspec
-
 from events.entry import Entry
+from events.errors import DatabaseUnusable
 from events.log import Base, Log, Record
+from events.marks import Mark, mark_of
+from events.recognition import look_up, recognise
 from projections.base import begin
+from projections.kept_fold import EVERY, KeptFold
 from projections.network import Network
-from projections.nodes import Nodes
-from projections.rows import Touched, job_rows, node_rows, read_node
+from projections.rows import Change, Touched, job_rows, node_rows
 from projections.store import Checkpoint, Store
 
 FLUSH_S = 0.1
@@ -32,24 +33,41 @@ PENDING_MAX = 20_000
 ROWS_AT_ONCE = 500
 """Rows that are made before others get a turn of the loop."""
 
+REMEDY = (
+    "Start this node with the server that it belongs to. If that log is gone for good, delete"
+    " the file with the -wal and -shm files beside it: it is built again from the log"
+)
+
 OnBatch = Callable[[list[Entry], bool], None]
 
 log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Folds a log into `network`, and the rows that follow from it into a store."""
+    """Folds a log into `network`, and the rows that follow from it into a store.
 
-    def __init__(self, log: Log, store: Store, network: Network | None = None) -> None:
+    The fold is written every `snapshot_every` events; a restart folds no more than these.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        store: Store,
+        network: Network | None = None,
+        *,
+        snapshot_every: int = EVERY,
+    ) -> None:
         self.network = network or Network()
         self._log = log
         self._store = store
+        self._kept = KeptFold(store, snapshot_every)
         self._floor = 0
-        self._nodes_at_floor: Nodes | None = None
+        self._anchor: Mark | None = None
         self._last: Record | None = None
         self._touched = Touched()
         self._closed: dict[str, None] = {}
         self._flushing = asyncio.Lock()
+        self._folding = asyncio.Lock()
         self._behind = asyncio.Event()
         self._skipped: frozenset[str] = frozenset()
 
@@ -58,7 +76,8 @@ class Runner:
 
         `on_batch` is called after each batch with its events and whether the fold has caught up
         with what was stored when this began; with none at once if nothing is to be caught up with.
-        Closed jobs leave the network after that. Raises LogError and DatabaseUnusable.
+        Closed jobs leave the network after that. Raises AnotherLog, and changes nothing, when the
+        store follows another log; LogError and DatabaseUnusable.
         """
         after = await self._begin()
         following = asyncio.ensure_future(self._follow(on_batch, after))
@@ -74,24 +93,53 @@ class Runner:
             writing.cancel()
             await asyncio.gather(following, writing, return_exceptions=True)
 
-    async def flush(self) -> None:
-        """Write the rows of all that is folded now, and let closed jobs go."""
-        async with self._flushing:
+    async def rest(self) -> None:
+        """Write all that is folded, when `run` has ended: the next start folds what comes then."""
+        try:
+            await self.flush(snapshot=True)
+        except DatabaseUnusable as error:
+            log.warning("the next start takes longer, the fold could not be written: %s", error)
+
+    async def flush(self, *, snapshot: bool = False) -> None:
+        """Write the rows of all that is folded now, and let closed jobs go.
+
+        The fold is written with them if that is due, or with `snapshot`. When this is cut off,
+        what it would have written is written by the next.
+        """
+        async with self._flushing, AsyncExitStack() as fold_waits:
+            snapshot = snapshot or self._snapshot_is_due()
+            if snapshot:
+                await fold_waits.enter_async_context(self._folding)
             last = self._last
             closed, self._closed = self._closed, {}
-            if last is None or last.position <= self._floor:
+            if last is None or not self._is_news(last, snapshot=snapshot):
                 self._retire(closed)
                 return
             touched, self._touched = self._touched, Touched()
-            checkpoint = self._checkpoint(last)
-            changes = node_rows(touched, self.network)
-            for change in job_rows(touched, self.network):
-                changes.append(change)
-                if len(changes) % ROWS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-            await self._store.commit(changes, checkpoint)
+            try:
+                checkpoint = self._checkpoint(last)
+                changes = await self._rows(touched)
+                taken = await self._kept.take(self.network, checkpoint.mark) if snapshot else None
+                await fold_waits.aclose()
+                await self._store.commit(changes, checkpoint, taken)
+            except BaseException:
+                self._touched.join(touched)
+                self._closed = closed | self._closed
+                raise
             self._floor = last.position
+            if snapshot:
+                self._kept.written(checkpoint.mark)
             self._retire(closed)
+
+    def _snapshot_is_due(self) -> bool:
+        last = self._last
+        return last is not None and last.position > self._floor and self._kept.is_due(last.position)
+
+    def _is_news(self, last: Record, *, snapshot: bool) -> bool:
+        """Whether the store is behind; not while what is in it is only folded again."""
+        if last.position != self._floor:
+            return last.position > self._floor
+        return snapshot and last.position > self._kept.position
 
     def _retire(self, closed: dict[str, None]) -> None:
         for job in closed:
@@ -101,51 +149,64 @@ class Runner:
 
     async def _begin(self) -> int:
         """Return the position to start behind."""
+        if not await self._follows_this_log() or self._lacks_what_is_known():
+            await self._store.reset()
+            self._anchor = None
         checkpoint = self._store.checkpoint
-        base = await self._log.base()
-        if checkpoint is not None and (why := await self._unusable(checkpoint, base)):
-            log.warning("the read models are %s: they are built anew", why)
-            await self._store.reset()
-            checkpoint = None
-        known = self.network.codec.names
-        if checkpoint is not None and (understood := known & set(checkpoint.skipped)):
-            told = ", ".join(sorted(understood))
-            log.warning("the read models lack %s, which is known now: they are built anew", told)
-            await self._store.reset()
-            checkpoint = None
         if checkpoint is None or set(self._store.positions.values()) != {checkpoint.position}:
-            return self.begin_at(base)
+            return await self._from_nothing()
         self._floor = checkpoint.position
         self._skipped = frozenset(checkpoint.skipped)
-        nodes = self._nodes_at_floor = msgspec.json.decode(checkpoint.nodes, type=Nodes)
-        rows = {name: read_node(body) async for name, body in self._store.rows("nodes")}
-        nodes.members = {name: rows[name] for name in checkpoint.members}
-        if checkpoint.low_water > checkpoint.position:
-            self.network.position = checkpoint.position
-            self._take_nodes()
-        if base is not None and base.position >= checkpoint.low_water:
-            return self.begin_at(base)  # the oldest job that was open then begins in the archive
-        return checkpoint.low_water - 1
+        restored = await self._kept.restore(self.network.codec)
+        if restored is None or not await self._is_there(self._kept.mark, checkpoint):
+            return await self._from_nothing()
+        self.network = restored
+        return restored.position
 
-    def begin_at(self, base: Base | None) -> int:
+    async def _is_there(self, mark: Mark | None, checkpoint: Checkpoint) -> bool:
+        """Whether the log goes on behind a snapshot; it is known to go on behind the checkpoint."""
+        if mark is None or mark == checkpoint.mark:
+            return mark is not None
+        return await look_up(self._log, mark) == "there"
+
+    async def _from_nothing(self) -> int:
+        """Fold the log from its beginning, whatever the store has."""
+        await self._kept.drop()
+        return self._begin_at(await self._log.base())
+
+    def _begin_at(self, base: Base | None) -> int:
         """Begin the fold with what stood before the first message of the log."""
         self.network = begin(base, self.network.codec)
         self._touched.add_all(self.network)
         return self.network.position
 
-    async def _unusable(self, checkpoint: Checkpoint, base: Base | None) -> str:
-        """Return what the read models are if the log has not, where they end, what it had there."""
-        if base is not None and checkpoint.position <= base.position:
-            return "from before the beginning of the log, which was archived"
-        if await self._log.last() < checkpoint.position:
-            return "those of another log"
-        async for batch in self._log.read(after=checkpoint.position - 1):
-            return "" if _mark(batch[0]) == checkpoint.mark else "those of another log"
-        return "those of another log"
+    async def _follows_this_log(self) -> bool:
+        """Whether the store's rows go on here; not if this log has lost what they were made of.
 
-    def _take_nodes(self) -> None:
-        if self._nodes_at_floor is not None:
-            self.network.nodes, self._nodes_at_floor = self._nodes_at_floor, None
+        Raises AnotherLog when they were made of another one.
+        """
+        checkpoint = self._store.checkpoint
+        if checkpoint is None:
+            return True
+        path = self._store.path
+        found, self._anchor = await recognise(
+            self._log, checkpoint.mark, checkpoint.anchor, keeps=str(path), remedy=REMEDY
+        )
+        if found == "gone":
+            log.warning("%s is built anew: the log begins behind its %s", path, checkpoint.mark)
+        elif found == "differs":
+            log.warning("%s is built anew: the log has lost its %s", path, checkpoint.mark)
+        return found == "there"
+
+    def _lacks_what_is_known(self) -> bool:
+        """Whether the rows were made by a version that passed over what this one knows."""
+        checkpoint = self._store.checkpoint
+        passed_over = set(checkpoint.skipped) if checkpoint is not None else set()
+        understood = self.network.codec.names & passed_over
+        if understood:
+            told = ", ".join(sorted(understood))
+            log.warning("the read models lack %s, which is known now: they are built anew", told)
+        return bool(understood)
 
     # Folding
 
@@ -154,7 +215,8 @@ class Runner:
         if end <= after:
             on_batch([], True)
         async for batch in self._log.follow(after=after):
-            entries = self.fold(batch)
+            async with self._folding:
+                entries = self.fold(batch)
             on_batch(entries, self.network.position >= end)
             self._behind.set()
             if self._touched.size > PENDING_MAX:
@@ -176,8 +238,6 @@ class Runner:
                 job = network.jobs.get(entry.address.job)
                 if job is not None and job.closed:
                     self._closed[job.id] = None
-            if record.position == floor:
-                self._take_nodes()
         self._last = records[-1]
         return entries
 
@@ -191,25 +251,21 @@ class Runner:
             await self.flush()
             await asyncio.sleep(FLUSH_S)
 
+    async def _rows(self, touched: Touched) -> list[Change]:
+        """Make the rows that may have changed; the fold may go on meanwhile."""
+        changes = node_rows(touched, self.network)
+        for change in job_rows(touched, self.network):
+            changes.append(change)
+            if len(changes) % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return changes
+
     def _checkpoint(self, last: Record) -> Checkpoint:
         """Return where the fold stands: at `last`, the record folded last."""
-        network = self.network
-        low_water = next(
-            (job.first for job in network.jobs.values() if not job.closed), last.position + 1
-        )
-        nodes = msgspec.structs.replace(network.nodes, members={})
-        return Checkpoint(
-            position=last.position,
-            low_water=low_water,
-            mark=_mark(last),
-            members=tuple(network.nodes.members),
-            nodes=msgspec.json.encode(nodes),
-            skipped=tuple(sorted(self._skipped | network.newer.keys())),
-        )
-
-
-def _mark(record: Record) -> str:
-    return hashlib.sha256(record.subject.encode() + b"\n" + record.body).hexdigest()
+        mark = mark_of(last)
+        self._anchor = self._anchor or mark
+        skipped = tuple(sorted(self._skipped | self.network.newer.keys()))
+        return Checkpoint(mark, self._anchor, skipped)
 
 
 async def rebuild(log: Log, path: Path) -> None:
@@ -222,12 +278,31 @@ async def rebuild(log: Log, path: Path) -> None:
     store = await Store.open(fresh)
     try:
         runner = Runner(log, store)
-        async for batch in log.read(after=runner.begin_at(await log.base())):
-            runner.fold(batch)
-            await runner.flush()
+        await _catch_up(runner)
+        await runner.flush(snapshot=True)
     finally:
         await store.close()
     await asyncio.to_thread(_replace, fresh, path)
+
+
+async def _catch_up(runner: Runner) -> None:
+    """Run until all is folded that was stored when this began."""
+    there = asyncio.Event()
+
+    def on_batch(_: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
+        if caught_up:
+            there.set()
+
+    running = asyncio.ensure_future(runner.run(on_batch))
+    waiting = asyncio.ensure_future(there.wait())
+    try:
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        running.cancel()
+        waiting.cancel()
+        await asyncio.gather(running, waiting, return_exceptions=True)
 
 
 def _replace(fresh: Path, path: Path) -> None:

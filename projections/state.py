@@ -41,8 +41,11 @@ STORIES_MAX = 20
 RECENT_MAX = 5
 
 
-class Mutable(msgspec.Struct, kw_only=True, gc=False):
-    """The base of the fold's state: a tree without cycles, so the collector need not walk it."""
+class Mutable(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """The base of the fold's state: a tree without cycles, so the collector need not walk it.
+
+    Most fields of a large job have their default; snapshots leave those out.
+    """
 
 
 class Execution(Mutable):

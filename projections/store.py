@@ -1,4 +1,4 @@
-"""Where the read models are kept: one SQLite file, all rows and the checkpoint in one transaction.
+"""Where read models are kept: one SQLite file, its rows, checkpoint and snapshot written together.
 
 All of it follows from the log, so whatever is wrong with the file, it may be deleted. A power
 failure may cost the last commits; they are folded again.
@@ -7,24 +7,31 @@ failure may cost the last commits; they are folded again.
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 import msgspec
 
+from events.marks import Mark
 from projections.database import Kind, delete, insert, naming, open_database, transaction
 from projections.rows import VERSIONS, Change
+from projections.snapshot import HEAD, Part
 
 FETCHED = 1_000
 """Rows that are in memory at one time while all are read."""
+PARTS_AT_ONCE = 50
+"""Parts of a snapshot, which may take half a megabyte each, that SQLite copies at one time."""
 WRITTEN = 1_500
 """Changes that are sorted into rows and removals before others get a turn of the loop."""
 
 KIND = Kind(
     name="a store of read models",
     application_id=0x4C4F5450,  # "LOTP"
-    version=1,
+    version=2,
     schema="""
+        DROP TABLE IF EXISTS rows;
+        DROP TABLE IF EXISTS projections;
+        DROP TABLE IF EXISTS checkpoint;
         CREATE TABLE rows (
             projection TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
             PRIMARY KEY (projection, key)
@@ -32,7 +39,10 @@ KIND = Kind(
         CREATE TABLE projections (
             name TEXT PRIMARY KEY, version INTEGER NOT NULL, position INTEGER NOT NULL
         ) WITHOUT ROWID;
-        CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)
+        CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
+        CREATE TABLE snapshot (
+            job TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, part)
+        )
     """,
     sync="NORMAL",
     remedy="Delete it, with the -wal and -shm files beside it: it is built again from the log",
@@ -42,34 +52,50 @@ _ROW = "INSERT OR REPLACE INTO rows (projection, key, body)"
 _GONE = "DELETE FROM rows WHERE projection = ? AND key"
 _PROJECTION = "INSERT OR REPLACE INTO projections (name, version, position)"
 _CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (one, body)"
+_PART = "INSERT INTO snapshot (job, part, body)"
 _ONE = "SELECT body FROM rows WHERE projection = ? AND key = ?"
 _NEXT = "SELECT key, body FROM rows WHERE projection = ? AND key > ? ORDER BY key LIMIT ?"
+_HEAD = "SELECT body FROM snapshot WHERE job = ? AND part = 0"
+_PARTS = (
+    "SELECT job, part, body FROM snapshot WHERE (job, part) > (?, ?) ORDER BY job, part LIMIT ?"
+)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far the log is folded into the rows, and what it takes to go on from there.
+    """How far the log is folded into the rows, and a mark there, to know the log again.
 
-    `low_water` is the position of the first event of the oldest job still open. `mark` is the
-    sha256 of the message at `position`, to know the log again. `members` names the nodes in the
-    order of the fold, and `nodes` is what it holds besides their rows. `skipped` names the types
-    that were passed over as only a newer version of Lota knew them.
+    `anchor` is an old mark, of the time when the rows began: a log that has it and not `mark` is
+    the same log without its end. `skipped` names the types that were passed over as only a newer
+    version of Lota knew them.
     """
 
-    position: int
-    low_water: int
-    mark: str
-    members: tuple[str, ...]
-    nodes: bytes
+    mark: Mark
+    anchor: Mark
     skipped: tuple[str, ...] = ()
+
+    @property
+    def position(self) -> int:
+        """The position of the last event that is folded into the rows."""
+        return self.mark.position
+
+
+class Snapshot(NamedTuple):
+    """What changes about the snapshot: its parts that are new, and the jobs of which parts go.
+
+    A job of which parts are new is among those that go, and so is the head.
+    """
+
+    parts: Sequence[Part]
+    gone: Sequence[str]
 
 
 class Store:
-    """The rows of all projections. `positions` says how far each has come."""
+    """The rows of all projections, and the fold. `positions` says how far each projection is."""
 
     def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
         self.checkpoint: Checkpoint | None = None
         self.positions: dict[str, int] = {}
-        self._path = path
+        self.path = path
         self._connection = connection
 
     @classmethod
@@ -102,11 +128,12 @@ class Store:
             self.checkpoint = msgspec.json.decode(body, type=Checkpoint)
 
     async def reset(self) -> None:
-        """Drop all rows and the checkpoint: they belong to another log."""
-        with naming(self._path, KIND):
+        """Drop all rows, the checkpoint and the snapshot: the log no longer has what made them."""
+        with naming(self.path, KIND):
             async with transaction(self._connection):
                 await self._drop(list(VERSIONS))
                 await self._connection.execute("DELETE FROM checkpoint")
+                await self._connection.execute("DELETE FROM snapshot")
         self.positions = dict.fromkeys(VERSIONS, 0)
         self.checkpoint = None
 
@@ -114,13 +141,16 @@ class Store:
         await delete(self._connection, "DELETE FROM rows WHERE projection", (), projections)
         await delete(self._connection, "DELETE FROM projections WHERE name", (), projections)
 
-    async def commit(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        """Write rows as they are at the checkpoint, and the checkpoint, all or nothing.
+    async def commit(
+        self, changes: Sequence[Change], checkpoint: Checkpoint, snapshot: Snapshot | None = None
+    ) -> None:
+        """Write rows as they are at the checkpoint, the checkpoint, and what a snapshot that was
+        taken there changes: all or nothing.
 
         A projection that has come further already keeps its rows. Raises DatabaseUnusable.
         """
         behind = {name for name, at in self.positions.items() if at < checkpoint.position}
-        with naming(self._path, KIND):
+        with naming(self.path, KIND):
             async with transaction(self._connection):
                 for start in range(0, len(changes), WRITTEN):
                     part = changes[start : start + WRITTEN]
@@ -131,6 +161,12 @@ class Store:
                     [(name, VERSIONS[name], checkpoint.position) for name in sorted(behind)],
                 )
                 await insert(self._connection, _CHECKPOINT, [(1, msgspec.json.encode(checkpoint))])
+                if snapshot is not None:
+                    going = list(snapshot.gone)
+                    await delete(self._connection, "DELETE FROM snapshot WHERE job", (), going)
+                    for start in range(0, len(snapshot.parts), PARTS_AT_ONCE):
+                        parts = snapshot.parts[start : start + PARTS_AT_ONCE]
+                        await insert(self._connection, _PART, parts)
         self.positions |= dict.fromkeys(behind, checkpoint.position)
         self.checkpoint = checkpoint
 
@@ -145,7 +181,7 @@ class Store:
 
     async def row(self, projection: str, key: str) -> bytes | None:
         """Return the body of a row, None when there is none."""
-        with naming(self._path, KIND):
+        with naming(self.path, KIND):
             found = await self._all(_ONE, projection, key)
         return bytes(found[0][0]) if found else None
 
@@ -155,10 +191,29 @@ class Store:
         What is written meanwhile may or may not be among them.
         """
         key = ""
-        with naming(self._path, KIND):
+        with naming(self.path, KIND):
             while part := await self._all(_NEXT, projection, key, FETCHED):
                 for key, body in part:
                     yield key, bytes(body)
+
+    async def drop_snapshot(self) -> None:
+        """Remove the snapshot; the rows stay."""
+        with naming(self.path, KIND):
+            await self._connection.execute("DELETE FROM snapshot")
+
+    async def head(self) -> bytes | None:
+        """Return the head of the snapshot, None when there is no snapshot."""
+        with naming(self.path, KIND):
+            found = await self._all(_HEAD, HEAD)
+        return bytes(found[0][0]) if found else None
+
+    async def parts(self) -> AsyncIterator[Part]:
+        """Yield the snapshot's parts but for its head, those of one job in their order."""
+        job, number = HEAD, 0
+        with naming(self.path, KIND):
+            while found := await self._all(_PARTS, job, number, PARTS_AT_ONCE):
+                for job, number, body in found:
+                    yield Part(job, number, bytes(body))
 
     async def digest(self) -> str:
         """Return a hash over all rows: equal for stores that say the same."""

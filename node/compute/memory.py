@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import msgspec
 
 from events.items import Claim
+from events.log import Readable
+from events.marks import Mark
+from events.recognition import recognise
 from node.compute.memory_rows import Batch, ExecutionRow, JobRow, Recalled, Stored
 from projections.database import (
     ROWS_PER_STATEMENT,
@@ -30,21 +34,29 @@ from projections.database import (
 from publishers.port import SmallResult
 
 EXPIRED_MAX = 1_000
+"""Results that are looked at together when they expire."""
 FORGET_S = 1.0
+REMEDY = (
+    "Start this node with the server that it belongs to. If that log is gone for good, move"
+    " {folder} away, with the results in it, or delete it: the node then begins anew"
+)
 
 log = logging.getLogger(__name__)
-"""Results that are looked at together when they expire."""
 
 KIND = Kind(
     name="a compute node's memory",
     application_id=0x4C4F544D,  # "LOTM"
-    version=1,
+    version=2,
     schema="""
-        CREATE TABLE node (
-            one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL, recalled INTEGER NOT NULL
+        CREATE TABLE IF NOT EXISTS node (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            secret BLOB NOT NULL,
+            recalled INTEGER NOT NULL
         );
-        CREATE TABLE jobs (job TEXT PRIMARY KEY, met_ms INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE results (
+        CREATE TABLE IF NOT EXISTS jobs (
+            job TEXT PRIMARY KEY, met_ms INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS results (
             execution TEXT PRIMARY KEY,
             job TEXT NOT NULL,
             finished_ms INTEGER NOT NULL,
@@ -57,8 +69,11 @@ KIND = Kind(
             stdout BLOB,
             stderr BLOB
         );
-        CREATE INDEX results_of_job ON results (job);
-        CREATE INDEX results_by_age ON results (finished_ms, job, size_bytes)
+        CREATE INDEX IF NOT EXISTS results_of_job ON results (job);
+        CREATE INDEX IF NOT EXISTS results_by_age ON results (finished_ms, job, size_bytes);
+        CREATE TABLE marks (
+            one INTEGER PRIMARY KEY CHECK (one = 1), latest BLOB NOT NULL, anchor BLOB NOT NULL
+        )
     """,
     sync="FULL",
     remedy="Move the file away: the node then takes up its jobs from the log and runs again what"
@@ -70,6 +85,8 @@ _RESULT = (
     "INSERT OR IGNORE INTO results (execution, job, finished_ms, size_bytes, folder, cid,"
     " dag_size_bytes, exit_code, fuel, stdout, stderr)"
 )
+_MARK = "INSERT OR REPLACE INTO marks (one, latest, anchor)"
+_MARKS = "SELECT latest, anchor FROM marks"
 _CLAIMS = (
     "SELECT execution, cid, dag_size_bytes, exit_code, fuel FROM results JOIN jobs USING (job)"
 )
@@ -102,6 +119,7 @@ class NodeMemory:
         self._writing: asyncio.Task[None] | None = None
         self._forgotten: list[str] = []
         self._forgetting: asyncio.TimerHandle | None = None
+        self._anchor: Mark | None = None
 
     @classmethod
     async def open(cls, path: Path) -> "NodeMemory":
@@ -125,6 +143,33 @@ class NodeMemory:
         if self._writing is not None:
             await asyncio.wait((self._writing,))
         await self._connection.close()
+
+    # The log
+
+    async def require(self, events_log: Readable) -> None:
+        """Raise AnotherLog, before anything is done, unless it is this log that the rows are about.
+
+        A log that lost its end, or of which the beginning was archived, is: jobs that it does not
+        know are over. Raises LogError when it cannot be read.
+        """
+        with naming(self._path, KIND):
+            marks = await self._all(_MARKS)
+        for row in marks:
+            latest, anchor = (msgspec.json.decode(mark, type=Mark) for mark in row)
+            remedy = REMEDY.format(folder=self._path.parent)
+            keeps = str(self._path)
+            found, self._anchor = await recognise(
+                events_log, latest, anchor, keeps=keeps, remedy=remedy
+            )
+            if found == "differs":
+                log.warning("the log has lost its %s, which %s was made with", latest, keeps)
+
+    async def note(self, mark: Mark) -> None:
+        """Keep a mark of the log; the next `require` compares it. Raises DatabaseUnusable."""
+        anchor = self._anchor = self._anchor or mark
+        row = (1, msgspec.json.encode(mark), msgspec.json.encode(anchor))
+        with naming(self._path, KIND):
+            await insert(self._connection, _MARK, [row])
 
     # Writing
 

@@ -6,7 +6,8 @@ node's own facts are folded at their ack; all else it knows from orders, and in 
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from events.errors import (
 )
 from events.items import Capabilities
 from events.log import Log
+from events.marks import Mark
 from node.compute.consult import consult, jobs_bid_for
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import (
@@ -47,7 +49,10 @@ from node.inputs.relist import Relisting
 from node.orders import Orders
 from node.policy import Policy
 from node.writer import Written
+from publishers.pipeline import in_order
 
+AHEAD = 32
+"""Jobs that are asked for at one time when a node starts: each is a look-up in the log."""
 RETRY_S = 0.5
 SWEEP_S = 600.0
 GATHER_S = 0.02
@@ -129,16 +134,24 @@ class Compute:
         names = list(recalled.jobs)
         if recalled.created:
             names += [job async for job in jobs_bid_for(self._log, self.name)]
-        for name in dict.fromkeys(names):
-            self.take(await consult(self._log, name, self.name))
-            if name not in self._desk.jobs:
-                self._memory.forget(name)
+        async with aclosing(in_order(_each(dict.fromkeys(names)), self._owed, ahead=AHEAD)) as told:
+            async for orders in told:
+                self.take(orders)
+                if orders.job not in self._desk.jobs:
+                    self._memory.forget(orders.job)
         if recalled.created:
             stamp = now_ms()
             await self._memory.save(Batch(jobs=[JobRow(name, stamp) for name in self._desk.jobs]))
             await self._memory.confirm_recall()
         self._known.update(self._desk.jobs)
         await self._work.clear_orphans({*held(self._desk)})
+
+    async def _owed(self, job: str) -> Orders:
+        return await consult(self._log, job, self.name)
+
+    async def joined(self, mark: Mark) -> None:
+        """Remember the log by this node's own joining."""
+        await self._memory.note(mark)
 
     # What comes in
 
@@ -325,3 +338,8 @@ class Compute:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of node %s failed", self.name, exc_info=task.exception())
+
+
+async def _each(names: Iterable[str]) -> AsyncGenerator[str, None]:
+    for name in names:
+        yield name

@@ -13,7 +13,8 @@ from events.memory import MemoryBlobs, MemoryLog
 from events.spec import Deal, JobSpec, PublisherSpec
 from events.subjects import NET
 from projections.network import Network
-from projections.rows import VERSIONS, Touched, job_rows, node_rows, read_node
+from projections.nodes import Node
+from projections.rows import VERSIONS, Touched, job_rows, node_rows
 from tests.node.cli.job_on_log import NONCE, START_MS, JobOnLog, append, claim_of, join, made
 from tests.projections.story import log_of, story
 
@@ -208,7 +209,9 @@ async def test_node_row_is_all_of_the_node() -> None:
     await job.award("c1", "c2")
     await job.agree({"c1": CLAIM, "c2": CLAIM})
     model = read(log)
-    restored = {name: read_node(body) for name, body in model.rows["nodes"].items()}
+    restored = {
+        name: msgspec.json.decode(body, type=Node) for name, body in model.rows["nodes"].items()
+    }
 
     assert restored == model.network.nodes.members
     assert (restored["c2"].agreed, restored["c2"].reason) == (1, "it lied")

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from events.marks import Mark
 from projections.rows import VERSIONS
 from projections.store import Checkpoint, Store
 
@@ -17,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def at(position: int) -> Checkpoint:
-    return Checkpoint(position=position, low_water=1, mark="m", members=("a",), nodes=b"{}")
+    return Checkpoint(mark=Mark(position, "m"), anchor=Mark(1, "a"))
 
 
 async def keys(store: Store, projection: str) -> list[str]:

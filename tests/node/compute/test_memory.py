@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from events.errors import DatabaseUnusable
+from events.errors import AnotherLog, DatabaseUnusable
 from events.items import Claim
+from events.marks import mark_of
+from events.memory import MemoryLog
 from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, ExecutionRow, JobRow
 from publishers.port import SmallResult
@@ -269,3 +271,53 @@ async def test_killed_writer_has_kept_its_word(path: Path) -> None:
     assert {name: recalled.executions.get(name) for name in told} == {
         name: Claim(name, 1, 0) for name in told
     }
+
+
+async def test_memory_of_the_version_before_is_taken_over(path: Path) -> None:
+    """A file that knows no marks of the log keeps its rows and its secret, and fits any log."""
+    memory = await NodeMemory.open(path)
+    await memory.save(batch(small(1), jobs=("j",)))
+    await memory.close()
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript("DROP TABLE marks; PRAGMA user_version=1")
+    again = await NodeMemory.open(path)
+    await again.require(MemoryLog())
+    recalled = await again.load()
+    await again.close()
+
+    assert again.secret == memory.secret
+    assert (recalled.jobs, set(recalled.executions)) == (["j"], {"j-1-0"})
+
+
+async def test_memory_belongs_to_its_log(path: Path) -> None:
+    """What was made with one log is refused with another, by the folder that would have to go."""
+    log, other = MemoryLog(), MemoryLog()
+    log.append_now("lota.ev.a", b"1", id="1")
+    other.append_now("lota.ev.a", b"2", id="1")
+    memory = await NodeMemory.open(path)
+    await memory.note(mark_of(log.records()[0]))
+    await memory.close()
+    memory = await NodeMemory.open(path)
+    await memory.require(log)
+    with pytest.raises(AnotherLog) as refused:
+        await memory.require(other)
+    await memory.close()
+
+    assert str(path) in refused.value.what
+    assert f"move {path.parent} away" in refused.value.hint
+
+
+async def test_an_old_mark_stands_for_a_lost_one(path: Path) -> None:
+    """A log that lost what was noted last and has what was noted first is still the node's own."""
+    log = MemoryLog()
+    for number in range(3):
+        log.append_now("lota.ev.a", b"%d" % number, id=f"{number}")
+    shorter = MemoryLog()
+    shorter.append_now("lota.ev.a", b"0", id="0")
+    memory = await NodeMemory.open(path)
+    for record in log.records():
+        await memory.note(mark_of(record))
+    await memory.close()
+    memory = await NodeMemory.open(path)
+    await memory.require(shorter)
+    await memory.close()
