@@ -26,7 +26,9 @@ from benchmarks import (
     read_models,
     reader,
     replay,
+    restart,
     synced,
+    tail,
     true,
 )
 from benchmarks.figures import Figure, Unavailable, table
@@ -41,6 +43,8 @@ BENCHMARKS: dict[str, Callable[[], AsyncIterator[Figure]]] = {
     "append": append.measure,
     "reader": reader.measure,
     "read_models": read_models.measure,
+    "tail": tail.measure,
+    "restart": restart.measure,
     "node_memory": node_memory.measure,
     "import_export": import_export.measure,
     "packing": packing.measure,
