@@ -2,6 +2,8 @@
 # versions of requirements.lock. Paths are relative, so the checkout may lie anywhere.
 
 PYTHON ?= python3
+# Half of their time tests wait for servers, so three share two processors.
+TESTERS ?= 3
 SEEDS ?= 1000
 STEPS ?= 30
 LOGS ?= 200
@@ -24,7 +26,7 @@ demo: $(INSTALLED) ## run the main job on this machine: a verified census of Pyt
 test: $(INSTALLED) ## run every test; what needs docker or npm and finds none is skipped, aloud
 	@$(BIN)/python -m tests.servers.js_ipfs
 	@$(BIN)/python -m tests.examples.js_subscriber
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n $(TESTERS) --dist worksteal
 
 check: $(INSTALLED) ## formatting, lint, types, import directions, tidiness
 	$(BIN)/ruff format --check .
