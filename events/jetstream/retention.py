@@ -11,6 +11,8 @@ the stream is *parked* meanwhile: its subjects are changed to one that nobody wr
    update with the metadata that name the base. The stream is parked still.
 4. Put the configuration back.
 
+One process does so at a time (`Turn`), and sees before the third step that it is the one still.
+
 Appends find no stream for the while, some milliseconds, and are repeated. Who dies in between
 leaves a parked stream: it loses nothing, takes nothing, and says in its metadata what it waits for.
 Putting the configuration back is right at each of the steps, and is all that `recover` does.
@@ -45,6 +47,7 @@ from events.jetstream.base import BASE, base_of, encode_base_ref
 from events.jetstream.object_format import stream_of
 from events.jetstream.object_store import BUCKET
 from events.jetstream.stream import ARCHIVING, FIXED, STREAM
+from events.jetstream.turn import Turn, under_way
 from events.jetstream.twin import TWIN
 from events.times import parse_ms
 
@@ -130,6 +133,7 @@ class Retention:
         self._client = client
         self._abandoned_ms = abandoned_ms
         self._step_messages = step_messages
+        self._turn = Turn(client, abandoned_ms)
 
     async def state(self) -> LogState:
         """Return what there is."""
@@ -159,13 +163,12 @@ class Retention:
         since = _metadata(found).get(ARCHIVING)
         if since is None:
             return False
-        idle_ms = parse_ms(found.ts) - parse_ms(since)
-        if idle_ms < self._abandoned_ms:
-            raise LogUnavailable(
-                "another archive of this log is under way, or was broken off just now",
-                hint=f"wait for it; after {self._abandoned_ms // 1000} s it can be taken over",
-            )
+        now_ms = parse_ms(found.ts)
+        if now_ms - parse_ms(since) < self._abandoned_ms:
+            raise under_way(self._abandoned_ms)
+        await self._turn.take(now_ms)
         await self._restore()
+        await self._turn.release()
         return True
 
     async def drop(
@@ -179,29 +182,43 @@ class Retention:
         """
         while True:
             found = await self._info()
-            if TWIN in _metadata(found):
-                raise ReadOnlyLog("a twin is a copy: its beginning stays", hint="delete the twin")
-            slack = SLACK if _replicas(found) > 1 else 0
-            there = base_of(_metadata(found))
-            if there not in (before, base):
-                raise LogError(
-                    "somebody else has archived this log meanwhile; nothing was dropped",
-                    hint="archive what is there now to another file",
-                )
-            if there == base and found.state.first_seq + slack > base.position:
+            if self._is_done(found, base, before):
                 return
-            first = found.state.first_seq
+            await self._turn.take(parse_ms(found.ts))
+            subject = f"{PARKED}.{self._client.new_inbox().rpartition('.')[2]}"
             try:
-                await self._step(found, base, slack)
+                found = await self._info()  # another may have had the turn meanwhile
+                if self._is_done(found, base, before):
+                    return
+                await self._step(found, subject, base)
             finally:
                 # Also when this is cancelled: nobody can append before it is done.
-                await asyncio.shield(asyncio.ensure_future(self._restore()))
-            progress((await self._info()).state.first_seq - first)
+                await asyncio.shield(asyncio.ensure_future(self._leave(subject)))
+            progress((await self._info()).state.first_seq - found.state.first_seq)
 
-    async def _step(self, found: _Info, base: BaseRef, slack: int) -> None:
+    def _is_done(self, found: _Info, base: BaseRef, before: BaseRef | None) -> bool:
+        """Whether all is dropped that is to be; raises what `drop` does if it must not be."""
+        metadata = _metadata(found)
+        if TWIN in metadata:
+            raise ReadOnlyLog("a twin is a copy: its beginning stays", hint="delete the twin")
+        if ARCHIVING in metadata:
+            raise under_way(self._abandoned_ms)
+        there = base_of(metadata)
+        if there not in (before, base):
+            raise LogError(
+                "somebody else has archived this log meanwhile; nothing was dropped",
+                hint="archive what is there now to another file",
+            )
+        return there == base and found.state.first_seq + _slack(found) > base.position
+
+    async def _leave(self, subject: str) -> None:
+        """Put back what this process parked, and let others have their turn only after that."""
+        await self._restore(subject)
+        await self._turn.release()
+
+    async def _step(self, found: _Info, subject: str, base: BaseRef) -> None:
         """Drop the next messages; the stream is parked then, and whole or done whatever fails."""
         began_s = asyncio.get_running_loop().time()
-        subject = f"{PARKED}.{self._client.new_inbox().rpartition('.')[2]}"
         metadata = _metadata(found) | {ARCHIVING: found.ts}
         parked = found.config | {"subjects": [subject], "metadata": metadata}
         if _replicas(found) == 1:
@@ -212,7 +229,8 @@ class Retention:
             await self._update(parked)
             state = await self._settled()
         end = min(base.position, state.first_seq + self._step_messages - 1)
-        keep = max(1, state.last_seq - end + slack)
+        keep = max(1, state.last_seq - end + _slack(found))
+        await self._turn.confirm()
         if asyncio.get_running_loop().time() - began_s > PROMISED_S:
             raise LogUnavailable(
                 "the server took too long to answer; nothing was dropped", hint="try again"
@@ -252,13 +270,17 @@ class Retention:
             hint="wait until they are, or start those that are down",
         )
 
-    async def _restore(self) -> None:
-        """Take the stream into use again, whatever was done to it meanwhile."""
+    async def _restore(self, subject: str | None = None) -> None:
+        """Take the stream into use again, whatever was done to it meanwhile.
+
+        With `subject` only if it is parked to that: another may have it by now.
+        """
         for number in range(RESTORE_TRIES):
             try:
                 found = await self._info()
                 metadata = _metadata(found)
-                if metadata.pop(ARCHIVING, None) is not None:
+                theirs = subject is not None and found.config.get("subjects") != [subject]
+                if metadata.pop(ARCHIVING, None) is not None and not theirs:
                     usual = {key: FIXED[key] for key in ("subjects", "discard", "max_msgs")}
                     await self._update(found.config | usual | {"metadata": metadata})
                 return
@@ -300,6 +322,10 @@ def _state(found: _Info) -> LogState:
 def _replicas(found: _Info) -> int:
     count: int = found.config.get("num_replicas", 1)
     return count
+
+
+def _slack(found: _Info) -> int:
+    return SLACK if _replicas(found) > 1 else 0
 
 
 def _metadata(found: _Info) -> dict[str, str]:

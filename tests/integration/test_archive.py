@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from events.clock import now_ms
 from events.connection import connect
 from events.jetstream import Retention, import_file, open_log
+from events.jetstream.turn import Turn
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding
 from node.cli.main import main
 from node.server import EmbeddedServer
@@ -339,6 +341,9 @@ async def test_killed_at_any_step(among: bytes, step: int, lota: Lota, tmp_path:
         ended = await running.end()
         assert (proxy.broke, ended.code) == (True, -signal.SIGKILL), ended
         await Retention(client, abandoned_ms=0).recover()
+        turn = Turn(client, 0)  # it would lapse by itself
+        await turn.take(now_ms())
+        await turn.release()
         again = await lota(*words, server.url)
         base = await log.base()
         assert again.code == 0, again.err

@@ -15,6 +15,7 @@ from events.archive.lines import BaseRef
 from events.connection import connect
 from events.errors import AppendTimeout, LogError, LogUnavailable, NotAdmitted, StreamMismatch
 from events.jetstream import JetStreamLog, Retention, open_blobs, open_log
+from events.jetstream.turn import Turn
 from events.log import Record
 from node.server import CONFIG, EmbeddedServer
 from tests.tcp_proxy import TcpProxy
@@ -169,6 +170,53 @@ async def test_two_archives_cannot_cross(client: Client, log: JetStreamLog) -> N
         await Retention(client).drop(await base_at(client, 12), before=None, progress=silent)
     assert (await Retention(client).state()).first == 6
     await fill(log, 1, "other")
+
+
+async def test_two_archives_at_once(
+    server: EmbeddedServer, client: Client, log: JetStreamLog
+) -> None:
+    """Of two that drop at the same time at least one does, and nothing behind its base goes."""
+    await fill(log, 1_000)
+    writers = [await Writer.begin(server.url, f"w{n}") for n in range(WRITERS)]
+    operators = [await connect(server.url, name=f"operator{n}") for n in range(2)]
+    before: BaseRef | None = None
+    for _ in range(ROUNDS):
+        last = await log.last()
+        drops = [
+            Retention(operator).drop(
+                await base_at(client, last - behind), before=before, progress=silent
+            )
+            for operator, behind in zip(operators, (40, 20), strict=True)
+        ]
+        done = await asyncio.gather(*drops, return_exceptions=True)
+        assert None in done
+        assert all(isinstance(error, LogError) for error in done if error is not None)
+        before = (await Retention(client).state()).base
+        assert before is not None
+        assert (await kept(log, 0))[0].position == before.position + 1
+        for writer in writers:
+            writer.grown.clear()
+            await writer.grown.wait()
+    for writer in writers:
+        await writer.end()
+    for operator in operators:
+        await operator.close()
+
+
+async def test_who_was_away_for_too_long_drops_nothing(client: Client, log: JetStreamLog) -> None:
+    """Whose turn another has taken while it was stopped neither drops nor takes into use."""
+    await fill(log, 20)
+    slow, fast = Turn(client, 0), Turn(client, 0)
+    await slow.take(1)
+    await fast.take(1)
+    with pytest.raises(LogUnavailable, match="another archive"):
+        await slow.confirm()
+    await slow.release()
+    await fast.confirm()
+    with pytest.raises(LogUnavailable, match="another archive"):
+        await Turn(client, 120_000).take(2)
+    await fast.release()
+    await Turn(client, 120_000).take(120_001)
 
 
 async def test_republishing_goes_on(server: EmbeddedServer) -> None:
