@@ -65,7 +65,7 @@ async def write_archive(
     if base is not None:
         header = msgspec.structs.replace(header, base=base)
     try:
-        async with in_thread(writing(path)) as file:
+        async with in_thread(writing(path, new=True)) as file:
             messages = history.read(EVERYTHING, first=first, last=last)
             return await write_export(file, header, messages, blobs, progress=progress)
     finally:

@@ -89,9 +89,10 @@ def skip_to(file: IO[bytes], offset: int) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
+def writing(path: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
     """Open an export for writing; only when the block ends well is there a file of that name.
 
+    One that is there by then is replaced, or, with `new`, stays: that is an error then.
     What is there and no file, a pipe or a device, is written to as it is. Raises InvalidInput when
     it cannot be written, ExportError when zstd is needed and missing.
     """
@@ -106,6 +107,8 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             if not stays:
                 os.fsync(file.fileno())
         if not stays:
+            if new:
+                path.touch(exist_ok=False)  # of two that write it at once the first does
             part.replace(path)
             _keep_name(path)
     except ConnectionError:

@@ -196,6 +196,14 @@ def test_the_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"export"
 
 
+def test_what_another_has_written_meanwhile_stays(tmp_path: Path) -> None:
+    """Of two that write a new file of one name at once the first does, and the other is told."""
+    path = tmp_path / "a.jsonl"
+    with pytest.raises(InvalidInput, match="File exists"), writing(path, new=True):
+        path.write_bytes(b"another's")
+    assert [(it, it.read_bytes()) for it in tmp_path.iterdir()] == [(path, b"another's")]
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """An export that cannot be written says why."""
     for path in (tmp_path / "no" / "x", tmp_path, Path("/")):
