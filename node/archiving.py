@@ -5,6 +5,7 @@ checked and used. The server drops nothing that was not read back from the file 
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -16,7 +17,6 @@ from events.archive.exporting import Exported, write_export
 from events.archive.file_log import FileLog
 from events.archive.files import in_thread, writing
 from events.archive.lines import BaseRef, Header, Selection
-from events.archive.named_blobs import named_blobs
 from events.blobs import Blobs
 from events.cid import raw_cid
 from events.clock import now_ms
@@ -31,6 +31,9 @@ from projections.travel import Travel
 STREAM = "LOTA"
 
 Progress = Callable[[int], None]
+
+_BLOB = re.compile(rb"bafkrei[a-z2-7]{52}")
+"""The CID of a blob, as text."""
 
 
 class Checked(NamedTuple):
@@ -138,12 +141,15 @@ async def compare(client: Client, blobs: Blobs, archive: Checked, *, progress: P
 
 
 async def still_named(log: Readable, blobs: set[str], *, progress: Progress) -> set[str]:
-    """Return those of the blobs that an event of the log names, or that its base does."""
+    """Return those of the blobs that stand in an event of the log, or in its base.
+
+    In whatever field, and also in what only a newer version of Lota can read.
+    """
     base = await log.base()
     found = {blob for blob in blobs if base is not None and blob.encode() in base.state}
     async for records in log.read(after=base.position if base is not None else 0):
         for record in records:
-            found.update(blobs.intersection(named_blobs(record.body)))
+            found.update(blobs.intersection(map(bytes.decode, _BLOB.findall(record.body))))
         progress(len(records))
     return found
 

@@ -8,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 
 from events.archive.lines import BaseRef
+from events.cid import raw_cid
 from events.connection import connect
 from events.errors import NotFound
 from events.jetstream import JetStreamBlobs, open_blobs, open_log, remove_blobs
@@ -108,6 +109,15 @@ async def test_the_rest_of_the_log_and_its_base_name_blobs() -> None:
     log.archive(Base(len(records) - 1, b'{"jobs":[{"blob":"bafkreiinbase"}]}'))
     asked = {"bafkreiinbase", "bafkreinowhere"}
     assert await still_named(log, asked, progress=lambda _: None) == {"bafkreiinbase"}
+
+
+async def test_what_only_a_newer_version_knows_names_blobs() -> None:
+    """A blob stays that is named in an event which this version cannot read."""
+    named, other = raw_cid(b"named"), raw_cid(b"other")
+    log = MemoryLog()
+    body = b'{"type":"lota.job.moved.v9","data":{"listing":"%s"}}' % named.encode()
+    await log.append("lota.ev.00.x.r.n.a.b", body, id="newer")
+    assert await still_named(log, {named, other}, progress=lambda _: None) == {named}
 
 
 async def test_an_archive_carries_its_blobs(
