@@ -66,11 +66,14 @@ class Survey(NamedTuple):
 
 
 def owed_by(webhooks: Iterable[Listed]) -> Owed | None:
-    """Return what the webhooks that are not disabled have still to see of the log."""
+    """Return what the webhooks that are not disabled have still to see of the log.
+
+    One that cannot be read counts: a newer version of Lota may well deliver it.
+    """
     stands = [
         Owed(one.id, min([one.progress.position, *one.progress.late.values()]))
         for one in webhooks
-        if one.webhook is not None and one.webhook.state != "disabled"
+        if one.webhook is None or one.webhook.state != "disabled"
     ]
     return min(stands, key=lambda one: one.position, default=None)
 

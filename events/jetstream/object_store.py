@@ -38,8 +38,10 @@ class JetStreamBlobs:
         return verified(key, b"".join(parts))
 
 
-async def open_blobs(client: Client, *, replicas: int = 1) -> JetStreamBlobs:
+async def open_blobs(client: Client, *, replicas: int | None = None) -> JetStreamBlobs:
     """Attach to the bucket over `client`, and create it with `replicas` if nobody has yet.
+
+    None are as many as the log has: what events name, and its base, must last as long as it does.
 
     Raises `LogUnavailable` when the server has no JetStream.
     """

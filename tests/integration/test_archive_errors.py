@@ -10,9 +10,10 @@ import pytest
 from nats.aio.client import Client
 
 from events.connection import connect
-from events.jetstream import Retention, open_log
+from events.jetstream import JetStreamKeyValues, Retention, open_log
 from node.cli.main import main
 from node.server import EmbeddedServer
+from node.webhooks.registration import BUCKET
 from tests.integration.test_drop import fill, park
 from tests.projections.story import story
 
@@ -227,6 +228,21 @@ async def test_what_a_webhook_has_still_to_deliver(machine: Machine, tmp_path: P
     assert found["archivable"]["until"] <= 39
     assert (await machine.run("webhook", "rm", name.strip()))[0] == 0
     assert (await machine.run("log", "archive", file, "--drop"))[0] == 0
+
+
+async def test_a_webhook_of_a_newer_version(machine: Machine, tmp_path: Path) -> None:
+    """A webhook that this version cannot read has still to be delivered to as well."""
+    hook = ("https://hooks.example.org/x", "--unsigned", "--since", "40")
+    _, name, _ = await machine.run("webhook", "add", *hook)
+    values = JetStreamKeyValues(machine.client, BUCKET)
+    registered = await values.get(f"webhook.{name.strip()}")
+    await values.put(registered.key, b'{"version":99}', expect=registered.revision)
+    await values.close()
+    found = json.loads((await machine.run("log", "stats", "--until", "0s", "-o", "json"))[1])
+    assert found["owed"] == {"webhook": name.strip(), "position": 39}
+    code, _, err = await machine.run("log", "archive", tmp_path / "a.jsonl", "--until", "50")
+    assert code == 0, err
+    assert found["archivable"]["until"] <= 39
 
 
 async def test_what_only_a_newer_version_knows(machine: Machine, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ async def test_a_replicated_log(tmp_path: Path) -> None:
         client = await connect(cluster.url, name="test")
         log = await open_log(client, replicas=3)
         await fill(log, 3 * SLACK)
+        await base_at(client, 1)
+        assert (await client.jetstream().stream_info("OBJ_lota-blobs")).config.num_replicas == 3
         writers = [await Writer.begin(cluster.url, f"w{n}") for n in range(WRITERS)]
         before = None
         for _ in range(ROUNDS):
