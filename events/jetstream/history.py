@@ -109,7 +109,9 @@ class History:
         newest = await last_message(self._client, STREAM, filter)
         end = min(last, newest.seq if newest else 0)
         if first > end:
+            await self._refuse_later_beginning(filter, first)
             return
+        began = first
         consumer = Consumer(self._client, STREAM, [filter], first - 1, _numbered)
         try:
             await consumer.open()
@@ -122,6 +124,7 @@ class History:
                     if wanted := [stored for position, stored in batch if position <= last]:
                         yield wanted
                     first = batch[-1][0] + 1
+            await self._refuse_later_beginning(filter, began)
         except ConsumerLost as error:
             raise LogUnavailable(f"reading was cut short: {error.what}", hint=AGAIN) from None
         finally:
@@ -130,6 +133,13 @@ class History:
     async def close(self) -> None:
         """End what is being read; safe to repeat."""
         self._closed = True
+
+    async def _refuse_later_beginning(self, filter: str, first: int) -> None:
+        """A part of a log has gaps: that it may have lost some shows where the log begins now."""
+        begin = (await self.bounds())[0] if filter != EVERYTHING else first
+        if begin > first:
+            what = f"the log was archived meanwhile, and begins at position {begin} now"
+            raise LogError(what, hint=AGAIN)
 
     async def _ask_leader(self, first: int, filter: str) -> _Numbered | None:
         request = {"seq": first, "next_by_subj": filter}

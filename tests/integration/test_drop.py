@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from events.archive.lines import BaseRef
 from events.connection import connect
 from events.errors import AppendTimeout, LogError, LogUnavailable, NotAdmitted, StreamMismatch
-from events.jetstream import JetStreamLog, Retention, open_blobs, open_log
+from events.jetstream import History, JetStreamLog, Retention, open_blobs, open_log
 from events.jetstream.turn import Turn
 from events.log import Record
 from node.server import CONFIG, EmbeddedServer
@@ -217,6 +217,22 @@ async def test_who_was_away_for_too_long_drops_nothing(client: Client, log: JetS
         await Turn(client, 120_000).take(2)
     await fast.release()
     await Turn(client, 120_000).take(120_001)
+
+
+async def test_a_part_that_is_read_meanwhile(client: Client, log: JetStreamLog) -> None:
+    """Who reads the messages of one job with their times is told that some may have gone."""
+    await fill(log, 10, "one")
+    await fill(log, 10, "two")
+    history = History(client)
+    reading = history.read("lota.ev.00.two.>", first=1, last=20)
+    await anext(reading)
+    await Retention(client).drop(await base_at(client, 15), before=None, progress=silent)
+    with pytest.raises(LogError, match="begins at position 16 now"):
+        await anext(reading)
+    with pytest.raises(LogError, match="begins at position 16 now"):
+        await anext(history.read("lota.ev.00.one.>", first=1, last=20))
+    part = history.read("lota.ev.00.two.>", first=16, last=20)
+    assert [one.position async for batch in part for one in batch] == [*range(16, 21)]
 
 
 async def test_republishing_goes_on(server: EmbeddedServer) -> None:
