@@ -134,6 +134,7 @@ class Retention:
         self._abandoned_ms = abandoned_ms
         self._step_messages = step_messages
         self._turn = Turn(client, abandoned_ms)
+        self._unanswered = False
 
     async def state(self) -> LogState:
         """Return what there is."""
@@ -212,9 +213,13 @@ class Retention:
         return there == base and found.state.first_seq + _slack(found) > base.position
 
     async def _leave(self, subject: str) -> None:
-        """Put back what this process parked, and let others have their turn only after that."""
+        """Put back what this process parked, and let others have their turn only after that.
+
+        What found no answer may still be on its way, and would undo theirs: it is waited out.
+        """
         await self._restore(subject)
-        await self._turn.release()
+        if not self._unanswered:
+            await self._turn.release()
 
     async def _step(self, found: _Info, subject: str, base: BaseRef) -> None:
         """Drop the next messages; the stream is parked then, and whole or done whatever fails."""
@@ -300,7 +305,11 @@ class Retention:
     async def _update(
         self, config: dict[str, Any], *, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> None:
-        await call(self._client, f"STREAM.UPDATE.{STREAM}", config, _Info, timeout_s=timeout_s)
+        try:
+            await call(self._client, f"STREAM.UPDATE.{STREAM}", config, _Info, timeout_s=timeout_s)
+        except LogUnavailable:
+            self._unanswered = True
+            raise
 
 
 def _state(found: _Info) -> LogState:

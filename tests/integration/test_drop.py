@@ -219,6 +219,25 @@ async def test_who_was_away_for_too_long_drops_nothing(client: Client, log: JetS
     await Turn(client, 120_000).take(120_001)
 
 
+async def test_what_found_no_answer_is_waited_out(server: EmbeddedServer, client: Client) -> None:
+    """After a lost connection the log is in use again; others wait for what may still arrive."""
+    log = await open_log(client)
+    await fill(log, 20)
+    base = await base_at(client, 12)
+    async with TcpProxy(server.port) as proxy:
+        cut = await connect(proxy.url, name="cut")
+        proxy.break_at(0, among=b"lota.ev.archiving")
+        with pytest.raises(LogUnavailable):
+            await Retention(cut).drop(base, before=None, progress=silent)
+        await cut.close()
+    assert await fill(log, 1, "after") == [21]
+    with pytest.raises(LogUnavailable, match="another archive"):
+        await Retention(client).drop(base, before=None, progress=silent)
+    await Retention(client, abandoned_ms=0).drop(base, before=None, progress=silent)
+    assert (await Retention(client).state()).first == 13
+    await log.close()
+
+
 async def test_a_part_that_is_read_meanwhile(client: Client, log: JetStreamLog) -> None:
     """Who reads the messages of one job with their times is told that some may have gone."""
     await fill(log, 10, "one")
