@@ -85,8 +85,9 @@ async def _find_in_use(client: Client) -> _Info | None:
             return found
         await asyncio.sleep(PARKED_S)
     raise StreamMismatch(
-        "an archive of the beginning of this log was broken off",
-        hint="nothing is lost, and nothing can be appended: run lota log archive again",
+        "an archive of the beginning of this log is under way or was broken off",
+        hint="nothing is lost, and nothing can be appended: try again in a minute, and if it stays "
+        "so run lota log archive again",
     )
 
 
