@@ -125,7 +125,7 @@ def read_url(text: str) -> str:
         raise WrongUsage(f"the URL has more than {URL_CHARS_MAX:,} characters", hint=_EXAMPLE)
     if url.userinfo or url.query or "?" in text:
         raise WrongUsage(
-            "the URL holds a login or a query, which everybody who reads the log could read",
+            "the URL holds a login or a query, which everybody who reads the server could read",
             hint="leave it out: the receiver knows us by the signature (see docs/webhooks.md)",
         )
     if url.fragment or "#" in text:
