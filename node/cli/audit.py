@@ -37,8 +37,8 @@ async def audit(
     """Prove from the log alone that all went by the rules, and name each event that did not.
 
     Every seal, verdict, offer, award and root is worked out again. Late and repeated events are
-    legal and only counted. Exits with 1 when something is foreign, forged, illegal or unproven, or
-    when the file was changed. docs/audit.md says what the findings mean.
+    legal and only counted. Exits with 1 when something is foreign, forged, illegal, unproven or of
+    a newer version, or when the file was changed. docs/audit.md says what the findings mean.
 
     Example: lota audit
 
