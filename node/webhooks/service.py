@@ -187,8 +187,7 @@ class Webhooks:
                 if error.what != said:
                     log.warning("webhook %s waits: %s", webhook.id, error)
                     said = error.what
-                hint = f" ({error.hint})" if error.hint else ""
-                await self._tell(webhook.id, error.what + hint)
+                await self._tell(webhook.id, _in_one_line(error))
                 pause_s = CREDENTIAL_S if isinstance(error, Unable) else AGAIN_S
             except Exception:
                 log.exception("webhook %s met what was not expected", webhook.id)
@@ -287,13 +286,17 @@ class Webhooks:
             body = _ping_body(self.node, webhook.id, ping, began_ms)
             outcome = await self._send(webhook, ping.id, body)
         except Unable as error:
-            outcome = Outcome(accepted=False, what=str(error))
+            outcome = Outcome(accepted=False, what=_in_one_line(error))
         took_ms = now_ms() - began_ms
         pong = Pong(ping.id, self.node, outcome.accepted, outcome.what, took_ms)
         try:
             await self._registry.pong(webhook.id, pong)
         except LogError as error:
             log.info("the test of webhook %s: %s", webhook.id, error)
+
+
+def _in_one_line(error: LotaError) -> str:
+    return f"{error.what} ({error.hint})" if error.hint else error.what
 
 
 def _ping_body(node: str, webhook: str, ping: Ping, time_ms: int) -> bytes:

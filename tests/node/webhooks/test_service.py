@@ -206,14 +206,7 @@ async def test_a_test_is_delivered_and_answered(world: SmallWorld, receiver: Rec
     for status in (200, 500):
         receiver.answer = lambda it: reply(status)  # noqa: B023 - it is called within the round
         wish = Ping(new_id(), 10**15)
-        await world.registry.ping(name, wish)
-        found = None
-        async for _ in world.values.follow():
-            value = await world.values.get(f"pong.{name}")
-            found = msgspec.json.decode(value.data, type=Pong) if value.data else None
-            if found and found.id == wish.id:
-                break
-        assert found is not None
+        found = await answered(world, name, wish)
         assert (found.node, found.accepted) == ("r1", status == 200)
         assert str(status) in found.what
         it = receiver.delivered[-1]
@@ -221,3 +214,29 @@ async def test_a_test_is_delivered_and_answered(world: SmallWorld, receiver: Rec
         assert (it.id, it.event["type"]) == (wish.id, PING_TYPE)
         assert it.event["data"] == {"webhook": name}
     assert len(receiver.delivered) == 2
+
+
+async def test_a_test_that_is_not_allowed_says_who_can_allow_it(
+    world: SmallWorld, receiver: Receiver
+) -> None:
+    """It is said in the words that the webhook waits with."""
+    name = await world.add(receiver.url)
+    world.start(hosts=("hooks.example.org",))
+    found = await answered(world, name, Ping(new_id(), 10**15))
+    assert not found.accepted
+    assert found.what == (
+        "r1 is not allowed to deliver to this host (its operator allows it by --allow-webhook HOST)"
+    )
+    await world.stop()
+    assert receiver.connections == 0
+
+
+async def answered(world: SmallWorld, name: str, wish: Ping) -> Pong:
+    """Ask for a test, and return what a requester says came of it."""
+    await world.registry.ping(name, wish)
+    async for _ in world.values.follow():
+        value = await world.values.get(f"pong.{name}")
+        found = msgspec.json.decode(value.data, type=Pong) if value.data else None
+        if found and found.id == wish.id:
+            return found
+    raise AssertionError("the bucket has ended")
