@@ -38,5 +38,7 @@ async def next_position(lota: events.Lota, file: Path) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.argv[2:]:
+        sys.exit(__doc__)
     with suppress(KeyboardInterrupt):
         asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -21,4 +21,6 @@ async def main(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit(__doc__)
     sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -92,3 +92,22 @@ async def test_notify_leaves_no_failure_out(
 
     told = re.findall(r"^told: job (\w+) failed", first.out + again.out, re.MULTILINE)
     assert list(dict.fromkeys(told)) == jobs[1:]
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "usage"),
+    [
+        (SUBMIT, (), "submit.py COMMAND..."),
+        (NOTIFY, (), "notify.py FILE COMMAND..."),
+        (NOTIFY, ("seen",), "notify.py FILE COMMAND..."),
+    ],
+)
+async def test_who_names_no_command_is_told_how(
+    machine: Machine, program: Path, words: tuple[str, ...], usage: str
+) -> None:
+    """The usage is printed, and nothing else is done: no server is needed for it."""
+    async with machine.start(sys.executable, program, *words) as running:
+        ran = await running.end()
+    assert (ran.code, ran.out) == (1, "")
+    assert usage in ran.err
+    assert not list(machine.empty.iterdir())
