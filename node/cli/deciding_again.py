@@ -12,9 +12,8 @@ from events.units import duration_ms
 from node.cli import exits
 from node.cli.difference_lines import show_checked, show_supposed
 from node.cli.event_progress import EventProgress
-from node.cli.recorded import Recorded, records_until
+from node.cli.recorded import Recorded, named_job, records_until
 from node.decide.replay import Check, WhatIf
-from node.jobs import find_job
 from node.policy import NUMBERS
 from projections.base import begin
 from projections.hindsight import Members
@@ -85,7 +84,7 @@ async def _feed(
     filters: tuple[str, ...] = (EVERYTHING,)
     expected: int | None = last - source.first + 1
     if job is not None:
-        filters, expected = (job_events(await find_job(source.log, job)), NODES), None
+        filters, expected = (job_events(await named_job(source, job)), NODES), None
     with EventProgress("deciding again", expected) as progress:
         async for records in records_until(source, last, filters):
             for record in records:

@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from events.errors import WrongUsage
+from events.errors import NotFound, WrongUsage
 from events.log import EVERYTHING, Base, Readable
 from node.cli.audit import scope_from, scope_of
 from node.cli.server import Server, connected
@@ -138,3 +138,17 @@ async def records_until(
                 yield [record for record in records if record.position <= last]
                 return
             yield records
+
+
+async def named_job(source: Recorded, text: str) -> str:
+    """Return the id of the job that `text` begins. Raises NotFound and WrongUsage."""
+    from events.archive.file_log import FileLog
+    from node.jobs import find_job
+
+    try:
+        return await find_job(source.log, text)
+    except NotFound as error:
+        if not isinstance(source.log, FileLog):
+            raise
+        hint = "lota replay --closed with the same --from shows what it holds"
+        raise NotFound(error.what, hint=hint) from None

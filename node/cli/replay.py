@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from events.errors import NotFound, WrongUsage
 from node.cli import exits
 from node.cli.output import note
-from node.cli.recorded import Recorded, point, recorded, records_until
+from node.cli.recorded import Recorded, named_job, point, recorded, records_until
 from node.cli.server import Server
 
 if TYPE_CHECKING:
@@ -143,12 +143,11 @@ async def _steps(
     source: Recorded, job: str | None, node: str | None, last: int, output: Form
 ) -> None:
     from node.cli.stepping import show_steps
-    from node.jobs import find_job
     from projections.base import begin
     from projections.steps import Walk
     from projections.travel import Travel
 
-    name = await find_job(source.log, job) if job is not None else ""
+    name = await named_job(source, job) if job is not None else ""
     walk = Walk(Travel(begin(source.base), keep=name), job=name, node=node or "")
     async with aclosing(_walked(source, name, last, walk)) as steps:
         await show_steps(steps, as_lines=output == "jsonl")
@@ -210,14 +209,14 @@ async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
 
 async def _job(source: Recorded, text: str, shard: int | None, last: int, output: Form) -> None:
     from node.cli.replay_views import show_past_job
-    from node.jobs import find_job, shard_indexes
+    from node.jobs import shard_indexes
     from projections.base import begin
     from projections.lanes import Lanes, lanes_view
     from projections.timeline import Timeline
     from projections.travel import Travel
     from projections.views import job_view
 
-    name = await find_job(source.log, text)
+    name = await named_job(source, text)
     travel, timeline, lanes = Travel(begin(source.base), keep=name), Timeline(), Lanes()
     async for records in records_until(source, last, of_job(name)):
         for record in records:

@@ -84,6 +84,10 @@ async def test_an_export_is_replayed_without_a_server(
         here = await lota("replay", *words, *form, "--from", str(file), server="")
         assert here.code == 0, here.err
         assert here.out == there.out
+    for way in ((), ("--step",), ("--check",)):
+        none = await lota("replay", "--job", "nothing", *way, "--from", str(file), server="")
+        assert none.code == 3
+        assert "lota replay --closed with the same --from" in none.err
 
 
 async def test_a_time_is_the_servers(lota: Lota, job: JobOnLog) -> None:
