@@ -5,9 +5,10 @@ Old versions of a type are turned into the present one on the way in; what is st
 `docs/evolution.md` says how a type is changed.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -137,6 +138,13 @@ class Codec:
     def kinds(self) -> frozenset[str]:
         """All kinds that subjects may have: the present ones and the old ones."""
         return frozenset((*map(kind_of, self._names), *map(kind_of, self._upcasters)))
+
+    @cached_property
+    def shape(self) -> str:
+        """A digest of all that can be read: equal for codecs that pass over the same."""
+        schema = msgspec.json.schema(self._union)
+        said = msgspec.json.encode([sorted(self.names), schema], order="sorted")
+        return hashlib.sha256(said).hexdigest()
 
     def _lead(self, name: str, way: tuple[str, ...]) -> Iterator[str]:
         """Yield the present kinds that an old type leads to."""

@@ -200,9 +200,10 @@ class Runner:
 
     def _lacks_what_is_known(self) -> bool:
         """Whether the rows were made by a version that passed over what this one knows."""
-        checkpoint = self._store.checkpoint
-        passed_over = set(checkpoint.skipped) if checkpoint is not None else set()
-        understood = self.network.codec.names & passed_over
+        checkpoint, codec = self._store.checkpoint, self.network.codec
+        if checkpoint is None or not checkpoint.skipped or checkpoint.shape == codec.shape:
+            return False
+        understood = codec.names.intersection(checkpoint.skipped)
         if understood:
             told = ", ".join(sorted(understood))
             log.warning("the read models lack %s, which is known now: they are built anew", told)
@@ -265,7 +266,8 @@ class Runner:
         mark = mark_of(last)
         self._anchor = self._anchor or mark
         skipped = tuple(sorted(self._skipped | self.network.newer.keys()))
-        return Checkpoint(mark, self._anchor, skipped)
+        shape = self.network.codec.shape if skipped else ""
+        return Checkpoint(mark, self._anchor, skipped, shape)
 
 
 async def rebuild(log: Log, path: Path) -> None:

@@ -195,10 +195,6 @@ class Job(Mutable):
     decides about it or pays for it by this fold, and such a decision does not move the fence.
     `unjudged` counts items that are illegal by this fold and may follow from what it skipped.
 
-    `newer` holds what was skipped because only a newer version of Lota knows it, by type. `held`
-    names the first decision among it: with that the fold no longer knows the job, so that whoever
-    has only this fold decides nothing about it and pays for nothing, and the fence stays before it.
-
     `placing`, `judging` and `publishing` hold the shards in each stage. Of the last two,
     `verdict_due` and `publish_due` name those that something can be decided about now; the others
     wait for a fact or a deadline, and a job may have 100,000 of them.

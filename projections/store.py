@@ -66,12 +66,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     `anchor` is an old mark, of the time when the rows began: a log that has it and not `mark` is
     the same log without its end. `skipped` names the types that were passed over as only a newer
-    version of Lota knew them.
+    version of Lota knew them, or a field in them, and `shape` is that of the codec that did so.
     """
 
     mark: Mark
     anchor: Mark
     skipped: tuple[str, ...] = ()
+    shape: str = ""
 
     @property
     def position(self) -> int:

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from events.codec import PRESENT
@@ -178,6 +179,39 @@ async def test_what_was_skipped_is_folded_once_it_is_known(tmp_path: Path) -> No
         assert (await store.digest() == lacking) == (codec is PRESENT)
     assert store.checkpoint.skipped == ()
     await store.close()
+
+
+def with_a_newer_spec(record: Record) -> Record:
+    """Return a submission with a wish in its spec that only a newer version knows."""
+    if not record.subject.endswith(".job.submitted"):
+        return record
+    document = msgspec.json.decode(record.body)
+    document["data"]["spec"]["gpus"] = 1
+    return Record(record.position, record.subject, msgspec.json.encode(document))
+
+
+async def test_a_field_that_is_not_known_costs_no_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a start skipped, of a type that it knows, the next start of that version skips too."""
+    records = tuple(map(with_a_newer_spec, story(5)[:200]))
+    store = await Store.open(tmp_path / "rows.db")
+    runner = Runner(log_of(records), store)
+    runner.fold(list(records))
+    await runner.flush(snapshot=True)
+    same = Live(log_of(records), store)
+    await same.caught_up()
+    await same.kill()
+    told = caplog.text
+    newer = Live(log_of(records), store, codec=TOMORROW.codec)
+    await newer.caught_up()
+    await newer.kill()
+    await store.close()
+
+    assert "read models lack" not in told
+    assert same.entries == []
+    assert "read models lack lota.job.submitted.v1" in caplog.text
+    assert newer.entries
 
 
 def open_jobs(network: Network) -> dict[str, Job]:
