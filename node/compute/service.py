@@ -139,11 +139,13 @@ class Compute:
                 self.take(orders)
                 if orders.job not in self._desk.jobs:
                     self._memory.forget(orders.job)
+        # What is offered meanwhile is not among these: it is noted before it is bid for.
+        known = [name for name in dict.fromkeys(names) if name in self._desk.jobs]
         if recalled.created:
             stamp = now_ms()
-            await self._memory.save(Batch(jobs=[JobRow(name, stamp) for name in self._desk.jobs]))
+            await self._memory.save(Batch(jobs=[JobRow(name, stamp) for name in known]))
             await self._memory.confirm_recall()
-        self._known.update(self._desk.jobs)
+        self._known.update(known)
         await self._work.clear_orphans({*held(self._desk)})
 
     async def _owed(self, job: str) -> Orders:
