@@ -112,7 +112,9 @@ class Runner:
                 await fold_waits.enter_async_context(self._folding)
             last = self._last
             closed, self._closed = self._closed, {}
-            if last is None or not self._is_news(last, snapshot=snapshot):
+            # A fold that broke off over an event is ahead of what it was folded from: not kept.
+            broke_off = last is not None and last.position != self.network.position
+            if last is None or broke_off or not self._is_news(last, snapshot=snapshot):
                 self._retire(closed)
                 return
             touched, self._touched = self._touched, Touched()

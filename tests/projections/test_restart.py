@@ -200,6 +200,22 @@ async def test_nothing_is_folded_while_a_snapshot_is_taken(tmp_path: Path) -> No
     assert decisive(again.runner.network) == decisive(talk.network)
 
 
+async def test_a_fold_that_broke_off_is_not_kept(tmp_path: Path) -> None:
+    """A node that fails over an event leaves no fold behind that is ahead of its position."""
+    records = story(5)[:150]
+    store = await Store.open(tmp_path / "a.db")
+    runner = Runner(log_of(records), store)
+    runner.fold(list(records[:100]))
+    unheard_of: Any = None
+    with pytest.raises(TypeError):
+        runner.fold([*records[100:120], Record(121, records[120].subject, unheard_of)])
+    await runner.rest()
+    await store.close()
+    live = await started(log_of(records), tmp_path / "a.db")
+
+    assert decisive(live.runner.network) == decisive(folded(records))
+
+
 # What cannot be used
 
 
