@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from events.heeding import heeding
 from events.subjects import command, heartbeat
 from node.orders import Orders
 
@@ -67,7 +68,7 @@ class Bus:
     async def is_present(self, node: str) -> bool:
         """Whether a process takes commands by this name now."""
         try:
-            await self._client.request(command(node), b"", timeout=PRESENT_S)
+            await heeding(self._client.request(command(node), b"", timeout=PRESENT_S))
         except NoRespondersError:
             return False
         except NatsTimeoutError:

@@ -27,6 +27,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.cid import cid_bytes, cid_text
 from events.errors import LogUnavailable, LotaError, NodeSilent, NotFound
+from events.heeding import heeding
 from events.subjects import rpc
 
 CHUNK_BYTES_MAX = 512 * 1024
@@ -291,7 +292,7 @@ async def _ask(client: Client, node: str, request: _Request, timeout_s: float) -
     """Ask until an answer comes, a few times; a lost request is as likely as a slow node."""
     for _ in range(TRIES):
         try:
-            message = await client.request(rpc(node), _encode(request), timeout=timeout_s)
+            message = await heeding(client.request(rpc(node), _encode(request), timeout=timeout_s))
         except NoRespondersError:
             break
         except NatsTimeoutError:

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from events.errors import LogError, LogUnavailable, NotAdmitted
+from events.heeding import heeding
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -78,8 +79,8 @@ async def call(
     `NotAdmitted` when our user may not ask.
     """
     try:
-        reply = await client.request(
-            f"$JS.API.{subject}", msgspec.json.encode(body), timeout=timeout_s
+        reply = await heeding(
+            client.request(f"$JS.API.{subject}", msgspec.json.encode(body), timeout=timeout_s)
         )
     except (NatsError, OSError) as error:
         if denies(client.last_error, f"$JS.API.{subject}"):

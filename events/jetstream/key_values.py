@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from events.errors import AppendTimeout, LogError, LogUnavailable, WrongExpectedPosition
+from events.heeding import heeding
 from events.jetstream.api import (
     REQUEST_TIMEOUT_S,
     UNAVAILABLE,
@@ -91,8 +92,10 @@ class JetStreamKeyValues:
     async def _publish(self, key: str, data: bytes, headers: dict[str, str], expect: int) -> int:
         subject = self._prefix + key
         try:
-            reply = await self._client.request(
-                subject, data, timeout=REQUEST_TIMEOUT_S, headers=dict(headers)
+            reply = await heeding(
+                self._client.request(
+                    subject, data, timeout=REQUEST_TIMEOUT_S, headers=dict(headers)
+                )
             )
         except NoRespondersError as error:
             raise LogUnavailable(

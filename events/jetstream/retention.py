@@ -34,6 +34,7 @@ from nats.errors import Error as NatsError
 
 from events.archive.lines import BaseRef
 from events.errors import LogError, LogUnavailable, LotaError, ReadOnlyLog
+from events.heeding import heeding
 from events.jetstream.api import (
     REQUEST_TIMEOUT_S,
     STREAM_NOT_FOUND,
@@ -247,7 +248,7 @@ class Retention:
     async def _nothing_under_way(self, subject: str) -> None:
         """Wait until the server has seen to all that came before; what it is asked it refuses."""
         try:
-            reply = await self._client.request(subject, b"", timeout=PROMISED_S)
+            reply = await heeding(self._client.request(subject, b"", timeout=PROMISED_S))
         except (NatsError, OSError) as error:
             if denies(self._client.last_error, subject):
                 raise not_admitted(subject) from error
