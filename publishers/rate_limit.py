@@ -12,17 +12,20 @@ class RateLimit:
     def __init__(self, requests: int, window_s: float) -> None:
         self._window_s = window_s
         self._begun: deque[float] = deque(maxlen=requests)
+        self._in_turn = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Wait until another request may begin, and count it."""
-        now = time.monotonic()
-        begins = now
-        if len(self._begun) == self._begun.maxlen:
-            begins = max(now, self._begun[0] + self._window_s)
-        # The turn is taken before the wait, so that nobody gets in between.
-        self._begun.append(begins)
-        if begins > now:
-            await asyncio.sleep(begins - now)
+        """Wait until another request may begin, and count it; who gives up is not counted."""
+        async with self._in_turn:
+            while (wait_s := self._wait_s()) > 0:  # noqa: ASYNC110 - a timer may ring early
+                await asyncio.sleep(wait_s)
+            # When it does begin, not when it might have: a loop that was held up wakes late.
+            self._begun.append(time.monotonic())
+
+    def _wait_s(self) -> float:
+        if len(self._begun) < (self._begun.maxlen or 0):
+            return 0.0
+        return self._begun[0] + self._window_s - time.monotonic()
 
 
 _shared: dict[bytes, RateLimit] = {}

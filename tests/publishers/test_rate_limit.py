@@ -21,7 +21,6 @@ async def test_no_window_holds_more_than_the_limit() -> None:
     await asyncio.gather(*(request() for _ in range(18)))
     begun.sort()
     spans = [later - earlier for earlier, later in zip(begun, begun[5:], strict=False)]
-    # A timer of the event loop may ring by its clock's resolution early.
     assert min(spans) > 0.05 * 0.9
     assert begun[4] - begun[0] < begun[5] - begun[0]
 
@@ -36,14 +35,14 @@ async def test_those_within_the_limit_do_not_wait() -> None:
 async def test_one_who_gives_up_leaves_the_others_alone() -> None:
     """A request that is cancelled while it waits does not let another begin too early."""
     limit = RateLimit(1, 0.02)
-    await limit.turn()
     started = time.monotonic()
+    await limit.turn()
     waiting = asyncio.create_task(limit.turn())
     following = asyncio.create_task(limit.turn())
     await asyncio.wait([waiting], timeout=0.001)
     waiting.cancel()
     await following
-    assert time.monotonic() - started > 0.03
+    assert time.monotonic() - started >= 0.02
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
