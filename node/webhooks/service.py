@@ -216,7 +216,16 @@ class Webhooks:
         ).run()
 
     async def _refuse_gap(self, webhook: Webhook, progress: Progress) -> None:
-        """Raise GivenUp when the log has dropped what was still to be looked at."""
+        """Raise GivenUp when the log has dropped what was still to be looked at, or lost its end.
+
+        What comes to stand at positions that were looked at before would be left out in silence.
+        """
+        last = await self._log.last()
+        if progress.position > last:
+            raise GivenUp(
+                f"the log ends at position {last}, and deliveries had come to {progress.position}: "
+                f"it has lost its end; lota webhook resume {webhook.id} --since {last + 1} goes on"
+            )
         stands = min([progress.position, *progress.late.values()])
         first = await self._first_position()
         if stands + 1 < first:

@@ -116,6 +116,20 @@ async def test_what_was_dropped_from_the_log_is_told(world: SmallWorld, receiver
     assert [it.id for it in receiver.taken] == names[2:]
 
 
+async def test_a_log_that_has_lost_its_end_is_told(world: SmallWorld, receiver: Receiver) -> None:
+    """What comes to stand where deliveries had been is not left out in silence."""
+    name = await world.add(receiver.url)
+    world.append("j1")
+    await world.registry.move(name, 7)
+    world.start()
+    listed = await world.until(name, lambda it: bool(it.webhook and it.webhook.reason))
+    assert listed.webhook is not None
+    assert "ends at position 1, and deliveries had come to 7" in listed.webhook.reason
+    await world.registry.move(name, 1)
+    await world.registry.switch(name, "active")
+    await receiver.until_taken(world.append("j1"))
+
+
 async def test_a_host_that_is_not_allowed_gets_nothing(
     world: SmallWorld, receiver: Receiver
 ) -> None:
