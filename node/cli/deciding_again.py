@@ -1,7 +1,6 @@
 """`lota replay --check` and `--what-if`: decide again, by the rules of then or by others."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -12,13 +11,13 @@ from events.units import duration_ms
 from node.cli import exits
 from node.cli.difference_lines import show_checked, show_supposed
 from node.cli.event_progress import EventProgress
+from node.cli.output import Form, show_view
 from node.cli.recorded import Recorded, named_job, records_until
 from node.decide.replay import Check, WhatIf
 from node.policy import NUMBERS
 from projections.base import begin
 from projections.hindsight import Members
 
-Form = Literal["table", "json", "yaml", "jsonl"]
 NUMBER_MAX = 2**53
 MAY_BE_NONE = ("retries_max", "lookups_max", "root_tries_max")
 """Numbers besides durations that may be 0."""
@@ -29,7 +28,7 @@ async def check_decisions(source: Recorded, job: str | None, last: int, output: 
     check = Check(nodes=source.scope.nodes, members=_members(source))
     await _feed(source, job, last, check.take)
     checked = check.finish()
-    _show(msgspec.to_builtins(checked), output, show_checked)
+    show_view(msgspec.to_builtins(checked), output, show_checked)
     return exits.FAILED if checked.differ else exits.OK
 
 
@@ -42,7 +41,7 @@ async def suppose(
     """
     what_if = WhatIf(read_numbers(texts), nodes=source.scope.nodes, members=_members(source))
     await _feed(source, job, last, what_if.take)
-    _show(msgspec.to_builtins(what_if.finish()), output, show_supposed)
+    show_view(msgspec.to_builtins(what_if.finish()), output, show_supposed)
 
 
 def _members(source: Recorded) -> Members:
@@ -90,18 +89,3 @@ async def _feed(
             for record in records:
                 take(record)
             progress.add(len(records))
-
-
-def _show(
-    document: dict[str, Any], output: Form, table: Callable[[Mapping[str, Any]], None]
-) -> None:
-    if output == "table":
-        table(document)
-    elif output == "jsonl":
-        import json
-
-        print(json.dumps(document, ensure_ascii=False))
-    else:
-        from node.cli.output import show_document
-
-        show_document(document, output)

@@ -22,6 +22,9 @@ Output = Literal["table", "json", "yaml"]
 OutputOption = Annotated[Output, Parameter(name=["--output", "-o"])]
 """The option of every command that lists or describes; each shows the same data in all forms."""
 
+Form = Literal["table", "json", "yaml", "jsonl"]
+"""As `Output`, or the whole in one line."""
+
 Columns = Mapping[str, str]
 """Field to heading, in the order of a table."""
 
@@ -69,6 +72,18 @@ def show_document(document: Mapping[str, Any], output: Output) -> None:
         console().print(table)
     else:
         _print_data(document, output)
+
+
+def show_view(
+    view: Mapping[str, Any], form: Form, table: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Print one object that has a table of its own, which `table` prints."""
+    if form == "table":
+        table(view)
+    elif form == "jsonl":
+        print(json.dumps(view, ensure_ascii=False))
+    else:
+        _print_data(view, form)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, output: Output) -> None:

@@ -1,22 +1,20 @@
 """`lota replay`: the network, a node or a job as it was at a point of the log, and how it came."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
 from events.errors import NotFound, WrongUsage
 from node.cli import exits
-from node.cli.output import note
+from node.cli.output import Form, note, show_view
 from node.cli.recorded import Recorded, named_job, point, recorded, records_until
 from node.cli.server import Server
 
 if TYPE_CHECKING:
     from projections.steps import Step, Walk
-
-Form = Literal["table", "json", "yaml", "jsonl"]
 
 
 async def replay(
@@ -186,7 +184,7 @@ async def _network(source: Recorded, last: int, output: Form, *, closed: bool) -
     async for records in records_until(source, last):
         for record in records:
             travel.fold(record)
-    _show(network_view(travel), output, show_network)
+    show_view(network_view(travel), output, show_network)
 
 
 async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
@@ -204,7 +202,7 @@ async def _node(source: Recorded, name: str, last: int, output: Form) -> None:
         raise NotFound(
             f"no node {name} had joined by position {last}", hint=f"those that had: {names}"
         )
-    _show(node_state_view(travel, node), output, show_node)
+    show_view(node_state_view(travel, node), output, show_node)
 
 
 async def _job(source: Recorded, text: str, shard: int | None, last: int, output: Form) -> None:
@@ -239,19 +237,4 @@ async def _job(source: Recorded, text: str, shard: int | None, last: int, output
         **job_view(job, travel.network.nodes, timeline, now_ms=now_ms),
         "lanes": lanes_view(job, lanes, shard),
     }
-    _show(view, output, lambda v: show_past_job(v, now_ms))
-
-
-def _show(
-    document: dict[str, Any], output: Form, table: Callable[[Mapping[str, Any]], None]
-) -> None:
-    if output == "table":
-        table(document)
-    elif output == "jsonl":
-        import json
-
-        print(json.dumps(document, ensure_ascii=False))
-    else:
-        from node.cli.output import show_document
-
-        show_document(document, output)
+    show_view(view, output, lambda v: show_past_job(v, now_ms))
