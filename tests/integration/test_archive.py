@@ -5,10 +5,9 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -17,8 +16,8 @@ from events.connection import connect
 from events.jetstream import Retention, import_file, open_log
 from events.jetstream.turn import Turn
 from events.spec import Deal, JobSpec, PublisherSpec, Sharding
-from node.cli.main import main
 from node.server import EmbeddedServer
+from tests.integration.conftest import Lota
 from tests.integration.small_network import SmallNetwork
 from tests.lota_process import LOTA, Machine
 from tests.node.cli.job_on_log import join
@@ -31,34 +30,6 @@ SPEC = JobSpec(
     deal=Deal(replicas=2),
     publishers=(PublisherSpec(driver="local"),),
 )
-
-
-class Ran(NamedTuple):
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The document that it printed."""
-        return json.loads(self.out)
-
-
-Lota = Callable[..., Awaitable[Ran]]
-
-
-@pytest.fixture
-def lota(capsysbinary: pytest.CaptureFixture[bytes]) -> Lota:
-    """Run a command line, in a thread as it brings a loop of its own."""
-
-    async def run(*words: object) -> Ran:
-        code = await asyncio.to_thread(main, [str(word) for word in words])
-        out, err = capsysbinary.readouterr()
-        return Ran(code, out.decode(), err.decode())
-
-    return run
 
 
 @pytest.fixture

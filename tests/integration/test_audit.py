@@ -1,10 +1,7 @@
 """`lota audit` over the logs of real networks, over exports of them, and over changed files."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,40 +11,11 @@ from events.ids import new_id
 from events.items import Bid
 from events.spec import Deal, JobSpec, Sharding
 from events.subjects import partition
-from node.cli.main import main
+from tests.integration.conftest import Lota
 from tests.integration.small_network import SmallNetwork
 from tests.projections.audit.sweep import sweep
 
 SPEC = JobSpec(engine="noop", sharding=Sharding(count=3), deal=Deal(replicas=2))
-
-
-class Ran(NamedTuple):
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """The document that it printed."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-
-Lota = Callable[..., Awaitable[Ran]]
-
-
-@pytest.fixture
-def lota(capsysbinary: pytest.CaptureFixture[bytes]) -> Lota:
-    """Run a command line, in a thread as it brings a loop of its own."""
-
-    async def run(*words: object) -> Ran:
-        code = await asyncio.to_thread(main, [str(word) for word in words])
-        out, err = capsysbinary.readouterr()
-        return Ran(code, out.decode(), err.decode())
-
-    return run
 
 
 @pytest.fixture
@@ -78,9 +46,9 @@ async def test_a_network_is_clean_and_so_is_its_export(
     from_file = await lota("audit", "-o", "json", "--from", exported)
 
     assert (ran.code, from_file.code) == (0, 0), ran.out
-    assert from_file.report == ran.report
-    assert (ran.report["jobs"], ran.report["closed"], ran.report["unprovable"]) == (2, 2, {})
-    assert {"seals", "plans", "awards", "verdicts", "roots"} <= ran.report["proved"].keys()
+    assert from_file.document == ran.document
+    assert (ran.document["jobs"], ran.document["closed"], ran.document["unprovable"]) == (2, 2, {})
+    assert {"seals", "plans", "awards", "verdicts", "roots"} <= ran.document["proved"].keys()
 
 
 async def test_one_job(network: SmallNetwork, lota: Lota, exported: Path) -> None:
@@ -90,8 +58,8 @@ async def test_one_job(network: SmallNetwork, lota: Lota, exported: Path) -> Non
     ran = await lota("audit", "--job", name[:14], "-o", "json", "--server", url)
     from_file = await lota("audit", "--job", name, "-o", "json", "--from", exported)
 
-    assert (ran.code, ran.report["jobs"], ran.report["proved"]["roots"]) == (0, 1, 1)
-    assert from_file.report["proved"] == ran.report["proved"]
+    assert (ran.code, ran.document["jobs"], ran.document["proved"]["roots"]) == (0, 1, 1)
+    assert from_file.document["proved"] == ran.document["proved"]
 
 
 async def test_an_export_of_one_job(network: SmallNetwork, lota: Lota, tmp_path: Path) -> None:
@@ -101,8 +69,8 @@ async def test_an_export_of_one_job(network: SmallNetwork, lota: Lota, tmp_path:
     await lota("events", "export", "-o", path, "--job", name, "--server", url)
     ran = await lota("audit", "-o", "json", "--from", path)
 
-    assert (ran.code, ran.report["found"], ran.report["proved"]["roots"]) == (0, 0, 1)
-    assert list(ran.report["unprovable"]) == ["the events about nodes are not there"]
+    assert (ran.code, ran.document["found"], ran.document["proved"]["roots"]) == (0, 0, 1)
+    assert list(ran.document["unprovable"]) == ["the events about nodes are not there"]
 
 
 async def test_an_export_that_begins_later(
@@ -115,8 +83,8 @@ async def test_an_export_that_begins_later(
     await lota("events", "export", "-o", path, "--since", since, "--server", url)
     ran = await lota("audit", "-o", "json", "--from", path)
 
-    assert (ran.code, ran.report["found"], ran.report["jobs"]) == (0, 0, 1)
-    assert ran.report["outside"] == 1
+    assert (ran.code, ran.document["found"], ran.document["jobs"]) == (0, 0, 1)
+    assert ran.document["outside"] == 1
 
 
 async def test_a_bid_of_a_stranger(network: SmallNetwork, lota: Lota) -> None:
@@ -140,7 +108,7 @@ async def test_a_bid_of_a_stranger(network: SmallNetwork, lota: Lota) -> None:
     watch.audited = True
 
     assert (ran.code, table.code) == (1, 1)
-    found = {(one["position"], one["author"], one["rule"]) for one in ran.report["findings"]}
+    found = {(one["position"], one["author"], one["rule"]) for one in ran.document["findings"]}
     assert found == {(position, "mallory", 0), (position, "mallory", 2), (position, "mallory", 11)}
     assert "forged" in table.out
     assert "the source is '/lota/c/mallory'" in table.out
@@ -160,7 +128,7 @@ async def test_a_changed_position(lota: Lota, exported: Path) -> None:
         "audit", "-o", "json", "--from", changed(exported, b'"stream":"LOTA"', b'"stream":"LOTB"')
     )
 
-    (finding,) = ran.report["findings"]
+    (finding,) = ran.document["findings"]
     assert (ran.code, finding["kind"]) == (1, "damaged")
     assert "the digest is not that" in finding["what"]
 
@@ -169,7 +137,7 @@ async def test_a_changed_event(lota: Lota, exported: Path) -> None:
     """A changed fact is found by the seal of the next decision, which says where it lies."""
     ran = await lota("audit", "-o", "json", "--from", changed(exported, b'"free":', b'"frei":'))
 
-    kinds = [(one["kind"], one["rule"]) for one in ran.report["findings"]]
+    kinds = [(one["kind"], one["rule"]) for one in ran.document["findings"]]
     assert ran.code == 1
     assert ("damaged", 0) in kinds
     assert {"foreign", "forged"} & {kind for kind, _ in kinds}
@@ -182,8 +150,8 @@ async def test_a_file_cut_short(lota: Lota, exported: Path) -> None:
     ran = await lota("audit", "-o", "json", "--from", exported)
 
     assert ran.code == 1
-    assert {one["kind"] for one in ran.report["findings"]} == {"damaged"}
-    assert ran.report["proved"]["seals"] > 0
+    assert {one["kind"] for one in ran.document["findings"]} == {"damaged"}
+    assert ran.document["proved"]["seals"] > 0
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,6 @@ ROUNDS = 6
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    async with EmbeddedServer(tmp_path / "server") as server:
-        yield server
-
-
-@pytest.fixture
 async def client(server: EmbeddedServer) -> AsyncIterator[Client]:
     client = await connect(server.url, name="test")
     yield client

@@ -1,6 +1,5 @@
 """Real processes, killed outright in the middle of a job: nothing is lost, nothing done twice."""
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,20 +19,6 @@ from tests.integration.watch import Watch, claim_of
 
 SHARDS = 200
 """A node is missed after three heartbeats rather than ten."""
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    """A nats-server that a test may kill and start again at the same address."""
-    async with EmbeddedServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-async def watch(server: EmbeddedServer) -> AsyncIterator[Watch]:
-    """A client that follows the log."""
-    async with Watch(server.url) as watch:
-        yield watch
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ JOB = "lota.ev.00.j1"
 FACT = f"{JOB}.c.n1.a.b"
 DECISION = f"{JOB}.r.n1.a.b"
 FENCE = Expect(f"{JOB}.r.>", 0)
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    """Return a server of the test's own, which it may kill."""
-    async with EmbeddedServer(tmp_path) as started:
-        yield started
 
 
 @pytest.fixture

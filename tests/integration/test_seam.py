@@ -25,13 +25,6 @@ PACE_S = 0.005
 """How often a writer appends, so that the log does not outgrow the test."""
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    """Return a server of the test's own, which it may kill."""
-    async with EmbeddedServer(tmp_path / "nats") as started:
-        yield started
-
-
 async def append(log: JetStreamLog, name: str, number: int) -> None:
     """Append one bid until it is surely stored, once."""
     body = json.dumps({**BID, "id": f"{name}-{number}", "subject": name}).encode()

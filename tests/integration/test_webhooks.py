@@ -23,18 +23,6 @@ TYPES = ("job.submitted", "shards.awarded", "results.judged", "job.completed")
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    async with EmbeddedServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-async def watch(server: EmbeddedServer) -> AsyncIterator[Watch]:
-    async with Watch(server.url) as watch:
-        yield watch
-
-
-@pytest.fixture
 async def registry(watch: Watch) -> AsyncIterator[Registry]:
     values = JetStreamKeyValues(watch.client, BUCKET)
     await values.ensure()
