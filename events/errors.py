@@ -45,7 +45,7 @@ class LotaError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.what}. {self.hint}" if self.hint else self.what
+        return f"{self.what} ({self.hint})" if self.hint else self.what
 
 
 class InvalidSpec(LotaError):

@@ -35,7 +35,7 @@ class JetStreamLog:
         if self.twin is not None:
             raise ReadOnlyLog(
                 "this server holds a twin: a copy of a log, to be looked at",
-                hint="decide and submit on the server that the log comes from (see LOTA_SERVER)",
+                hint="this is done on the server that the log comes from (see LOTA_SERVER)",
             )
 
     def append(

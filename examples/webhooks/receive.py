@@ -95,8 +95,11 @@ def main() -> None:
     """Serve until Ctrl-C, and say where."""
     if not KEYS:
         sys.exit("receive.py: set LOTA_WEBHOOK_SECRET to the secret of the credential")
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    server = ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+    port = sys.argv[1] if len(sys.argv) > 1 else "8000"
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", int(port)), Receiver)
+    except (OSError, ValueError, OverflowError) as error:
+        sys.exit(f"receive.py: cannot listen on port {port} ({error}): name another one")
     print(f"listening at http://127.0.0.1:{server.server_port}/", file=sys.stderr, flush=True)
     with suppress(KeyboardInterrupt):
         server.serve_forever()

@@ -55,10 +55,12 @@ def read_numbers(texts: Iterable[str]) -> dict[str, int]:
     """
     numbers: dict[str, int] = {}
     for text in (part for given in texts for part in given.split(",")):
-        name, _, value = (word.strip() for word in text.partition("="))
+        name, equals, value = (word.strip() for word in text.partition("="))
         if name not in NUMBERS:
             known = ", ".join(NUMBERS)
             raise WrongUsage(f"the policy has no number {name!r}", hint=f"it has {known}")
+        if not equals:
+            raise WrongUsage(f"{name} is given no value", hint=f"write {name}=NUMBER")
         numbers[name] = _number(name, value)
     return numbers
 

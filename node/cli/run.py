@@ -23,6 +23,7 @@ from node.cli.preparing import prepared
 from node.cli.progress import JobProgress
 from node.cli.run_options import RunOptions
 from node.cli.server import CLIENT_NAME, Connection, Server, connected
+from node.cli.waiting_note import WaitingNote
 from node.config import default_publish_root
 from node.credentials import take_credentials
 from node.local import LocalConfig, LocalNetwork
@@ -120,10 +121,12 @@ async def _run(submission: Submission, server: Server | None, *, throw_away: boo
 
 async def _follow(connection: Connection, job: str) -> Job:
     with JobProgress() as progress:
-        async for state, _ in follow_job(connection.log, job):
-            progress.show(state)
-            if state.state in TERMINAL:
-                return state
+        async with WaitingNote(connection.log, job) as waiting:
+            async for state, _ in follow_job(connection.log, job):
+                progress.show(state)
+                waiting.seen(state)
+                if state.state in TERMINAL:
+                    return state
     raise LotaError("the log ended", hint="is the server up?")
 
 

@@ -1,5 +1,6 @@
 """`lota run --dev`: one command line, a throw-away network, and the command's own answer."""
 
+from node.server import EmbeddedServer
 from tests.contracts.executor_drivers import Lifeline
 from tests.lota_process import LOTA, Machine
 
@@ -52,3 +53,16 @@ async def test_ctrl_c_cancels_on_a_network_of_ones_own(machine: Machine) -> None
     assert "Traceback" not in ran.err
     assert machine.left() == []
     assert list((machine.folder / "tmp").iterdir()) == []
+
+
+async def test_a_job_that_no_node_takes_up_says_why(machine: Machine) -> None:
+    """Who waits for a job on a network without nodes is told so on stderr, also behind a pipe."""
+    async with EmbeddedServer(machine.folder / "nats") as server:
+        words = ("run", "--server", server.url, "--", "echo", "hello")
+        async with machine.start(LOTA, *words) as run:
+            first = await run.line("waits")
+            await run.line("no requester is present")
+            remedy = await run.line("lota job describe")
+    job = first.split()[2]
+    assert job in remedy
+    assert run.out == ""

@@ -75,7 +75,7 @@ async def test_the_words_of_the_service_are_told(server: KuboShapes, service: Ht
     server.shape = "denied"
     assert "Kubo RPC Access Denied" in str(await failure(service))
     server.shape = "400"
-    assert "400: no, thank you." in str(await failure(service))
+    assert "400: no, thank you" in str(await failure(service))
 
 
 async def test_a_service_that_is_down_is_unreachable() -> None:

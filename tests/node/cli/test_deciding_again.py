@@ -125,7 +125,7 @@ async def test_several_numbers(lota: Lota) -> None:
     ("words", "told"),
     [
         (("--what-if", "over_aks=3"), "it has over_ask, groups_max"),
-        (("--what-if", "over_ask"), "'' is no value of over_ask"),
+        (("--what-if", "over_ask"), "over_ask is given no value"),
         (("--what-if", "over_ask=0"), "over_ask=NUMBER from 1 on, like 3"),
         (("--what-if", "bids_ms=-1"), "like 500, 500ms or 2s"),
         (("--what-if", "version=x"), "the policy has no number 'version'"),
