@@ -16,7 +16,7 @@ from pathlib import Path
 
 from events.connection import connect
 from events.jetstream import open_log
-from projections.runner import rebuild
+from projections.rebuilding import rebuild
 
 COMPUTE = "n1"
 """The name of the node that the log's jobs have their bids from."""

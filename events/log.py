@@ -87,7 +87,21 @@ class Readable(Protocol):
         ...
 
 
-class Log(Readable, Protocol):
+class Followed(Readable, Protocol):
+    """What is there to read, and what comes."""
+
+    def follow(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        """Yield, in order and in batches, all behind `after`, and go on with what comes.
+
+        This and `read` raise LogError when they give the whole log and some of it behind an `after`
+        other than 0 was archived: a fold that went on without it would be wrong.
+        """
+        ...
+
+
+class Log(Followed, Protocol):
     """Append and read. All methods may raise `LogUnavailable`."""
 
     def append(
@@ -99,15 +113,5 @@ class Log(Readable, Protocol):
         to the position of the first. The future raises `WrongExpectedPosition` when the fence
         does not hold and `AppendTimeout` when no answer came. Appends of one log object reach the
         log in the order of the calls.
-        """
-        ...
-
-    def follow(
-        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
-    ) -> AsyncIterator[list[Record]]:
-        """Yield, in order and in batches, all behind `after`, and go on with what comes.
-
-        This and `read` raise LogError when they give the whole log and some of it behind an `after`
-        other than 0 was archived: a fold that went on without it would be wrong.
         """
         ...

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from events.codec import Codec
 from events.marks import Mark
 from projections.network import Network
-from projections.snapshot import HEAD, Restored, head, parts, read_head
+from projections.snapshot import HEAD, Restored, beside, head, parts, read_beside, read_head
 from projections.store import Snapshot, Store
 
 EVERY = 10_000
@@ -25,10 +25,14 @@ log = logging.getLogger(__name__)
 
 
 class KeptFold:
-    """What a store holds of the fold, taken when `mark` had been folded; None if it holds none."""
+    """What a store holds of the fold, taken when `mark` had been folded; None if it holds none.
+
+    `states` are those of the read models beside it, by name, as they were restored.
+    """
 
     def __init__(self, store: Store, every: int = EVERY) -> None:
         self.mark: Mark | None = None
+        self.states: Mapping[str, bytes] = {}
         self._store = store
         self._every = every
         self._bytes = 0
@@ -46,7 +50,7 @@ class KeptFold:
 
     # Writing
 
-    async def take(self, network: Network, mark: Mark) -> Snapshot:
+    async def take(self, network: Network, mark: Mark, states: Mapping[str, bytes]) -> Snapshot:
         """Return what has changed since the last snapshot. The fold must stand still meanwhile.
 
         Others get their turn of the loop while a large fold is gone through.
@@ -59,7 +63,9 @@ class KeptFold:
         # From here on the store may have them, whatever becomes of this snapshot.
         self._jobs |= dict.fromkeys(changed, (0, 0))
         made = [head(network, mark)]
-        self._bytes = due = 0
+        if states:
+            made.append(beside(states))
+        self._bytes = due = sum(len(part.body) for part in made[1:])
         for name in changed:
             for part in parts(network.jobs[name]):
                 made.append(part)
@@ -95,7 +101,10 @@ class KeptFold:
         restored = Restored(found)
         size = 0
         async for part in self._store.parts():
-            restored.take(part)
+            if part.job == HEAD:
+                self.states = read_beside(part)
+            else:
+                restored.take(part)
             size += len(part.body)
             if size >= BYTES_AT_ONCE:
                 size = 0
@@ -108,7 +117,7 @@ class KeptFold:
     async def drop(self) -> None:
         """Let the store forget the fold: it is made anew from the log."""
         await self._store.drop_snapshot()
-        self.mark, self._jobs = None, {}
+        self.mark, self.states, self._jobs = None, {}, {}
 
 
 @contextmanager

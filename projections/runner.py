@@ -12,20 +12,23 @@ after a crash, and writes that row again. For a snapshot the fold waits, and not
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from events.entry import Entry
 from events.errors import DatabaseUnusable
-from events.log import Base, Log, Record
+from events.log import Base, Followed, Record
 from events.marks import Mark, mark_of
 from events.recognition import look_up, recognise
 from projections.base import begin
 from projections.kept_fold import EVERY, KeptFold
 from projections.network import Network
+from projections.read_model import ReadModel
 from projections.rows import Change, Touched, job_rows, node_rows
-from projections.store import Checkpoint, Store
+from projections.store import Checkpoint, Snapshot, Store
 
 FLUSH_S = 0.1
 PENDING_MAX = 20_000
@@ -46,21 +49,25 @@ log = logging.getLogger(__name__)
 class Runner:
     """Folds a log into `network`, and the rows that follow from it into a store.
 
-    The fold is written every `snapshot_every` events; a restart folds no more than these.
+    The fold is written every `snapshot_every` events; a restart folds no more than these. `models`
+    are kept beside the read models of `projections.rows`: the store was opened for them too.
     """
 
     def __init__(
         self,
-        log: Log,
+        log: Followed,
         store: Store,
         network: Network | None = None,
         *,
         snapshot_every: int = EVERY,
+        models: Sequence[ReadModel[Any]] = (),
     ) -> None:
         self.network = network or Network()
         self._log = log
         self._store = store
         self._kept = KeptFold(store, snapshot_every)
+        self._models = models
+        self._floors: dict[str, int] = {}
         self._floor = 0
         self._anchor: Mark | None = None
         self._last: Record | None = None
@@ -118,20 +125,32 @@ class Runner:
                 self._retire(closed)
                 return
             touched, self._touched = self._touched, Touched()
+            taken = [(model, model.take()) for model in self._models]
             try:
                 checkpoint = self._checkpoint(last)
                 changes = await self._rows(touched)
-                taken = await self._kept.take(self.network, checkpoint.mark) if snapshot else None
+                for model, part in taken:
+                    rows = await model.rows(part, _RowsOf(self._store, model.name))
+                    changes += [(model.name, key, body) for key, body in rows]
+                fold = await self._whole(checkpoint.mark) if snapshot else None
                 await fold_waits.aclose()
-                await self._store.commit(changes, checkpoint, taken)
+                cut_off = await _ended(self._store.commit(changes, checkpoint, fold))
             except BaseException:
                 self._touched.join(touched)
                 self._closed = closed | self._closed
+                for model, part in taken:
+                    model.give_back(part)
                 raise
             self._floor = last.position
             if snapshot:
                 self._kept.written(checkpoint.mark)
             self._retire(closed)
+            if cut_off:
+                raise asyncio.CancelledError
+
+    async def _whole(self, mark: Mark) -> Snapshot:
+        states = {model.name: model.state() for model in self._models}
+        return await self._kept.take(self.network, mark, states)
 
     def _snapshot_is_due(self) -> bool:
         last = self._last
@@ -155,15 +174,29 @@ class Runner:
             await self._store.reset()
             self._anchor = None
         checkpoint = self._store.checkpoint
-        if checkpoint is None or set(self._store.positions.values()) != {checkpoint.position}:
+        self._floors = dict(self._store.positions)
+        if checkpoint is None or set(self._floors.values()) != {checkpoint.position}:
             return await self._from_nothing()
         self._floor = checkpoint.position
         self._skipped = frozenset(checkpoint.skipped)
         restored = await self._kept.restore(self.network.codec)
         if restored is None or not await self._is_there(self._kept.mark, checkpoint):
             return await self._from_nothing()
+        if not self._are_restored(restored):
+            return await self._from_nothing()
         self.network = restored
         return restored.position
+
+    def _are_restored(self, network: Network) -> bool:
+        """Whether each model takes up what the snapshot has of it."""
+        states = self._kept.states
+        try:
+            for model in self._models:
+                model.restore(states[model.name], network)
+        except (msgspec.MsgspecError, ValueError, LookupError) as error:
+            log.warning("the snapshot in %s cannot be used: %s", self._store.path, error)
+            return False
+        return True
 
     async def _is_there(self, mark: Mark | None, checkpoint: Checkpoint) -> bool:
         """Whether the log goes on behind a snapshot; it is known to go on behind the checkpoint."""
@@ -180,6 +213,8 @@ class Runner:
         """Begin the fold with what stood before the first message of the log."""
         self.network = begin(base, self.network.codec)
         self._touched.add_all(self.network)
+        for model in self._models:
+            model.begin(self.network)
         return self.network.position
 
     async def _follows_this_log(self) -> bool:
@@ -222,7 +257,7 @@ class Runner:
                 entries = self.fold(batch)
             on_batch(entries, self.network.position >= end)
             self._behind.set()
-            if self._touched.size > PENDING_MAX:
+            if self._touched.size + sum(model.pending for model in self._models) > PENDING_MAX:
                 await self.flush()
 
     def fold(self, records: list[Record]) -> list[Entry]:
@@ -231,6 +266,7 @@ class Runner:
         A job that is closed stays until `flush`.
         """
         network, touched, floor = self.network, self._touched, self._floor
+        models = [(model.note, self._floors.get(model.name, 0)) for model in self._models]
         entries: list[Entry] = []
         for record in records:
             entry = network.fold(record)
@@ -241,6 +277,8 @@ class Runner:
                 job = network.jobs.get(entry.address.job)
                 if job is not None and job.closed:
                     self._closed[job.id] = None
+            for note, behind in models:
+                note(record, entry, network, stored=record.position <= behind)
         self._last = records[-1]
         return entries
 
@@ -272,49 +310,29 @@ class Runner:
         return Checkpoint(mark, self._anchor, skipped, shape)
 
 
-async def rebuild(log: Log, path: Path) -> None:
-    """Build the store at `path` from the whole log, in place of what is there.
+class _RowsOf:
+    """The stored rows of one read model; see `projections.read_model.Stored`."""
 
-    Nothing may have it open. Raises LogError and DatabaseUnusable.
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    async def bodies(self, keys: Iterable[str]) -> dict[str, bytes]:
+        return await self._store.bodies(self._name, keys)
+
+
+async def _ended(work: Coroutine[Any, Any, None]) -> bool:
+    """Let work come to its end, and return whether this was to be cut off meanwhile.
+
+    Of a commit that was cut off nobody knows whether it counts, and what is added to a row must not
+    be added twice.
     """
-    fresh = path.with_name(f"{path.name}.new")
-    await asyncio.to_thread(_remove, fresh)
-    store = await Store.open(fresh)
-    try:
-        runner = Runner(log, store)
-        await _catch_up(runner)
-        await runner.flush(snapshot=True)
-    finally:
-        await store.close()
-    await asyncio.to_thread(_replace, fresh, path)
-
-
-async def _catch_up(runner: Runner) -> None:
-    """Run until all is folded that was stored when this began."""
-    there = asyncio.Event()
-
-    def on_batch(_: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
-        if caught_up:
-            there.set()
-
-    running = asyncio.ensure_future(runner.run(on_batch))
-    waiting = asyncio.ensure_future(there.wait())
-    try:
-        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
-    finally:
-        running.cancel()
-        waiting.cancel()
-        await asyncio.gather(running, waiting, return_exceptions=True)
-
-
-def _replace(fresh: Path, path: Path) -> None:
-    _remove(path)
-    fresh.replace(path)
-
-
-def _remove(path: Path) -> None:
-    """Remove a database; its journal first goes with it, or it would be taken for another's."""
-    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        name.unlink(missing_ok=True)
+    task = asyncio.ensure_future(work)
+    cut_off = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cut_off = True
+    task.result()
+    return cut_off

@@ -7,7 +7,7 @@ The parts are JSON: it takes any number that an event may have brought, also one
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +26,7 @@ SHARDS_PER_PART = 1_000
 """Some milliseconds of work: a job of 100,000 shards must not hold up whatever else is going on."""
 
 HEAD = ""
-"""Stands in place of a job's id for the part that is of no job."""
+"""Stands in place of a job's id for the parts that are of no job: the head, and what is beside."""
 
 
 class Part(NamedTuple):
@@ -77,6 +77,17 @@ def head(network: Network, mark: Mark) -> Part:
         strays=list(network.strays.items()),
     )
     return Part(HEAD, 0, _encode(made))
+
+
+def beside(states: Mapping[str, bytes]) -> Part:
+    """Return the part that holds the states of read models, which are JSON, by their names."""
+    return Part(HEAD, 1, _encode({name: msgspec.Raw(state) for name, state in states.items()}))
+
+
+def read_beside(part: Part) -> dict[str, bytes]:
+    """Return the states of read models, by name. Raises MsgspecError for what holds none."""
+    found = msgspec.json.decode(part.body, type=dict[str, msgspec.Raw])
+    return {name: bytes(state) for name, state in found.items()}
 
 
 def parts(job: Job) -> Iterator[Part]:

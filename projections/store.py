@@ -5,9 +5,9 @@ failure may cost the last commits; they are folded again.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import aiosqlite
 import msgspec
@@ -54,6 +54,7 @@ _PROJECTION = "INSERT OR REPLACE INTO projections (name, version, position)"
 _CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (one, body)"
 _PART = "INSERT INTO snapshot (job, part, body)"
 _ONE = "SELECT body FROM rows WHERE projection = ? AND key = ?"
+_MANY = "SELECT key, body FROM rows WHERE projection = ? AND key"
 _NEXT = "SELECT key, body FROM rows WHERE projection = ? AND key > ? ORDER BY key LIMIT ?"
 _HEAD = "SELECT body FROM snapshot WHERE job = ? AND part = 0"
 _PARTS = (
@@ -93,20 +94,24 @@ class Snapshot(NamedTuple):
 class Store:
     """The rows of all projections, and the fold. `positions` says how far each projection is."""
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: aiosqlite.Connection, versions: Mapping[str, int]
+    ) -> None:
         self.checkpoint: Checkpoint | None = None
         self.positions: dict[str, int] = {}
         self.path = path
+        self.versions = versions
         self._connection = connection
 
     @classmethod
-    async def open(cls, path: Path) -> "Store":
-        """Open the file, or begin one; a projection of another version begins anew.
+    async def open(cls, path: Path, versions: Mapping[str, int] = VERSIONS) -> Self:
+        """Open the file, or begin one, for these projections; one that is there in another version
+        begins anew, and one that is not named goes.
 
         Raises DatabaseUnusable.
         """
         connection = await open_database(path, KIND)
-        store = cls(path, connection)
+        store = cls(path, connection, versions)
         try:
             with naming(path, KIND):
                 await store._begin()
@@ -121,8 +126,12 @@ class Store:
 
     async def _begin(self) -> None:
         stored = await self._all("SELECT name, version, position FROM projections")
-        known = {name: position for name, version, position in stored if _is_ours(name, version)}
-        self.positions = {name: known.get(name, 0) for name in VERSIONS}
+        known = {
+            name: position
+            for name, version, position in stored
+            if self.versions.get(name) == version
+        }
+        self.positions = {name: known.get(name, 0) for name in self.versions}
         async with transaction(self._connection):
             await self._drop([name for name, *_ in stored if name not in known])
         for (body,) in await self._all("SELECT body FROM checkpoint"):
@@ -132,10 +141,10 @@ class Store:
         """Drop all rows, the checkpoint and the snapshot: the log no longer has what made them."""
         with naming(self.path, KIND):
             async with transaction(self._connection):
-                await self._drop(list(VERSIONS))
+                await self._drop(list(self.versions))
                 await self._connection.execute("DELETE FROM checkpoint")
                 await self._connection.execute("DELETE FROM snapshot")
-        self.positions = dict.fromkeys(VERSIONS, 0)
+        self.positions = dict.fromkeys(self.versions, 0)
         self.checkpoint = None
 
     async def _drop(self, projections: list[str]) -> None:
@@ -159,7 +168,7 @@ class Store:
                 await insert(
                     self._connection,
                     _PROJECTION,
-                    [(name, VERSIONS[name], checkpoint.position) for name in sorted(behind)],
+                    [(name, self.versions[name], checkpoint.position) for name in sorted(behind)],
                 )
                 await insert(self._connection, _CHECKPOINT, [(1, msgspec.json.encode(checkpoint))])
                 if snapshot is not None:
@@ -185,6 +194,18 @@ class Store:
         with naming(self.path, KIND):
             found = await self._all(_ONE, projection, key)
         return bytes(found[0][0]) if found else None
+
+    async def bodies(self, projection: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the bodies by key of those rows of a projection that are there."""
+        wanted = list(keys)
+        found: dict[str, bytes] = {}
+        with naming(self.path, KIND):
+            for start in range(0, len(wanted), FETCHED):
+                part = wanted[start : start + FETCHED]
+                marks = ",".join("?" * len(part))
+                rows = await self._all(f"{_MANY} IN ({marks})", projection, *part)
+                found |= {key: bytes(body) for key, body in rows}
+        return found
 
     async def rows(self, projection: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield key and body of each row of a projection, in the order of the keys.
@@ -219,7 +240,7 @@ class Store:
     async def digest(self) -> str:
         """Return a hash over all rows: equal for stores that say the same."""
         total = hashlib.sha256()
-        for projection in sorted(VERSIONS):
+        for projection in sorted(self.versions):
             async for key, body in self.rows(projection):
                 total.update(msgspec.json.encode([projection, key, body]))
         return total.hexdigest()
@@ -227,7 +248,3 @@ class Store:
     async def _all(self, query: str, *values: Any) -> list[Any]:
         async with self._connection.execute(query, values) as cursor:
             return list(await cursor.fetchall())
-
-
-def _is_ours(name: str, version: int) -> bool:
-    return VERSIONS.get(name) == version

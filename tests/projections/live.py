@@ -1,12 +1,15 @@
 """A runner at work on a log in memory, for tests that end it when they want."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from events.codec import PRESENT, Codec
 from events.entry import Entry
 from events.memory import MemoryLog
 from projections.kept_fold import EVERY
 from projections.network import Network
+from projections.read_model import ReadModel
 from projections.runner import Runner
 from projections.store import Store
 
@@ -21,8 +24,11 @@ class Live:
         *,
         snapshot_every: int = EVERY,
         codec: Codec = PRESENT,
+        models: Sequence[ReadModel[Any]] = (),
     ) -> None:
-        self.runner = Runner(log, store, Network(codec), snapshot_every=snapshot_every)
+        self.runner = Runner(
+            log, store, Network(codec), snapshot_every=snapshot_every, models=models
+        )
         self.entries: list[Entry] = []
         self._caught_up = asyncio.Event()
         self._grown = asyncio.Event()

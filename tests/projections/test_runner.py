@@ -16,7 +16,8 @@ from events.log import Base, Record
 from events.memory import MemoryLog
 from projections.base import encode_base
 from projections.network import Network
-from projections.runner import Runner, rebuild
+from projections.rebuilding import rebuild
+from projections.runner import Runner
 from projections.state import Job
 from projections.store import Store
 from tests.projections.evolution import log_of as log_of_network
