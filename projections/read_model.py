@@ -6,7 +6,7 @@ folds on; the rows are then further than that. So a message whose position is in
 told again, as `stored`: it changes what the model has open, and is not counted once more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol, TypeVar
 
 from events.entry import Entry
@@ -66,10 +66,10 @@ class ReadModel(Protocol[Taken]):
         """Hand over what has changed since the last time. The fold goes on afterwards."""
         ...
 
-    async def rows(self, taken: Taken, stored: Stored) -> Sequence[Row]:
-        """Make the rows of what was taken. What is stored is as it was before that.
+    def rows(self, taken: Taken, stored: Stored) -> AsyncIterator[Row]:
+        """Yield the rows of what was taken; what is stored is as it was before that.
 
-        Others get their turn of the loop after some milliseconds.
+        Others get their turn of the loop between rows.
         """
         ...
 

@@ -130,8 +130,7 @@ class Runner:
                 checkpoint = self._checkpoint(last)
                 changes = await self._rows(touched)
                 for model, part in taken:
-                    rows = await model.rows(part, _RowsOf(self._store, model.name))
-                    changes += [(model.name, key, body) for key, body in rows]
+                    changes += await self._rows_of(model, part)
                 fold = await self._whole(checkpoint.mark) if snapshot else None
                 await fold_waits.aclose()
                 cut_off = await _ended(self._store.commit(changes, checkpoint, fold))
@@ -297,6 +296,14 @@ class Runner:
         changes = node_rows(touched, self.network)
         for change in job_rows(touched, self.network):
             changes.append(change)
+            if len(changes) % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return changes
+
+    async def _rows_of(self, model: ReadModel[Any], taken: Any) -> list[Change]:
+        changes: list[Change] = []
+        async for key, body in model.rows(taken, _RowsOf(self._store, model.name)):
+            changes.append((model.name, key, body))
             if len(changes) % ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return changes

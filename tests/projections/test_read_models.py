@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -65,7 +65,7 @@ class Pairs:
         taken, self._counts = self._counts, Counter()
         return taken
 
-    async def rows(self, taken: Counter[tuple[int, str]], stored: Stored) -> Sequence[Row]:
+    async def rows(self, taken: Counter[tuple[int, str]], stored: Stored) -> AsyncIterator[Row]:
         keys = {str(row) for row, _ in taken}
         rows = {key: Counter[str]() for key in sorted(keys)}
         for key, row in rows.items():
@@ -73,7 +73,8 @@ class Pairs:
             row.update(msgspec.json.decode(found.get(key, b"{}"), type=dict[str, int]))
         for (row_of, pair), count in taken.items():
             rows[str(row_of)][pair] += count
-        return [(key, msgspec.json.encode(dict(sorted(row.items())))) for key, row in rows.items()]
+        for key, row in rows.items():
+            yield key, msgspec.json.encode(dict(sorted(row.items())))
 
     def give_back(self, taken: Counter[tuple[int, str]]) -> None:
         self._counts.update(taken)
