@@ -99,6 +99,7 @@ class Orders(_Wire, frozen=True):
     spec: JobSpec | None = None
     inputs: tuple[Listing | None, ...] = ()
     shards: int = 0
+    traceparent: str = ""
     list_inputs: bool = False
     offers: tuple[OfferOrder, ...] = ()
     run: tuple[RunOrder, ...] = ()
@@ -113,7 +114,11 @@ class Orders(_Wire, frozen=True):
     def with_job(self, job: Job) -> "Orders":
         """Return the orders with all that a node needs to know of the job."""
         return msgspec.structs.replace(
-            self, spec=job.spec, inputs=tuple(job.inputs), shards=len(job.shards)
+            self,
+            spec=job.spec,
+            inputs=tuple(job.inputs),
+            shards=len(job.shards),
+            traceparent=job.traceparent,
         )
 
 

@@ -210,7 +210,14 @@ class Requester:
                 raise AssertionError(f"no effect of a requester: {effect}")
 
     def _append(self, effect: Append, now: int) -> None:
-        written = Written(effect, author=self.name, role="r", now_ms=now)
+        job = self._runner.network.jobs.get(effect.job)
+        written = Written(
+            effect,
+            author=self.name,
+            role="r",
+            now_ms=now,
+            traceparent=job.traceparent if job is not None else "",
+        )
         self._under_way[effect.job] = written.event.id
         if effect.blobs:
             self._spawn(self._append_with_blobs(effect, written))

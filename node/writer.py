@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import msgspec
+
 from events.codec import KINDS, AnyEvent, encode
 from events.ids import new_id
 from events.log import Expect
@@ -11,11 +13,16 @@ from node.effects import Append
 
 
 class Written:
-    """An event ready to be appended; its id makes every repeat of the append harmless."""
+    """An event ready to be appended; its id makes every repeat of the append harmless.
+
+    `traceparent` is that of the job, "" if it has none.
+    """
 
     __slots__ = ("body", "event", "expect", "subject")
 
-    def __init__(self, effect: Append, *, author: str, role: Role, now_ms: int) -> None:
+    def __init__(
+        self, effect: Append, *, author: str, role: Role, now_ms: int, traceparent: str = ""
+    ) -> None:
         name = new_id()
         self.event: AnyEvent = effect.kind(
             id=name,
@@ -23,6 +30,7 @@ class Written:
             subject=effect.job,
             time=rfc3339(now_ms),
             causationid=effect.cause or name,
+            traceparent=traceparent or msgspec.UNSET,
             data=cast("Any", effect.data),
         )
         self.subject = subject(effect.job, role, author, KINDS[effect.kind])

@@ -190,6 +190,8 @@ class Job(Mutable):
     folded (a matter of this log, never part of an event), `decider` wrote it, and `touched_ms` is
     when; before any decision it is when the client submitted.
 
+    `traceparent` is the span that the job was submitted under, "" if there was none.
+
     `newer` tells by type what was skipped because only a newer version of Lota knows it. `held`
     names the first decision among it: from there on this fold is not what the job is, so nobody
     decides about it or pays for it by this fold, and such a decision does not move the fence.
@@ -206,6 +208,7 @@ class Job(Mutable):
     inputs: list[Listing | None]
     submitted_at: str
     gateway: str
+    traceparent: str = ""
     state: JobState = "submitted"
     seen: int = 0
     seal: bytes = EMPTY

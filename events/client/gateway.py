@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from events import codec, subjects
+from events import codec, subjects, trace_context
 from events import spec as specs
 from events.blobs import Blobs
 from events.clock import now_ms
@@ -119,10 +119,14 @@ async def submit(
     *,
     job: str,
     author: str,
+    traceparent: str | None = None,
     new_id: Callable[[], str] = new_id,
     now_ms: Callable[[], int] = now_ms,
 ) -> int:
     """Append the job under its id and return its position; a repeat returns that of the first.
+
+    `traceparent` is the span that the job belongs under, as W3C Trace Context writes it; all events
+    of the job carry it on. One that is malformed is left out.
 
     Raises LotaError when the id is taken by another job, AppendTimeout when the log never
     answered: then submit again under the same id.
@@ -137,6 +141,7 @@ async def submit(
         subject=job,
         time=rfc3339(now_ms()),
         causationid=first,
+        traceparent=trace_context.normal(traceparent) or msgspec.UNSET,
         data=submission.data,
     )
     try:
@@ -168,7 +173,7 @@ async def request_cancel(
     Raises NotFound when there is no such job, AppendTimeout when the log never answered.
     """
     _check_names(job, author)
-    await _first_submission(log, job)
+    _, submitted = await _first_submission(log, job)
     first = new_id()
     event = CancelRequested(
         id=first,
@@ -176,6 +181,7 @@ async def request_cancel(
         subject=job,
         time=rfc3339(now_ms()),
         causationid=first,
+        traceparent=submitted.traceparent,
         data=CancelRequestedData(reason=reason),
     )
     return await _append(log, event, author, None)

@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from events.blobs import Blobs
 from events.client import gateway, outcome
 from events.client.contexts import Context, find_server
+from events.client.current_trace import current_traceparent
 from events.client.outcome import Outcome
 from events.client.subscribing import OnForeign, entries, first_position, require_job_id
 from events.clock import now_ms
@@ -100,7 +101,13 @@ class Lota:
         """
         return await self._log.last()
 
-    async def submit(self, spec: JobSpec | Mapping[str, Any], *, job: str | None = None) -> str:
+    async def submit(
+        self,
+        spec: JobSpec | Mapping[str, Any],
+        *,
+        job: str | None = None,
+        traceparent: str | None = None,
+    ) -> str:
         """Append a job to the log and return its id, as soon as the log has it.
 
         `spec` is a `JobSpec` or the mapping that a spec file holds. Relative paths of its inputs
@@ -110,6 +117,10 @@ class Lota:
         `job` is the id to submit under, made anew if it is not given: up to 40 letters, digits, -
         and _. A repeat under the same id with the same spec is a success and no second job, so a
         program that may die half-way chooses the id first and keeps it.
+
+        `traceparent` is the span that the job belongs under, as W3C Trace Context writes it. None
+        is the current span, in a program that uses OpenTelemetry. All events of the job carry it
+        on; one that is malformed is left out.
 
         Raises InvalidSpec and InvalidInput, with the field, for what cannot be accepted; LotaError
         when the id is taken by another spec; ReadOnlyLog on a twin; AppendTimeout when no answer
@@ -122,7 +133,14 @@ class Lota:
         if self._blobs is None:
             self._blobs = await open_blobs(self._client)
         name = job or new_job_id()
-        await gateway.submit(self._log, self._blobs, prepared, job=name, author=self._name)
+        await gateway.submit(
+            self._log,
+            self._blobs,
+            prepared,
+            job=name,
+            author=self._name,
+            traceparent=current_traceparent() if traceparent is None else traceparent,
+        )
         return name
 
     async def wait(self, job: str, *, timeout_s: float | None = None) -> Outcome:

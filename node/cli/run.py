@@ -1,6 +1,7 @@
 """`lota run`: a command as a job, followed to its end and answered with its exit code."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -98,6 +99,7 @@ async def _run(submission: Submission, server: Server | None, *, throw_away: boo
                 submission,
                 job=job,
                 author=CLIENT_NAME,
+                traceparent=os.environ.get("TRACEPARENT"),
                 new_id=new_id,
                 now_ms=now_ms,
             )

@@ -1,6 +1,7 @@
 """`lota job submit`: a spec from a file or stdin onto the log."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,7 @@ async def _submit(text: bytes, name: str, *, dry_run: bool, server: Server | Non
             submission,
             job=job,
             author=CLIENT_NAME,
+            traceparent=os.environ.get("TRACEPARENT"),
         )
     print(job)
 

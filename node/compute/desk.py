@@ -72,6 +72,7 @@ def take(desk: Desk, orders: Orders) -> DeskJob | None:
     if orders.spec is not None:
         job.inputs = orders.inputs
         job.shards = orders.shards or job.shards
+        job.traceparent = orders.traceparent
     job.fence = max(job.fence, orders.fence)
     if orders.held:
         orders = _without_paid(desk, job, orders)

@@ -230,9 +230,14 @@ class Compute:
         match effect:
             case Append():
                 job.sending = True
-                self._send(
-                    job, effect, Written(effect, author=self.name, role="c", now_ms=now_ms())
+                written = Written(
+                    effect,
+                    author=self.name,
+                    role="c",
+                    now_ms=now_ms(),
+                    traceparent=job.traceparent,
                 )
+                self._send(job, effect, written)
             case Stop():
                 self._spawn(self._stop(job, effect))
             case Publish():

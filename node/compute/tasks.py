@@ -81,6 +81,7 @@ class DeskJob(Mutable):
     spec: JobSpec | None = None
     inputs: tuple[Listing | None, ...] = ()
     shards: int = 0
+    traceparent: str = ""
     fence: int = 0
     offers: dict[int, Literal["due", "told"]] = {}
     tasks: dict[Key, Task] = {}

@@ -39,6 +39,7 @@ from events.facts import (
 from events.log import Record
 from events.requests import CancelRequested, JobSubmitted
 from events.seal import extend
+from events.trace_context import normal
 from projections.evolve import ending, placement, publishing, running, verdict
 from projections.evolve.step import Step, remember
 from projections.state import Job
@@ -85,6 +86,7 @@ def begin(entry: Entry, event: JobSubmitted) -> Job:
         inputs=list(event.data.inputs),
         submitted_at=event.time,
         gateway=entry.address.author,
+        traceparent=normal(event.traceparent or ""),
         first=entry.position,
         touched_ms=entry.time_ms,
     )

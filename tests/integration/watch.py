@@ -82,7 +82,7 @@ class Watch:
         await self.log.close()
         await self.client.close()
 
-    async def submit(self, spec: JobSpec) -> str:
+    async def submit(self, spec: JobSpec, *, traceparent: str = "") -> str:
         """Submit a job and return its id."""
         job = new_job_id()
         submission = await prepare(spec)
@@ -92,6 +92,7 @@ class Watch:
             submission,
             job=job,
             author="test",
+            traceparent=traceparent,
             new_id=new_id,
             now_ms=now_ms,
         )

@@ -20,7 +20,7 @@ from tests.projections.conversation import JOB, Conversation
 from tests.projections.story import folded, story
 
 MARK = Mark(7, "m")
-SHAPE = "2885b3cc6f30abc8"
+SHAPE = "f691771fb5b2cec4"
 """Of the structs of the fold: their names and their fields'."""
 
 

@@ -28,6 +28,7 @@ from events.spec import Deal, Input, JobSpec, PublisherSpec, Sharding, digest
 
 JOB = "01kaq3y6e5v8m2t9w0x4z7c1dn"
 NOW_MS = 1_767_225_600_037
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class DeafLog(MemoryLog):
@@ -359,6 +360,23 @@ async def test_cancel() -> None:
     assert position == record.position == 2
     assert record.subject == subjects.subject(JOB, "g", "me", "cancel.requested")
     assert event.data.reason == "wrong input"
+
+
+async def test_a_wish_belongs_to_the_trace_of_its_job() -> None:
+    """The span that a job is submitted under stands in its submission and in wishes about it."""
+    log = MemoryLog()
+    await send(log, await noop(), traceparent=TRACE)
+    await cancel(log)
+    said = [decode(record.body) for record in log.records(limit=9)]
+    assert [event.traceparent for event in said] == [TRACE, TRACE]
+
+
+async def test_a_trace_that_is_none_is_left_out() -> None:
+    """A job that is submitted under a malformed span is submitted, and under none."""
+    log = MemoryLog()
+    await send(log, await noop(), traceparent=f"{TRACE}-more")
+    await cancel(log)
+    assert not any(b"traceparent" in record.body for record in log.records(limit=9))
 
 
 async def test_cancel_nothing() -> None:

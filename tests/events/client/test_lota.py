@@ -10,7 +10,9 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from opentelemetry import trace
 
 import events
 from events.connection import connect
@@ -96,6 +98,17 @@ async def test_submit_and_tail(lota: events.Lota) -> None:
     assert (entry.address.job, entry.address.author) == (job, "program")
     assert entry.position == await lota.position() > before
     assert json.loads(entry.record.body)["id"] == entry.event.id
+
+
+async def test_a_job_belongs_under_the_current_span(lota: events.Lota, log: JetStreamLog) -> None:
+    """A job is submitted under the span that its program is in, unless another one is given."""
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    span = trace.NonRecordingSpan(trace.SpanContext(7, 9, False, trace.TraceFlags(1)))
+    with trace.use_span(span):
+        jobs = [await lota.submit(NOOP), await lota.submit(NOOP, traceparent=given)]
+    jobs.append(await lota.submit(NOOP))
+    said = [(await anext(lota.tail(job=job))).event.traceparent for job in jobs]
+    assert said == [f"00-{7:032x}-{9:016x}-01", given, msgspec.UNSET]
 
 
 async def test_submit_again(lota: events.Lota) -> None:
