@@ -73,6 +73,7 @@ job = _group("job", "Submit jobs, look at them, wait for them, fetch what they c
 result = _group("result", "Look into results, print parts of them, fetch them.")
 node = _group("node", "Run nodes and look at them.")
 events = _group("events", "Read the log.")
+trace = _group("trace", "Show jobs as traces.")
 webhook = _group("webhook", "Have events delivered over HTTP.")
 history = _group("log", "See what history costs, and archive its beginning.")
 context = _group("context", "Keep servers and credentials under names.")
@@ -103,6 +104,7 @@ _command(
     "Make an empty server a twin of an exported log.",
     name="import",
 )
+_command(trace, "node.cli.trace:export", "Send jobs that have ended to OpenTelemetry.")
 _command(webhook, "node.cli.webhook:add", "Have events posted to a URL.")
 _command(webhook, "node.cli.webhook:ls", "List the webhooks.")
 _command(webhook, "node.cli.webhook:describe", "Show a webhook, and why it waits.")

@@ -1,0 +1,74 @@
+"""Spans on their way to OpenTelemetry: OTLP over HTTP, by the packages of the extra `otel`."""
+
+import asyncio
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
+
+from events.errors import LotaError, WrongUsage
+from projections.spans import Span
+
+PATH = "/v1/traces"
+NS_PER_MS = 1_000_000
+
+
+class SpanSender:
+    """Sends spans to one collector.
+
+    `endpoint` is its URL, with or without the path `/v1/traces`; None is what the variables
+    `OTEL_EXPORTER_OTLP_*` say, which also give headers, certificates and the time limit. Raises
+    WrongUsage for what is no URL.
+    """
+
+    def __init__(self, endpoint: str | None) -> None:
+        self._exporter = OTLPSpanExporter(endpoint=None if endpoint is None else _whole(endpoint))
+        self._resource = Resource({"service.name": "lota"})
+
+    async def send(self, spans: Sequence[Span]) -> None:
+        """Send spans in one request; raises LotaError when they were not taken.
+
+        It is repeated for some seconds while the collector is out of reach or busy.
+        """
+        readable = [self._readable(span) for span in spans]
+        result = await asyncio.to_thread(self._exporter.export, readable)
+        if result is not SpanExportResult.SUCCESS:
+            raise LotaError(
+                "the collector did not take the spans",
+                hint="why is said above; what has been sent may be sent again",
+            )
+
+    def close(self) -> None:
+        """Give up what is being sent."""
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        failed = Status(StatusCode.ERROR, span.failure)
+        return ReadableSpan(
+            span.name,
+            context=_context(span.trace_id, span.span_id),
+            parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
+            resource=self._resource,
+            attributes=span.attributes,
+            events=[Event(name, timestamp=at_ms * NS_PER_MS) for name, at_ms in span.marks],
+            status=failed if span.failure else Status(StatusCode.OK),
+            start_time=span.start_ms * NS_PER_MS,
+            end_time=span.end_ms * NS_PER_MS,
+        )
+
+
+def _context(trace_id: str, span_id: str) -> SpanContext:
+    sampled = TraceFlags(TraceFlags.SAMPLED)
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=sampled)
+
+
+def _whole(endpoint: str) -> str:
+    """Return the URL that spans are posted to."""
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongUsage(f"{endpoint!r} is no URL", hint="write http://127.0.0.1:4318")
+    return endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}{PATH}"
