@@ -3,6 +3,7 @@
 Who asks about one job needs no database: its own stream is short, and it is the truth.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from events.codec import PRESENT
@@ -43,19 +44,28 @@ async def find_job(log: Readable, text: str) -> str:
             job = record.subject.split(".")[3]
             if job.startswith(text):
                 found[job] = None
+    return the_one(text, list(found), archived.position)
+
+
+def the_one(text: str, found: Sequence[str], archived: int) -> str:
+    """Return the job that `text` begins, of those that it begins, the oldest first.
+
+    The log begins behind the position `archived`. Raises NotFound, and WrongUsage when there are
+    several.
+    """
     if not found:
         hint = "lota job ls shows what there is"
-        if archived.position:
-            hint += f"; what was before position {archived.position + 1} is in an archive"
+        if archived:
+            hint += f"; what was before position {archived + 1} is in an archive"
         raise NotFound(f"there is no job {text}", hint=hint)
     if len(found) > 1:
-        shown = list(found)[-CANDIDATES_MAX:]
+        shown = found[-CANDIDATES_MAX:]
         more = f" and {len(found) - len(shown)} older" if len(found) > len(shown) else ""
         raise WrongUsage(
             f"{text} is the start of {len(found)} jobs: {', '.join(reversed(shown))}{more}",
             hint="give more of the id",
         )
-    return next(iter(found))
+    return found[0]
 
 
 async def load_job(log: Log, job: str, *, with_nodes: bool = False) -> Loaded:

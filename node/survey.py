@@ -122,7 +122,7 @@ async def survey(
         events=dict(events.most_common()),
         bytes={kind: size_bytes[kind] for kind, _ in events.most_common()},
         open=dict(Counter(job.state for job in network.jobs.values())),
-        closed=dict(travel.ended),
+        closed=dict(travel.tally.ended),
         oldest=oldest,
         owed=owed,
         network=network,

@@ -56,6 +56,8 @@ _PART = "INSERT INTO snapshot (job, part, body)"
 _ONE = "SELECT body FROM rows WHERE projection = ? AND key = ?"
 _MANY = "SELECT key, body FROM rows WHERE projection = ? AND key"
 _NEXT = "SELECT key, body FROM rows WHERE projection = ? AND key > ? ORDER BY key LIMIT ?"
+_BACK = "SELECT key, body FROM rows WHERE projection = ? AND key < ? ORDER BY key DESC LIMIT ?"
+_BEGUN = "SELECT key FROM rows WHERE projection = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
 _HEAD = "SELECT body FROM snapshot WHERE job = ? AND part = 0"
 _PARTS = (
     "SELECT job, part, body FROM snapshot WHERE (job, part) > (?, ?) ORDER BY job, part LIMIT ?"
@@ -206,6 +208,21 @@ class Store:
                 rows = await self._all(f"{_MANY} IN ({marks})", projection, *part)
                 found |= {key: bytes(body) for key, body in rows}
         return found
+
+    async def newest(self, projection: str, before: str, limit: int) -> list[tuple[str, bytes]]:
+        """Return key and body of the last rows whose keys come before one, the last of them first.
+
+        All keys come before "~".
+        """
+        with naming(self.path, KIND):
+            found = await self._all(_BACK, projection, before, limit)
+        return [(key, bytes(body)) for key, body in found]
+
+    async def keys(self, projection: str, beginning: str, limit: int) -> list[str]:
+        """Return the first keys of a projection that begin so, in their order."""
+        with naming(self.path, KIND):
+            found = await self._all(_BEGUN, projection, beginning, f"{beginning}~", limit)
+        return [key for (key,) in found]
 
     async def rows(self, projection: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield key and body of each row of a projection, in the order of the keys.

@@ -16,15 +16,17 @@ from projections.network import Network
 from projections.newer import newer_view
 from projections.nodes import Node
 from projections.state import OPEN, TERMINAL, Job
+from projections.tally import Tally
 from projections.views import job_row, judged_node_view
 
 
 class Travel:
     """The fold of a log as far as it was told.
 
-    A closed job becomes its row in `closed` if `list_closed`, and else a number in `ended`;
-    `keep` names one job that stays whole. `time_ms` is when the last event says that it happened.
-    `network` is what the log begins with (`projections.base.begin`), if its beginning was archived.
+    A closed job becomes its row in `closed` if `list_closed`, and a number in `tally`;
+    `keep` names one job that stays whole. `network` is what the log begins with
+    (`projections.base.begin`), if its beginning was archived, or a fold of what came before, which
+    `tally` goes with.
     """
 
     def __init__(
@@ -34,13 +36,10 @@ class Travel:
         list_closed: bool = False,
         keep: str = "",
         codec: Codec = PRESENT,
+        tally: Tally | None = None,
     ) -> None:
         self.network = network or Network(codec)
-        self.events = 0
-        self.time_ms = 0
-        self.ended: Counter[str] = Counter()
-        self.late = 0
-        self.illegal = 0
+        self.tally = tally or Tally()
         self.closed: list[dict[str, Any]] = []
         self._list_closed = list_closed
         self._keep = keep
@@ -54,9 +53,7 @@ class Travel:
     def advance(self, record: Record) -> Entry | None:
         """Fold the next message and keep the job that it closes, until `let_go`."""
         entry = self.network.fold(record)
-        self.events += 1
-        if entry is not None:
-            self.time_ms = entry.time_ms
+        self.tally.count(entry)
         return entry
 
     def let_go(self, entry: Entry | None) -> None:
@@ -64,9 +61,7 @@ class Travel:
         job = self.network.jobs.get(entry.address.job) if entry is not None else None
         if job is None or not job.closed or job.id == self._keep:
             return
-        self.ended[job.state] += 1
-        self.late += job.late
-        self.illegal += job.illegal
+        self.tally.let_go(job)
         if self._list_closed:
             self.closed.append(job_row(job))
         self.network.retire(job.id)
@@ -78,23 +73,24 @@ def network_view(travel: Travel) -> dict[str, Any]:
     `shards` and `waits` are of the jobs that are open. `waits` counts jobs that wait for their
     plan, and shards that wait for a node, for a verdict and to be published.
     """
-    network = travel.network
+    network, tally = travel.network, travel.tally
     jobs = list(network.jobs.values())
-    states = travel.ended + Counter(job.state for job in jobs)
+    ended = Counter(tally.ended)
+    states = ended + Counter(job.state for job in jobs)
     return {
         "position": network.position,
         "time": _time(travel),
         "events": {
-            "folded": travel.events,
-            "late": travel.late + network.late + network.nodes.late + sum(j.late for j in jobs),
-            "illegal": travel.illegal + network.nodes.illegal + sum(j.illegal for j in jobs),
+            "folded": tally.events,
+            "late": tally.late + network.late + network.nodes.late + sum(j.late for j in jobs),
+            "illegal": tally.illegal + network.nodes.illegal + sum(j.illegal for j in jobs),
             "foreign": network.foreign,
             "newer": sum(skipped.count for skipped in network.newer.values()),
         },
         "newer": newer_view(network.newer),
         "jobs": {
             **{state: states[state] for state in ("submitted", "running", *sorted(TERMINAL))},
-            "closed": travel.ended.total(),
+            "closed": ended.total(),
         },
         "shards": dict(sorted(Counter(s.state for job in jobs for s in job.shards).items())),
         "waits": {
@@ -170,4 +166,4 @@ def _slots(job: Job, node: str) -> list[dict[str, Any]]:
 
 
 def _time(travel: Travel) -> str | None:
-    return rfc3339(travel.time_ms) if travel.time_ms else None
+    return rfc3339(travel.tally.time_ms) if travel.tally.time_ms else None

@@ -209,21 +209,16 @@ async def _job(source: Recorded, text: str, shard: int | None, last: int, output
     from node.cli.replay_views import show_past_job
     from node.jobs import shard_indexes
     from projections.base import begin
-    from projections.lanes import Lanes, lanes_view
-    from projections.timeline import Timeline
-    from projections.travel import Travel
+    from projections.job_fold import JobFold
+    from projections.lanes import lanes_view
     from projections.views import job_view
 
     name = await named_job(source, text)
-    travel, timeline, lanes = Travel(begin(source.base), keep=name), Timeline(), Lanes()
+    fold = JobFold(name, begin(source.base))
     async for records in records_until(source, last, of_job(name)):
         for record in records:
-            entry = travel.fold(record)
-            job = travel.network.jobs.get(name)
-            if entry is not None and job is not None and entry.address.job == name:
-                timeline.note(entry)
-                lanes.note(job, entry)
-    job = travel.network.jobs.get(name)
+            fold.fold(record)
+    job, travel = fold.job, fold.travel
     if job is None:
         raise NotFound(
             f"job {name} was not there yet at position {last}",
@@ -231,10 +226,10 @@ async def _job(source: Recorded, text: str, shard: int | None, last: int, output
         )
     if shard is not None:
         shard_indexes(job, shard)
-    now_ms = travel.time_ms
+    now_ms = travel.tally.time_ms
     view = {
         "position": travel.network.position,
-        **job_view(job, travel.network.nodes, timeline, now_ms=now_ms),
-        "lanes": lanes_view(job, lanes, shard),
+        **job_view(job, travel.network.nodes, fold.timeline, now_ms=now_ms),
+        "lanes": lanes_view(job, fold.lanes, shard),
     }
     show_view(view, output, lambda v: show_past_job(v, now_ms))

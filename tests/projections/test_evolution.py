@@ -58,7 +58,7 @@ async def test_a_split_message_is_one_step() -> None:
     walk = Walk(travel)
     steps = [step for record in records if (step := walk.take(record)) is not None]
 
-    assert len(steps) == travel.events == len(records)
+    assert len(steps) == travel.tally.events == len(records)
     (split, *_) = [step for step in steps if step.subject.endswith("executions.done")]
     states = [c.after for c in split.changes if c.what == "execution" and c.field == "state"]
     assert states == ["proposed"], split.changes

@@ -116,7 +116,7 @@ def test_closed_jobs_are_listed_when_asked_for() -> None:
         travel.fold(record)
         counted.fold(record)
     rows = network_view(travel)["closed"]
-    assert Counter(row["state"] for row in rows) == counted.ended
+    assert Counter(row["state"] for row in rows) == counted.tally.ended
     assert len({row["id"] for row in rows}) == 8
 
 

@@ -1,0 +1,82 @@
+"""Jobs folded one by one from their own streams, as of any position.
+
+A page about a job asks again and again while the job goes on: what was folded for it last is kept,
+and goes on where it stands.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import NamedTuple, cast
+
+from events.log import Readable, Record
+from events.subjects import job_events
+from projections.base import begin
+from projections.job_fold import JobFold
+from projections.lanes import Lanes
+from projections.nodes import Nodes
+from projections.state import Job
+from projections.timeline import Timeline
+
+KEPT_MAX = 8
+
+
+class Told(NamedTuple):
+    """A job as of a position, the nodes as of then, its timeline and its lanes.
+
+    Nobody changes it; it may go on with the next look at the job.
+    """
+
+    job: Job
+    nodes: Nodes
+    timeline: Timeline
+    lanes: Lanes
+
+
+class _Kept:
+    """A job's fold, and how far its stream has been read."""
+
+    def __init__(self, fold: JobFold, position: int) -> None:
+        self.fold = fold
+        self.position = position
+
+
+class JobStreams:
+    """Folds one job at a time; the loop gets its turns."""
+
+    def __init__(self, log: Readable) -> None:
+        self._log = log
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._one = asyncio.Lock()
+
+    async def fold(self, name: str, position: int) -> JobFold:
+        """Return the fold of a job as of a position; it has no job if that was not there then.
+
+        Raises LogError.
+        """
+        async with self._one:
+            base = await self._log.base()
+            begun = base.position if base is not None else 0
+            kept = self._kept.pop(name, None)
+            if kept is None or not begun <= kept.position <= position:
+                kept = _Kept(JobFold(name, begin(base)), begun)
+            if kept.position < position:
+                await self._go_on(kept, name, position)
+            self._kept[name] = kept
+            if len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+            return kept.fold
+
+    async def _go_on(self, kept: _Kept, name: str, position: int) -> None:
+        batches = self._log.read((job_events(name),), after=kept.position)
+        async with aclosing(cast("AsyncGenerator[list[Record], None]", batches)):
+            async for records in batches:
+                for record in records:
+                    if record.position <= position:
+                        kept.fold.fold(record)
+                        kept.position = record.position
+                if records[-1].position >= position:
+                    break
+                await asyncio.sleep(0)
+        kept.position = position

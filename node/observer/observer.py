@@ -1,0 +1,221 @@
+"""The observer: follows the log, and answers what the network is, was, and how it came."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from events.entry import Entry
+from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotFound
+from events.log import Followed
+from node.jobs import the_one
+from node.observer.changes import Change, Changes
+from node.observer.job_streams import JobStreams, Told
+from node.observer.listing import JobPage, Wanted, jobs
+from node.observer.past import Past, present
+from node.observer.pasts import Pasts
+from projections.closed import Closed
+from projections.network import Network
+from projections.read_model import versions_with
+from projections.rebuilding import remove
+from projections.runner import Runner
+from projections.store import Store
+
+LAG_EVERY_S = 1.0
+CANDIDATES_MAX = 11
+
+PositionSince = Callable[[int], Awaitable[int]]
+"""The first position stored at a time (ms since the Unix epoch) or later, one behind the end when
+there is none: `History.position_since`, `FileLog.position_since`."""
+
+log = logging.getLogger(__name__)
+
+
+class Observer:
+    """Follows a log while it is entered (`open`), and writes nothing but its own folder.
+
+    `ready` is set when all is folded that was stored when it began. `failed` ends, with the error,
+    when it cannot go on; what it has can still be read.
+    """
+
+    def __init__(self, log: Followed, store: Store, position_since: PositionSince) -> None:
+        self.log = log
+        self.store = store
+        self.ready = asyncio.Event()
+        self._position_since = position_since
+        self._changes = Changes()
+        self._streams = JobStreams(log)
+        self._end = 0
+        self._begin()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, log: Followed, folder: Path, position_since: PositionSince
+    ) -> AsyncIterator[Self]:
+        """Follow a log, and keep in `folder` what is folded of it.
+
+        The folder is a cache: what is there of another log is dropped. One process uses it at a
+        time. Raises LogError and DatabaseUnusable.
+        """
+        async with AsyncExitStack() as stack:
+            store = await _opened(folder / "projections.db")
+            stack.push_async_callback(store.close)
+            observer = cls(log, store, position_since)
+            await observer._start(stack)
+            yield observer
+
+    def _begin(self) -> None:
+        """Begin, or begin again, with what the store has."""
+        self._closed = Closed()
+        self._runner = Runner(self.log, self.store, models=[self._closed])
+        self._pasts = Pasts(self.log)
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self._end = await self.log.last()
+        self.failed = asyncio.ensure_future(self._run())
+        measuring = asyncio.ensure_future(self._measure())
+        stack.push_async_callback(self._stop, measuring)
+
+    async def _stop(self, measuring: "asyncio.Task[None]") -> None:
+        for task in (measuring, self.failed):
+            task.cancel()
+        await asyncio.gather(measuring, self.failed, return_exceptions=True)
+        await self._runner.rest()
+
+    # Following
+
+    async def _run(self) -> None:
+        """Follow the log, also when it is replaced by another or loses its end."""
+        came_to = -1
+        while True:
+            try:
+                await self._runner.run(self._folded)
+                raise LogUnavailable("the log was closed", hint="begin again")
+            except AnotherLog as error:
+                log.warning("%s is built anew: %s", self.store.path, error.what)
+                await self.store.reset()
+            except LogUnavailable:
+                raise
+            except LogError as error:
+                if self.position <= came_to:
+                    raise
+                log.warning("looking again at the log: %s", error.what)
+            came_to = self.position
+            self._begin()
+
+    def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
+        self._changes.note(self.position, self.time_ms, entries)
+        if caught_up:
+            self.ready.set()
+
+    async def _measure(self) -> None:
+        """Look now and then how far the log goes."""
+        while True:
+            await asyncio.sleep(LAG_EVERY_S)
+            with contextlib.suppress(LogError):
+                self._end = await self.log.last()
+
+    # What is
+
+    @property
+    def network(self) -> Network:
+        """The live fold; a closed job is in it for a moment."""
+        return self._runner.network
+
+    @property
+    def position(self) -> int:
+        """The last position that is folded."""
+        return self._runner.network.position
+
+    @property
+    def time_ms(self) -> int:
+        """When the newest event says that it happened, 0 if there is none."""
+        return self._closed.tally.time_ms
+
+    @property
+    def lag(self) -> int:
+        """How many messages are stored and not folded yet, as far as is known."""
+        return max(0, self._end - self.position)
+
+    def changes(self) -> AsyncGenerator[Change, None]:
+        """Yield what changes from now on, at most one change every 250 ms."""
+        return self._changes.follow()
+
+    # What was
+
+    async def at(self, position: int | None) -> Past:
+        """Return the network as of a position, None for now.
+
+        Raises WrongUsage for a position that is not folded, LogError when the log cannot be read.
+        """
+        if position is None or position == self.position:
+            return present(self.network, self._closed.tally)
+        return await self._pasts.at(position, self.position)
+
+    async def position_at(self, time_ms: int) -> int:
+        """Return the last position that was stored by a time; 0 if it is before all."""
+        return await self._position_since(time_ms + 1) - 1
+
+    async def jobs(
+        self,
+        *,
+        past: Past,
+        states: Iterable[str] = (),
+        labels: Sequence[str] = (),
+        text: str = "",
+        before: int | None = None,
+        limit: int = 50,
+    ) -> JobPage:
+        """Return jobs as of then, the newest first, of those that began before a position.
+
+        Of the states one matches, of the labels (KEY=VALUE or KEY) all; `text` is part of the id,
+        the name or a label. None of them matches every job. Raises DatabaseUnusable.
+        """
+        checkpoint = self.store.checkpoint
+        if checkpoint is None or checkpoint.position < past.position:
+            await self._runner.flush()
+        wanted = Wanted(frozenset(states), tuple(labels), text)
+        return await jobs(self.store, past, wanted, before=before, limit=limit)
+
+    async def job_id(self, text: str) -> str:
+        """Return the id of the job that `text` names: its id, or the start of no other's.
+
+        Raises NotFound, and WrongUsage with the candidates when there are several.
+        """
+        network = self.network
+        if text in network.jobs or await self.store.row("jobs", text) is not None:
+            return text
+        found = await self.store.keys("jobs", text, CANDIDATES_MAX)
+        fresh = (name for name in network.jobs if name.startswith(text))
+        archived = await self.log.base()
+        names = sorted(dict.fromkeys([*found, *fresh]))
+        return the_one(text, names, archived.position if archived is not None else 0)
+
+    async def job(self, text: str, past: Past) -> Told:
+        """Return a job as of then, which stays whole when it is closed: see `job_id` for `text`.
+
+        Raises NotFound for one that was not there then, WrongUsage, and LogError.
+        """
+        name = await self.job_id(text)
+        fold = await self._streams.fold(name, past.position)
+        if fold.job is None:
+            raise NotFound(
+                f"job {name} was not there yet at position {past.position}",
+                hint="choose a later position",
+            )
+        return Told(fold.job, past.network.nodes, fold.timeline, fold.lanes)
+
+
+async def _opened(path: Path) -> Store:
+    """Open the store, anew if what is there cannot be used: all of it follows from the log."""
+    versions = versions_with([Closed()])
+    try:
+        return await Store.open(path, versions)
+    except DatabaseUnusable as error:
+        log.warning("%s is built anew: %s", path, error.what)
+        await asyncio.to_thread(remove, path)
+        return await Store.open(path, versions)

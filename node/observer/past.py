@@ -1,0 +1,41 @@
+"""The network as it was at a position of the log."""
+
+import copy
+
+from projections.network import Network
+from projections.tally import Tally
+from projections.travel import Travel
+
+
+class Past:
+    """A fold that went as far as `position`, without the jobs that were closed by then.
+
+    `travel` is what `projections.travel` makes its views of. Nobody changes it; of the live one,
+    jobs and nodes go on with the log, so that what is read of it is read without waiting between.
+    """
+
+    def __init__(self, travel: Travel, *, live: bool = False) -> None:
+        self.travel = travel
+        self.live = live
+
+    @property
+    def network(self) -> Network:
+        """The nodes, and the jobs that were open."""
+        return self.travel.network
+
+    @property
+    def position(self) -> int:
+        """The last position that is folded."""
+        return self.travel.network.position
+
+    @property
+    def time_ms(self) -> int:
+        """When the last event says that it happened, 0 if there is none."""
+        return self.travel.tally.time_ms
+
+
+def present(network: Network, tally: Tally) -> Past:
+    """Return the live fold as it stands; closed jobs that it has not let go yet are left out."""
+    now = copy.copy(network)
+    now.jobs = {name: job for name, job in network.jobs.items() if not job.closed}
+    return Past(Travel(now, tally=copy.copy(tally)), live=True)
