@@ -32,6 +32,8 @@ LotaError
 ├── NodeSilent          the node that holds something does not answer
 ├── WaitTimedOut        what was waited for did not happen in the time given
 ├── WrongUsage          arguments that parse and cannot be meant
+│   └── Ambiguous        the start of an id that several jobs have
+├── JobIdTaken          another job has the id already
 └── JobFailed            the job that was waited for did not complete
 """
 
@@ -214,3 +216,11 @@ class WaitTimedOut(LotaError):
 
 class WrongUsage(LotaError):
     """Arguments that parse and cannot be meant."""
+
+
+class Ambiguous(WrongUsage):
+    """The start of an id that several jobs have."""
+
+
+class JobIdTaken(LotaError):
+    """A job cannot be submitted under an id that another one has."""

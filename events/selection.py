@@ -15,17 +15,18 @@ def read_kinds(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_kind, texts)))
 
 
-def filters(job: str | None, kinds: Iterable[str]) -> list[str]:
+def filters(job: str | None, kinds: Iterable[str], author: str = "") -> list[str]:
     """Return the subject filters for events of these types, or of all, of a job or of all.
 
-    What was stored under an old name of a type is found by its present one.
+    With `author` they are of that one alone. What was stored under an old name of a type is found
+    by its present one.
     """
     kinds = tuple(kinds)
-    if not kinds:
+    if not kinds and not author:
         return [job_events(job) if job else EVERYTHING]
     start = f"lota.ev.{partition(job)}.{job}" if job else "lota.ev.*.*"
     stored = [name for kind in kinds for name in PRESENT.stored_as(kind)]
-    return [f"{start}.*.*.{name}" for name in dict.fromkeys(stored)]
+    return [f"{start}.*.{author or '*'}.{name}" for name in dict.fromkeys(stored) or (">",)]
 
 
 def _kind(text: str) -> str:

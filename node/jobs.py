@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from events.codec import PRESENT
-from events.errors import NotFound, WrongUsage
+from events.errors import Ambiguous, NotFound, WrongUsage
 from events.log import Log, Readable
 from events.subjects import JOB_ID, NODES, job_events, requests
 from projections.base import begin
@@ -31,7 +31,7 @@ class Loaded(NamedTuple):
 async def find_job(log: Readable, text: str) -> str:
     """Return the id of the job that `text` names: its id, or the start of no other's.
 
-    Raises NotFound, and WrongUsage with the candidates when there are several.
+    Raises NotFound, and Ambiguous with the candidates when there are several.
     """
     if not JOB_ID.fullmatch(text):
         raise WrongUsage(f"{text!r} is no job id", hint="lota job ls shows the ids")
@@ -61,7 +61,7 @@ def the_one(text: str, found: Sequence[str], archived: int) -> str:
     if len(found) > 1:
         shown = found[-CANDIDATES_MAX:]
         more = f" and {len(found) - len(shown)} older" if len(found) > len(shown) else ""
-        raise WrongUsage(
+        raise Ambiguous(
             f"{text} is the start of {len(found)} jobs: {', '.join(reversed(shown))}{more}",
             hint="give more of the id",
         )

@@ -21,6 +21,7 @@ from events.errors import (
     CorruptEvent,
     InvalidInput,
     InvalidSpec,
+    JobIdTaken,
     LogUnavailable,
     LotaError,
     NewerEvent,
@@ -128,7 +129,7 @@ async def submit(
     `traceparent` is the span that the job belongs under, as W3C Trace Context writes it; all events
     of the job carry it on. One that is malformed is left out.
 
-    Raises LotaError when the id is taken by another job, AppendTimeout when the log never
+    Raises JobIdTaken when the id is another job's, AppendTimeout when the log never
     answered: then submit again under the same id.
     """
     _check_names(job, author)
@@ -155,7 +156,7 @@ async def submit(
     except WrongExpectedPosition:
         record, there = await _first_submission(log, job)
     if there.data.digest != submission.data.digest:
-        raise LotaError(f"job {job} is there with another spec", hint="submit under a new job id")
+        raise JobIdTaken(f"job {job} is there with another spec", hint="submit under a new job id")
     return record.position
 
 
