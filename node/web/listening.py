@@ -22,7 +22,7 @@ from node.redaction import hide
 TOKEN_LENGTH_MIN = 16
 BACKLOG = 128
 
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What RFC 6750 lets stand behind `Bearer`."""
 
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -74,7 +74,7 @@ def read_token(path: Path) -> str:
         raise WrongUsage(
             f"the token file {path} cannot be read: {why}", hint="write one line into it"
         ) from None
-    if len(token) < TOKEN_LENGTH_MIN or not _TOKEN.fullmatch(token):
+    if len(token) < TOKEN_LENGTH_MIN or not TOKEN.fullmatch(token):
         raise WrongUsage(
             f"the token file {path} holds no token of {TOKEN_LENGTH_MIN} characters or more",
             hint=f"make one: openssl rand -hex 32 >{path}",
@@ -86,11 +86,15 @@ def read_token(path: Path) -> str:
 def admitted(request: Request, token: str) -> bool:
     """Return whether a request may be answered; takes the same time for every wrong token."""
     if not token:
-        host = request.headers.get("host", "")
-        return re.sub(r":[0-9]+$", "", host).lower() in _LOCAL_NAMES
+        return is_local_name(request.headers.get("host", ""))
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     same = secrets.compare_digest(given.strip().encode("latin-1"), token.encode())
     return scheme.lower() == "bearer" and same
+
+
+def is_local_name(host: str) -> bool:
+    """Return whether a `Host` header names this machine from within."""
+    return re.sub(r":[0-9]+$", "", host).lower() in _LOCAL_NAMES
 
 
 def _split(text: str) -> tuple[str, int]:

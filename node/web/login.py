@@ -1,0 +1,79 @@
+"""Signing in with a token, in a browser: a form, and a cookie for its answer."""
+
+from html import escape
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from node.web.access import SESSION_S, Access
+from node.web.problems import Refused
+
+FORM_BYTES_MAX = 4096
+START = "/ui/"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign in to Lota</title>
+<main>
+<h1>Sign in to Lota</h1>
+<p role="alert">{said}</p>
+<form method="post" action="/login">
+<p><label for="token">Token</label></p>
+<p><input id="token" name="token" type="password" autocomplete="current-password" required></p>
+<p><button>Sign in</button></p>
+</form>
+<p>Who runs this server has the tokens: they stand in its token file, or in its environment.</p>
+</main>
+</html>
+"""
+
+
+def login_routes(access: Access) -> list[Route]:
+    """Return the routes to sign in and out by."""
+
+    async def login(request: Request) -> Response:
+        if access.open:
+            return RedirectResponse(START, 303)
+        if request.method != "POST":
+            return HTMLResponse(_PAGE.format(said=""))
+        try:
+            session = access.signed_in(request, await _typed(request))
+        except Refused as error:
+            page = _PAGE.format(said=escape(error.detail))
+            return HTMLResponse(page, error.status, error.headers)
+        answer = RedirectResponse(START, 303)
+        answer.set_cookie(
+            access.cookie,
+            session,
+            max_age=SESSION_S,
+            httponly=True,
+            samesite="strict",
+            secure=access.tls,
+        )
+        return answer
+
+    async def logout(_: Request) -> Response:
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(access.cookie, httponly=True, samesite="strict", secure=access.tls)
+        return answer
+
+    return [
+        Route("/login", login, methods=["GET", "POST"]),
+        Route("/logout", logout, methods=["POST"]),
+    ]
+
+
+async def _typed(request: Request) -> str:
+    """Return the token that a form brings."""
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > FORM_BYTES_MAX:
+            raise Refused(413, "the form is too long", hint="send the token alone")
+    fields = parse_qs(data.decode("latin-1"), max_num_fields=4, errors="surrogateescape")
+    return fields.get("token", [""])[0].strip()
