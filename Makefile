@@ -54,8 +54,9 @@ format: $(INSTALLED) ## format, and mend what lint can mend
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-schemas: $(INSTALLED) ## write the documents of docs/events anew from the event types
+schemas: $(INSTALLED) ## write docs/events and docs/openapi.json anew from the types
 	@$(BIN)/python -m tests.events.documents
+	@$(BIN)/python -m tests.node.web.api.description
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

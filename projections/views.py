@@ -184,7 +184,7 @@ def _execution_view(job: Job, index: int, attempt: int, execution: Execution) ->
         "node": execution.node,
         "state": execution.state,
         "reason": execution.reason or None,
-        "claim": _claim_view(execution.claim),
+        "claim": claim_view(execution.claim),
     }
 
 
@@ -196,11 +196,12 @@ def _verdict_view(job: Job, index: int, verdict: Verdict | None) -> dict[str, An
         "accepted": [execution_id(job.id, index, attempt) for attempt in verdict.accepted],
         "rejected": [execution_id(job.id, index, attempt) for attempt in verdict.rejected],
         "reason": verdict.reason or None,
-        "claim": _claim_view(verdict.claim),
+        "claim": claim_view(verdict.claim),
     }
 
 
-def _claim_view(claim: Claim | None) -> dict[str, Any] | None:
+def claim_view(claim: Claim | None) -> dict[str, Any] | None:
+    """Return what a node says that a command came to."""
     if claim is None:
         return None
     return {

@@ -1,0 +1,131 @@
+"""Nodes: what they can do, what they have in hand, and where a job falls among them."""
+
+from node.web.api.documents import AsOf, Document
+from projections.nodes import NodeState
+from projections.state import ExecutionState, SlotState
+
+
+class Member(Document, frozen=True):
+    """What every node has to say of itself, and how its claims were judged."""
+
+    name: str
+    state: NodeState
+    roles: list[str]
+    engines: list[str]
+    publishers: list[str]
+    credentials: list[str]
+    cpu: float
+    memory_bytes: int
+    disk_bytes: int
+    gpu: int
+    width: int
+    labels: dict[str, str]
+    data: list[str]
+    version: str
+    incarnation: str
+    joined_at: str
+    quarantined: bool
+    quarantined_until: str | None
+    reason: str | None
+    agreed: int
+    differed: int
+
+
+class NodeRow(Member, frozen=True):
+    """One node as a line of a list; `executions` counts what it has in hand."""
+
+    executions: int
+
+
+class NodeList(AsOf, frozen=True):
+    """All nodes, by name."""
+
+    nodes: list[NodeRow]
+
+
+class HeldExecution(Document, frozen=True):
+    """An execution that a node has in hand, and its deadline."""
+
+    id: str
+    job: str
+    state: ExecutionState
+    awarded_at: str
+    until: str
+
+
+class HeldSlot(Document, frozen=True):
+    """A publication that a node has in hand."""
+
+    job: str
+    shard: int
+    publisher: str
+    state: SlotState
+    until: str
+
+
+class Unanswered(Document, frozen=True):
+    """An offer that a node has yet to answer."""
+
+    job: str
+    offer: int
+    until: str
+
+
+class Bidding(Document, frozen=True):
+    """A node's answers to the offers of jobs that are open; of the bids, how many came to what.
+
+    A bid is won when the node was awarded an execution of the offer's shards.
+    """
+
+    placed: int
+    won: int
+    lost: int
+    declined: int
+
+
+class FailedExecution(Document, frozen=True):
+    """An execution of an open job that the node failed, lost, or had rejected."""
+
+    id: str
+    job: str
+    state: ExecutionState
+    reason: str | None
+
+
+class NodeDocument(Member, frozen=True):
+    """One node: what it is, what it has in hand, and how it fared in the jobs that are open."""
+
+    position: int
+    time: str | None
+    executions: list[HeldExecution]
+    publishing: list[HeldSlot]
+    unanswered: list[Unanswered]
+    bids: Bidding
+    failures: list[FailedExecution]
+
+
+class RingNode(Document, frozen=True):
+    """A node on the ring: its share by weight, and for a job its score, rank and why it is out."""
+
+    name: str
+    state: NodeState
+    weight: float
+    score: float | None
+    rank: int | None
+    refusal: str | None
+
+
+class RingDocument(AsOf, frozen=True):
+    """The compute nodes as a job's shard would be offered to them, the first one first."""
+
+    job: str | None
+    shard: int | None
+    nodes: list[RingNode]
+
+
+class Draining(Document, frozen=True):
+    """A node that takes no new work from here on; `position` is where it said so."""
+
+    name: str
+    state: NodeState
+    position: int

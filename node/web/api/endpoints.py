@@ -1,0 +1,59 @@
+"""All routes of the API: the one list that serves them and that its description is made from."""
+
+from importlib.metadata import version
+from typing import Any
+
+from node.web.api.documents import jobs as job_documents
+from node.web.api.documents import log as log_documents
+from node.web.api.documents import nodes as node_documents
+from node.web.api.endpoint import Endpoint
+from node.web.api.health import healthz, readyz
+from node.web.api.jobs import (
+    get_job,
+    get_job_lanes,
+    list_job_events,
+    list_job_executions,
+    list_jobs,
+)
+from node.web.api.log import read_log
+from node.web.api.nodes import get_node, get_ring, list_nodes
+from node.web.api.openapi import document
+from node.web.api.shared import Api
+
+V1 = "/api/v1"
+JOB = f"{V1}/jobs/{{id}}"
+NODE = f"{V1}/nodes/{{name}}"
+
+
+async def openapi(_: Api) -> dict[str, Any]:
+    """Describe this API."""
+    return description()
+
+
+ENDPOINTS = (
+    Endpoint("GET", f"{V1}/jobs", list_jobs, job_documents.JobPage, problems=(404,)),
+    Endpoint("GET", JOB, get_job, job_documents.JobDocument, problems=(404, 409)),
+    Endpoint(
+        "GET", f"{JOB}/lanes", get_job_lanes, job_documents.LanesDocument, problems=(404, 409)
+    ),
+    Endpoint("GET", f"{JOB}/events", list_job_events, log_documents.EventPage, problems=(404, 409)),
+    Endpoint(
+        "GET",
+        f"{JOB}/executions",
+        list_job_executions,
+        job_documents.ExecutionPage,
+        problems=(404, 409),
+    ),
+    Endpoint("GET", f"{V1}/nodes", list_nodes, node_documents.NodeList, problems=(404,)),
+    Endpoint("GET", NODE, get_node, node_documents.NodeDocument, problems=(404,)),
+    Endpoint("GET", f"{V1}/ring", get_ring, node_documents.RingDocument, problems=(404, 409)),
+    Endpoint("GET", f"{V1}/log", read_log, log_documents.LogPage, problems=(404, 409)),
+    Endpoint("GET", f"{V1}/openapi.json", openapi, dict[str, Any]),
+    Endpoint("GET", "/healthz", healthz, log_documents.Status, role=None),
+    Endpoint("GET", "/readyz", readyz, log_documents.Status, role=None),
+)
+
+
+def description() -> dict[str, Any]:
+    """Return the API as an OpenAPI document."""
+    return document(ENDPOINTS, version=version("lota"))
