@@ -4,14 +4,14 @@ Of a job that is open at a position the fold as of then has all; of one that was
 row does, as nothing in it changes any more. So each job is written once.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from events.entry import Entry
 from events.log import Record
 from projections.network import Network
-from projections.read_model import Row, Stored
+from projections.read_model import Row
 from projections.state import Job
 from projections.tally import Tally
 from projections.views import job_row
@@ -91,7 +91,10 @@ class Closed:
         self._there = {name: None for name in self._there if name in jobs}
         return taken
 
-    async def rows(self, taken: Leaving, stored: Stored) -> AsyncIterator[Row]:
+    def reads(self, taken: Leaving) -> tuple[str, ...]:
+        return ()
+
+    def rows(self, taken: Leaving, stored: Mapping[str, bytes]) -> Iterator[Row]:
         for key, leaving in taken.items():
             row = msgspec.Raw(_encode(job_row(leaving.job)))
             yield key, _encode(ClosedBody(leaving.closed, row))

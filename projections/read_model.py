@@ -6,7 +6,7 @@ folds on; the rows are then further than that. So a message whose position is in
 told again, as `stored`: it changes what the model has open, and is not counted once more.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from events.entry import Entry
@@ -18,14 +18,6 @@ Row = tuple[str, bytes | None]
 """Key and body; None when there is no such row any more."""
 
 Taken = TypeVar("Taken")
-
-
-class Stored(Protocol):
-    """The rows of one read model as they were written last."""
-
-    async def bodies(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the bodies by key of those rows that are there. Raises DatabaseUnusable."""
-        ...
 
 
 class ReadModel(Protocol[Taken]):
@@ -66,10 +58,15 @@ class ReadModel(Protocol[Taken]):
         """Hand over what has changed since the last time. The fold goes on afterwards."""
         ...
 
-    def rows(self, taken: Taken, stored: Stored) -> AsyncIterator[Row]:
-        """Yield the rows of what was taken; what is stored is as it was before that.
+    def reads(self, taken: Taken) -> Iterable[str]:
+        """Return the keys of the rows that are read to make those of what was taken."""
+        ...
 
-        Others get their turn of the loop between rows.
+    def rows(self, taken: Taken, stored: Mapping[str, bytes]) -> Iterator[Row]:
+        """Yield the rows of what was taken; `stored` has the bodies of those that it `reads` and
+        that are there, as they were before.
+
+        The fold may go on between rows.
         """
         ...
 

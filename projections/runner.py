@@ -12,7 +12,7 @@ after a crash, and writes that row again. For a snapshot the fold waits, and not
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -302,7 +302,8 @@ class Runner:
 
     async def _rows_of(self, model: ReadModel[Any], taken: Any) -> list[Change]:
         changes: list[Change] = []
-        async for key, body in model.rows(taken, _RowsOf(self._store, model.name)):
+        stored = await self._store.bodies(model.name, model.reads(taken))
+        for key, body in model.rows(taken, stored):
             changes.append((model.name, key, body))
             if len(changes) % ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -315,17 +316,6 @@ class Runner:
         skipped = tuple(sorted(self._skipped | self.network.newer.keys()))
         shape = self.network.codec.shape if skipped else ""
         return Checkpoint(mark, self._anchor, skipped, shape)
-
-
-class _RowsOf:
-    """The stored rows of one read model; see `projections.read_model.Stored`."""
-
-    def __init__(self, store: Store, name: str) -> None:
-        self._store = store
-        self._name = name
-
-    async def bodies(self, keys: Iterable[str]) -> dict[str, bytes]:
-        return await self._store.bodies(self._name, keys)
 
 
 async def _ended(work: Coroutine[Any, Any, None]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from events.log import Base, Record
 from events.memory import MemoryLog
 from projections.base import encode_base
 from projections.network import Network
-from projections.read_model import Row, Stored, versions_with
+from projections.read_model import Row, versions_with
 from projections.rebuilding import rebuild
 from projections.rows import Change
 from projections.runner import Runner
@@ -65,15 +65,13 @@ class Pairs:
         taken, self._counts = self._counts, Counter()
         return taken
 
-    async def rows(self, taken: Counter[tuple[int, str]], stored: Stored) -> AsyncIterator[Row]:
-        keys = {str(row) for row, _ in taken}
-        rows = {key: Counter[str]() for key in sorted(keys)}
-        for key, row in rows.items():
-            found = await stored.bodies([key])
-            row.update(msgspec.json.decode(found.get(key, b"{}"), type=dict[str, int]))
-        for (row_of, pair), count in taken.items():
-            rows[str(row_of)][pair] += count
-        for key, row in rows.items():
+    def reads(self, taken: Counter[tuple[int, str]]) -> set[str]:
+        return {str(row) for row, _ in taken}
+
+    def rows(self, taken: Counter[tuple[int, str]], stored: Mapping[str, bytes]) -> Iterator[Row]:
+        for key in sorted(self.reads(taken)):
+            row = Counter(msgspec.json.decode(stored.get(key, b"{}"), type=dict[str, int]))
+            row.update({pair: count for (of, pair), count in taken.items() if str(of) == key})
             yield key, msgspec.json.encode(dict(sorted(row.items())))
 
     def give_back(self, taken: Counter[tuple[int, str]]) -> None:

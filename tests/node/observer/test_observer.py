@@ -6,16 +6,21 @@ from typing import Any
 
 import pytest
 
+from events.archive.file_log import FileLog
+from events.archive.lines import Stored
 from events.errors import NotFound, WrongUsage
 from events.log import Base, Record
 from events.memory import MemoryLog
+from events.times import parse_ms
 from node.observer.observer import Observer
+from node.observer.standing import StandingLog
 from projections.base import encode_base
 from projections.job_fold import JobFold
 from projections.lanes import lanes_view
 from projections.network import Network
 from projections.travel import Travel, network_view
 from projections.views import job_row, job_view
+from tests.events.archive.logs import export
 from tests.node.observer.watched import observing, reached
 from tests.projections.story import extend, folded, log_of, story
 
@@ -215,3 +220,32 @@ async def test_changes_are_told(tmp_path: Path) -> None:
     assert change.jobs is not None
     assert set(change.jobs) <= told
     assert change.nodes
+
+
+def as_stored(record: Record) -> Stored:
+    """Return a message as an export has it, stored a second behind the one before it."""
+    minutes, seconds = divmod(record.position, 60)
+    time = f"2026-11-23T08:{minutes:02}:{seconds:02}Z"
+    return Stored(
+        position=record.position,
+        subject=record.subject,
+        time=time,
+        id=f"{record.position}",
+        body=record.body,
+    )
+
+
+async def test_an_export_is_observed(tmp_path: Path) -> None:
+    """Of a log in a file all is shown that is shown of the log itself, and nothing more comes."""
+    records = story(3)
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(b"".join(export(map(as_stored, records))))
+    log = await FileLog.open(file)
+    async with Observer.open(StandingLog(log), tmp_path, log.position_since) as observer:
+        await observer.ready.wait()
+        rows = await every_job(observer, None)
+        assert [_plain(row) for row in rows] == listed(records, len(records))
+        assert await observer.position_at(0) == 0
+        assert await observer.position_at(parse_ms("2026-11-23T08:01:40Z")) == 100
+        assert observer.lag == 0
+        assert not observer.failed.done()
