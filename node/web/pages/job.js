@@ -1,0 +1,176 @@
+// @ts-check
+/** One job: where its time went, why it waits, its shards, what was agreed on, where the copies are, and all of its events. */
+import { ALONE, BASE, send } from "./api.js";
+import { address, facts, h, section, stateOf, table } from "./dom.js";
+import { eventRows, EVENT_HEADINGS } from "./events.js";
+import { asked, elsewhere, href } from "./route.js";
+import { cells, lanes } from "./shapes.js";
+import { bytes, count, duration, moment } from "./words.js";
+
+const ENDED = ["completed", "failed", "cancelled"];
+const LANES_MAX = 60;
+const EVENTS = 200;
+const BAD = ["failed", "rejected", "lost"];
+
+/** @type {import("./route.js").Page} */
+export const job = {
+  title: "Job",
+  pace_ms: 500,
+  touched: (change, route) => change.jobs === null || change.nodes || change.jobs.some((id) => id.startsWith(route.id)),
+  span: ({ first, last }) => (first?.events.length && last?.events.length ? [first.events[0].position, last.events[0].position] : null),
+  reads: ({ id, query }) => {
+    const [shard, stream, path] = ["shard", "stream", "path"].map((name) => query.get(name));
+    const of = `/jobs/${encodeURIComponent(id)}`;
+    return {
+      job: of,
+      lanes: `${of}/lanes`,
+      events: query.get("view") === "full" ? `${of}/events${asked({ limit: EVENTS, cursor: query.get("cursor"), type: query.get("type") })}` : null,
+      logs: stream ? `${of}/logs${asked({ shard: shard ?? 0, stream })}` : null,
+      results: path === null ? null : `${of}/results${asked({ shard: shard ?? 0, path })}`,
+      first: { now: `/log${asked({ job: id, after: 0, limit: 1 })}` },
+      last: { now: `/log${asked({ job: id, limit: 1 })}` },
+    };
+  },
+  draw: (data, route) => {
+    const view = data.job;
+    if (!view) return [h("h1", {}, "Job"), h("p", { class: "note" }, `Nothing is known about ${route.id} at this moment.`)];
+    const known = chosenShard(view, route);
+    return [
+      head(view, route),
+      view.why_waiting.length > 0 && section("Why it waits", { class: "why" }, h("ul", {}, view.why_waiting.map((reason) =>
+        h("li", {}, h("b", {}, reason.node ?? reason.stage), ` ${reason.message}`, reason.shards ? h("small", {}, ` ${count(reason.shards)} shards`) : null)))),
+      data.lanes && timeline(data.lanes, route),
+      view.shards.length > 0 && section("Shards", {},
+        view.shards.length > 1 && cells({ shards: view.shards, chosen: known?.index ?? null, choose: (index) => { location.hash = href(route, { shard: index, stream: null, path: null }); } }),
+        known ? shardOf(known, view, data, route) : h("p", { class: "note" }, "Choose a shard to see its executions, verdict, copies and output.")),
+      view.roots.some((root) => root.state !== "none") && section("The job's root", {}, copies(view.roots)),
+      events(view, data, route),
+      view.illegal.length > 0 && section("Skipped as illegal", {}, table("Skipped", ["Event", "By", "In state", "Why"],
+        view.illegal.map((story) => ({ row: [story.kind, story.author, story.state, story.why] })))),
+    ];
+  },
+};
+
+function chosenShard(view, route) {
+  const index = route.query.get("shard") ?? (view.shards.length === 1 ? "0" : null);
+  return index === null ? null : view.shards[Number(index)] ?? null;
+}
+
+function head(view, route) {
+  const { spec } = view;
+  const deal = { replicas: 1, ...spec.deal };
+  const ended = ENDED.includes(view.state);
+  const can = !ended && route.at === null && view.cancel_asked === null && !ALONE;
+  return h("div", { "data-key": "head" },
+    h("div", { class: "head" }, h("h1", {}, view.name || "Job"), stateOf(view.state),
+      h("span", { class: "actions" }, can && cancelling(view),
+        !ALONE && h("a", { href: `${BASE}/jobs/${view.id}/export`, download: `job-${view.id}.html` }, "Save as one file"))),
+    view.code && h("p", { class: "bad" }, h("b", {}, view.code), ` ${view.reason ?? ""}`),
+    facts({
+      Id: h("code", {}, view.id),
+      Runs: h("code", {}, [spec.engine, spec.image, ...(spec.command ?? [])].filter(Boolean).join(" ")),
+      Submitted: `${moment(view.submitted_at)} by ${view.gateway}`,
+      Took: ended ? duration(Date.parse(view.ended_at) - Date.parse(view.submitted_at)) : null,
+      Deadline: ended ? null : moment(view.deadline_at),
+      Deal: `${deal.replicas} per shard, ${deal.confidence ?? deal.replicas} must agree, verifier ${spec.verifier}`,
+      Inputs: view.inputs.filter(Boolean).map((input) => h("div", {}, h("code", {}, input.source), ` ${count(input.count)} files, ${bytes(input.size_bytes)}`)),
+      Labels: Object.entries(view.labels).map(([name, value]) => h("span", { class: "tag" }, `${name}=${value}`)),
+      "Root CID": view.root_cid && h("code", {}, view.root_cid),
+      Events: [`${count(view.counts.events)}, ${count(view.counts.late)} late, ${count(view.counts.illegal)} illegal `,
+        !ALONE && h("a", { href: elsewhere(route, `nodes?job=${view.id}`) }, "on the ring")],
+    }));
+}
+
+function cancelling(view) {
+  const reason = h("input", { name: "reason", required: true, maxlength: 500 });
+  const said = h("p", { class: "bad" });
+  const dialog = h("dialog", { whole: true, "aria-labelledby": "cancel-title" },
+    h("form", { method: "dialog", onsubmit: async (event) => {
+      if (event.submitter?.value !== "cancel") return;
+      event.preventDefault();
+      try {
+        await send(`${BASE}/jobs/${view.id}/cancel`, { reason: reason.value });
+        dialog.close();
+      } catch (problem) {
+        said.textContent = /** @type {Error} */ (problem).message;
+      }
+    } },
+    h("h2", { id: "cancel-title" }, "Cancel this job?"), h("p", {}, "What runs is stopped, and what is published stays. It cannot be undone."),
+    h("label", {}, "Reason", reason), said,
+    h("div", { class: "actions" }, h("button", { value: "cancel", class: "danger" }, "Cancel the job"), h("button", { formnovalidate: true }, "Let it run"))));
+  return h("span", { whole: true }, h("button", { type: "button", onclick: () => dialog.showModal() }, "Cancel…"), dialog);
+}
+
+function timeline(view, route) {
+  const all = view.stages.reduce((sum, stage) => sum + stage.total_ms, 0) || 1;
+  let left = 0;
+  const looked = [...view.lanes].sort((a, b) => Number(BAD.includes(b.state)) - Number(BAD.includes(a.state)) || b.in_hand_ms - a.in_hand_ms);
+  const rows = view.lanes.length > LANES_MAX ? looked.slice(0, LANES_MAX) : view.lanes;
+  return section("Timeline", {},
+    h("svg", { class: "stages", viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" }, view.stages.map((stage, at) => {
+      const from = left;
+      left += (stage.total_ms / all) * 1000;
+      return h("path", { class: `line s${at}`, d: `M${from} 5H${left}` });
+    })),
+    h("ul", { class: "legend solid" }, view.stages.map((stage, at) => h("li", {}, h("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, h("path", { class: `line s${at}`, d: "M0 4H20" })),
+      stage.stage, " ", h("b", {}, duration(stage.median_ms)), h("small", {}, ` median, ${duration(stage.longest_ms)} longest, ${Math.round((stage.total_ms / all) * 100)} %`)))),
+    rows.length < view.lanes.length && h("p", { class: "note" }, `${count(rows.length)} of ${count(view.lanes.length)} executions: bad ends first, then what took longest.`),
+    rows.length > 0 && lanes({ rows, took_ms: view.took_ms, href: (row) => href(route, { shard: row.shard, stream: null, path: null }) }));
+}
+
+function shardOf(shard, view, data, route) {
+  const { verdict } = shard;
+  const stream = route.query.get("stream");
+  const tell = (id) => (verdict?.accepted.includes(id) ? stateOf("accepted") : verdict?.rejected.includes(id) ? stateOf("rejected") : "");
+  return h("div", { class: "shard", "data-key": `shard-${shard.index}` },
+    h("h3", {}, `Shard ${shard.index} `, stateOf(shard.state)),
+    shard.reason && h("p", { class: "bad" }, `${shard.code}: ${shard.reason}`),
+    verdict && h("p", {}, h("b", {}, `Verdict: ${verdict.result}. `), verdict.reason, verdict.claim && [" Agreed on ", h("code", {}, verdict.claim.cid), `, exit code ${verdict.claim.exit_code}.`]),
+    table("Executions and what they claim", ["Execution", "Node", "State", "Judged", "#Exit", "#Size", "CID that it claims", "Reason"], shard.executions.map((one) => ({ key: one.id, row: [
+      h("code", {}, one.id.split("-").slice(-2).join("-")), one.node, stateOf(one.state), tell(one.id), one.claim?.exit_code ?? "", one.claim ? bytes(one.claim.dag_size_bytes) : "",
+      one.claim && h("code", {}, one.claim.cid), one.reason,
+    ] }))),
+    shard.slots.length > 0 && [h("h4", {}, "Copies"), copies([...shard.publications, ...shard.slots.filter((slot) => slot.state !== "published" && (slot.reason || slot.state !== "idle"))])],
+    h("nav", { class: "choice", "aria-label": `Output of shard ${shard.index}` }, ["stdout", "stderr"].map((name) =>
+      h("a", { href: href(route, { shard: shard.index, stream: name }), "aria-current": stream === name && "true" }, name)),
+    verdict?.claim && h("a", { href: href(route, { shard: shard.index, path: "" }), "aria-current": route.query.has("path") && "true" }, "files")),
+    stream && h("pre", { class: "log", tabindex: 0, "aria-label": `${stream} of shard ${shard.index}`, role: "region" }, data.logs ?? "", data.logs === "" && h("i", {}, `${stream} is empty`)),
+    data.results && files(shard, view, data.results, route));
+}
+
+function files(shard, view, { entries }, route) {
+  const path = route.query.get("path") ?? "";
+  const below = (name) => (path ? `${path}/${name}` : name);
+  const url = (name) => `${BASE}/jobs/${view.id}/results/${shard.index}/${below(name).split("/").map(encodeURIComponent).join("/")}`;
+  const parts = path.split("/").filter(Boolean);
+  return [
+    h("nav", { class: "crumbs", "aria-label": "Folder" }, [["result", ""], ...parts.map((part, at) => [part, parts.slice(0, at + 1).join("/")])].map(([name, to]) =>
+      [h("a", { href: href(route, { path: to }) }, name), " / "])),
+    table("Files of the result", ["Name", "#Size", "CID"], entries.map((entry) => ({ key: entry.name, row: [
+      entry.kind === "folder" ? h("a", { href: href(route, { path: below(entry.name) }) }, `${entry.name}/`) : h("a", { href: url(entry.name), download: entry.name }, entry.name),
+      bytes(entry.size_bytes), h("code", {}, entry.cid ?? ""),
+    ] }))),
+  ];
+}
+
+function copies(rows) {
+  return table("Copies", ["Publisher", "State", "Where", "Node", "#Size", "#Took"], rows.map((copy) => ({ row: [
+    copy.publisher, stateOf(copy.state ?? "published"), [copy.uri ? address(copy.uri) : copy.target, copy.reason && h("small", { class: "bad" }, copy.reason)],
+    copy.node, copy.size_bytes === undefined ? "" : bytes(copy.size_bytes), copy.duration_ms === undefined ? "" : duration(copy.duration_ms),
+  ] })));
+}
+
+function events(view, data, route) {
+  const full = route.query.get("view") === "full";
+  const choice = h("nav", { class: "choice", "aria-label": "Events" }, [[null, "by type"], ["full", "each"]].map(([name, text]) =>
+    h("a", { href: href(route, { view: name, cursor: null, event: null, type: null }), "aria-current": full === (name === "full") && "true" }, text)));
+  if (full) {
+    return section("Events", {}, choice, data.events && table("Events", EVENT_HEADINGS, eventRows(data.events.events, route)),
+      data.events?.next && h("nav", { class: "pages", "aria-label": "Pages of events" }, h("a", { href: href(route, { cursor: data.events.next }) }, "More")));
+  }
+  const start = view.timeline.length ? Date.parse(view.timeline[0].first) : 0;
+  return section("Events", {}, choice, table("Events by type", ["#After", "Event", "#Events", "#Items", "Until", "By"], view.timeline.map((row) => ({ key: row.kind, row: [
+    duration(Date.parse(row.first) - start), h("a", { href: href(route, { view: "full", type: row.kind }) }, row.kind), count(row.events), count(row.items),
+    duration(Date.parse(row.last) - start), row.authors.slice(0, 5).join(", ") + (row.authors.length > 5 ? ` and ${row.authors.length - 5} more` : ""),
+  ] }))));
+}

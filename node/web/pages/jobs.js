@@ -1,0 +1,59 @@
+// @ts-check
+/** The jobs, newest first: by state, label and words. */
+import { h, stateOf, table } from "./dom.js";
+import { asked, elsewhere, href } from "./route.js";
+import { count, duration, moment } from "./words.js";
+
+const STATES = ["submitted", "running", "completed", "failed", "cancelled"];
+const PAGE = 50;
+
+/** @type {import("./route.js").Page} */
+export const jobs = {
+  title: "Jobs",
+  pace_ms: 500,
+  touched: () => true,
+  reads: ({ query }) => {
+    const given = Object.fromEntries(["state", "q", "label", "cursor"].map((name) => [name, query.get(name)]));
+    return { jobs: `/jobs${asked({ ...given, limit: PAGE })}` };
+  },
+  draw: ({ jobs: read }, route) => {
+    const { query } = route;
+    const state = query.get("state");
+    const search = (event) => {
+      event.preventDefault();
+      const form = new FormData(event.currentTarget);
+      location.hash = href(route, { q: form.get("q") || null, label: form.get("label") || null, cursor: null });
+    };
+    const filtered = ["state", "q", "label", "cursor"].some((name) => query.get(name));
+    return [
+      h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Jobs"),
+        h("nav", { class: "choice", "aria-label": "State" }, [null, ...STATES].map((name) =>
+          h("a", { href: href(route, { state: name, cursor: null }), "aria-current": name === state && "true" }, name ?? "all"))),
+        h("form", { role: "search", onsubmit: search },
+          h("input", { name: "q", type: "search", placeholder: "name, id or command", "aria-label": "Search jobs", value: query.get("q") }),
+          h("input", { name: "label", placeholder: "label=value", "aria-label": "Label", value: query.get("label") }),
+          h("button", {}, "Search"))),
+      read && !read.jobs.length && h("div", { class: "empty", "data-key": "empty" }, filtered
+        ? [h("p", {}, "No job is like that."), h("a", { href: elsewhere(route, "jobs") }, "Show all jobs")]
+        : [h("p", {}, "No jobs yet. Submit one:"), h("pre", {}, h("code", {}, "lota run -- echo hello"))]),
+      read?.jobs.length && table("Jobs", ["State", "Job", "Engine", "Shards", "Submitted", "#Took"], read.jobs.map((row) => ({ key: row.id, row: [
+        stateOf(row.state),
+        [h("a", { href: elsewhere(route, `jobs/${row.id}`) }, row.name || row.id), row.name ? h("small", {}, row.id) : " ",
+          Object.entries(row.labels).map(([name, value]) => h("span", { class: "tag" }, `${name}=${value}`)),
+          row.code ? h("small", { class: "bad" }, `${row.code}: ${row.reason ?? ""}`) : null],
+        row.engine, progress(row.shards), moment(row.submitted_at), row.ended_at ? duration(Date.parse(row.ended_at) - Date.parse(row.submitted_at)) : "",
+      ] }))),
+      read && h("nav", { class: "pages", "aria-label": "Pages of the list", "data-key": "pages" },
+        query.get("cursor") && h("a", { href: href(route, { cursor: null }) }, "Newest"),
+        read.next && h("a", { href: href(route, { cursor: read.next }) }, "Older")),
+    ];
+  },
+};
+
+function progress({ total, completed, failed }) {
+  if (!total) return "";
+  const bad = Math.round((failed / total) * 100);
+  return [h("svg", { class: "bar", viewBox: "0 0 100 6", "aria-hidden": "true", preserveAspectRatio: "none" },
+    h("path", { class: "good", d: `M0 3h${Math.round((completed / total) * 100)}` }), failed ? h("path", { class: "bad", d: `M${100 - bad} 3h${bad}` }) : null),
+  h("small", {}, `${count(completed)} of ${count(total)}${failed ? `, ${count(failed)} failed` : ""}`)];
+}

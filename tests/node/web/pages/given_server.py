@@ -1,0 +1,113 @@
+"""A server that answers for the API with given documents, and tells of changes when told to."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from node.config import ServeConfig
+from node.web.listening import listen
+from node.web.pages import page_routes
+from node.web.server import WebServer
+from tests.node.web.pages.documents import LAST, answers, time
+
+API = "/api/v1"
+
+
+class GivenServer:
+    """Serves the pages, and `answers` by their paths below /api/v1.
+
+    `asked` are the requests for them. While `held` is set, answers wait; `at_once` counts for
+    each URL how many waited at the same time at most.
+    """
+
+    def __init__(self) -> None:
+        self.answers = answers()
+        self.asked: list[str] = []
+        self.posted: list[tuple[str, Any]] = []
+        self.held: asyncio.Event | None = None
+        self.at_once: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
+        self._changes: set[asyncio.Queue[str | None]] = set()
+        self._news = asyncio.Event()
+        routes = [
+            *page_routes(),
+            Route("/login", self._login),
+            Route(f"{API}/changes", self._follow),
+            Route(f"{API}/{{path:path}}", self._answer, methods=["GET", "POST"]),
+        ]
+        listener = listen(ServeConfig(listen="127.0.0.1:0"))
+        self.url = listener.url
+        self._server = WebServer(Starlette(routes=routes), listener.bound)
+
+    async def __aenter__(self) -> Self:
+        await self._server.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cut()
+        await self._server.__aexit__()
+
+    def change(self, position: int, *, jobs: list[str] | None = None, nodes: bool = False) -> None:
+        """Tell all pages that the log has come to a position."""
+        data = {"position": position, "time": time(position), "jobs": jobs, "nodes": nodes}
+        for queue in self._changes:
+            queue.put_nowait(f"id: {position}\nevent: change\ndata: {json.dumps(data)}\n\n")
+
+    def cut(self) -> None:
+        """End all streams of changes; pages come again."""
+        for queue in self._changes:
+            queue.put_nowait(None)
+
+    async def until_asked(self, words: str, times: int = 1) -> None:
+        """Wait until so many requests since `asked` was cleared hold these words."""
+        async with asyncio.timeout(20):
+            while sum(words in url for url in self.asked) < times:
+                self._news.clear()
+                await self._news.wait()
+
+    async def _answer(self, request: Request) -> Response:
+        url = request.url.path.removeprefix(API) + (
+            f"?{request.url.query}" if request.url.query else ""
+        )
+        self.asked.append(url)
+        self._news.set()
+        if request.method == "POST":
+            self.posted.append((url, await request.json()))
+            return JSONResponse({}, 202)
+        self._waiting[url] += 1
+        self.at_once[url] = max(self.at_once[url], self._waiting[url])
+        if self.held is not None:
+            await self.held.wait()
+        self._waiting[url] -= 1
+        found = self.answers.get(request.url.path.removeprefix(API))
+        if isinstance(found, Response):
+            return found
+        if isinstance(found, str):
+            return PlainTextResponse(found)
+        if found is None:
+            problem = {"title": "Not Found", "detail": "there is no such thing", "hint": "look"}
+            return JSONResponse(problem, 404, media_type="application/problem+json")
+        return JSONResponse(found)
+
+    async def _follow(self, _: Request) -> Response:
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._changes.add(queue)
+        self.change(LAST)
+
+        async def stream() -> AsyncIterator[str]:
+            yield "retry: 50\n\n"
+            while (said := await queue.get()) is not None:
+                yield said
+            self._changes.discard(queue)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def _login(self, _: Request) -> Response:
+        return PlainTextResponse("sign in here")
