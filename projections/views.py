@@ -22,6 +22,13 @@ def job_view(
     job: Job, nodes: Nodes, timeline: Timeline | None = None, *, now_ms: int
 ) -> dict[str, Any]:
     """Return everything about one job; `now_ms` decides which nodes are quarantined still."""
+    return {**job_head(job, nodes, timeline, now_ms=now_ms), "shards": shard_views(job)}
+
+
+def job_head(
+    job: Job, nodes: Nodes, timeline: Timeline | None = None, *, now_ms: int
+) -> dict[str, Any]:
+    """Return a job's view with its place for the shards left empty: what stays small."""
     return {
         "id": job.id,
         "name": job.spec.name,
@@ -40,7 +47,7 @@ def job_view(
         "cancel_asked": job.cancel_asked,
         "spec": msgspec.to_builtins(job.spec),
         "inputs": [_input_view(listing) for listing in job.inputs],
-        "shards": [_shard_view(job, index, shard) for index, shard in enumerate(job.shards)],
+        "shards": [],
         "roots": [_root_view(job, number, slot) for number, slot in sorted(job.roots.items())],
         "counts": {"events": job.seen, "late": job.late, "illegal": job.illegal},
         "illegal": [_story_view(story) for story in job.stories],
@@ -49,6 +56,11 @@ def job_view(
         "why_waiting": why_waiting(job, nodes, now_ms),
         "timeline": timeline.rows() if timeline is not None else [],
     }
+
+
+def shard_views(job: Job) -> list[dict[str, Any]]:
+    """Return what a job's view says of its shards."""
+    return [_shard_view(job, index, shard) for index, shard in enumerate(job.shards)]
 
 
 def job_row(job: Job) -> dict[str, Any]:

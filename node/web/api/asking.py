@@ -35,7 +35,8 @@ Cursor = Annotated[
 ]
 Position = Annotated[int, Meta(ge=0, le=POSITION_MAX)]
 Index = Annotated[int, Meta(ge=0, lt=100_000)]
-Kind = Annotated[str, Meta(extra_json_schema={"enum": sorted(KINDS.values())})]
+_KINDS = sorted(KINDS.values())
+Kind = Annotated[str, Meta(pattern=f"^({'|'.join(_KINDS)})$", extra_json_schema={"enum": _KINDS})]
 Text = Annotated[str, Meta(max_length=200)]
 OptionalShard = Index | msgspec.UnsetType
 

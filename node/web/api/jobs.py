@@ -12,7 +12,7 @@ from events.clock import now_ms
 from events.commitment import execution_id
 from events.selection import filters
 from events.times import rfc3339
-from node.jobs import find_job, shard_indexes
+from node.jobs import shard_indexes
 from node.web.api.asking import (
     AsOfQuery,
     ExecutionsQuery,
@@ -23,10 +23,10 @@ from node.web.api.asking import (
 )
 from node.web.api.endpoint import written
 from node.web.api.rows import oldest, page
-from node.web.api.shared import Api, Past, when
+from node.web.api.shared import Api, when
 from projections.lanes import lanes_view
 from projections.state import Job
-from projections.views import claim_view, job_view
+from projections.views import claim_view, job_head, shard_views
 
 SHARDS_IN_LOOP_MAX = 500
 """A job of more shards is written down by a thread, so that others are answered meanwhile."""
@@ -57,9 +57,9 @@ async def get_job(api: Api, path: JobPath, query: AsOfQuery) -> Response:
     found = await api.observer.job(path.id, past)
     now = past.time_ms if query.as_of else now_ms()
 
-    return await _written(
-        past, found.job, lambda: job_view(found.job, found.nodes, found.timeline, now_ms=now)
-    )
+    job = found.job
+    head = {**when(past), **job_head(job, found.nodes, found.timeline, now_ms=now)}
+    return await _written(job, lambda: {**head, "shards": shard_views(job)})
 
 
 async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
@@ -69,14 +69,15 @@ async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
     shard = None if query.shard is msgspec.UNSET else query.shard
     if shard is not None:
         shard_indexes(found.job, shard)
-    return await _written(past, found.job, lambda: lanes_view(found.job, found.lanes, shard))
+    at = when(past)
+    return await _written(found.job, lambda: {**at, **lanes_view(found.job, found.lanes, shard)})
 
 
 async def list_job_events(api: Api, path: JobPath, query: JobEventsQuery) -> dict[str, Any]:
     """List the events of a job, oldest first."""
     observer = api.observer
     until = await api.position(query.as_of) if query.as_of else observer.position
-    job = await find_job(observer.log, path.id)
+    job = await observer.job_id(path.id)
     records, following = await oldest(
         observer.log,
         filters(job, query.type),
@@ -124,12 +125,11 @@ def _executions(job: Job, shards: range) -> Iterator[dict[str, Any]]:
             }
 
 
-async def _written(past: Past, job: Job, view: Callable[[], dict[str, Any]]) -> Response:
-    """Answer with a view of a job; that of a large one is made by a thread."""
+async def _written(job: Job, view: Callable[[], dict[str, Any]]) -> Response:
+    """Answer with a view of a job; that of a large one is made by a thread.
 
-    def made() -> Response:
-        return written({**when(past), **view()})
-
+    The job may go on meanwhile, so a view that is made there iterates over lists and copies alone.
+    """
     if len(job.shards) <= SHARDS_IN_LOOP_MAX:
-        return made()
-    return await asyncio.to_thread(made)
+        return written(view())
+    return await asyncio.to_thread(lambda: written(view()))

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from events.selection import filters
-from node.jobs import find_job
 from node.web.api.asking import LogQuery
 from node.web.api.rows import newest, oldest, page
 from node.web.api.shared import Api
@@ -20,7 +19,7 @@ async def read_log(api: Api, query: LogQuery) -> dict[str, Any]:
     last = await api.position(query.as_of) if query.as_of else api.observer.position
     base = await log.base()
     first = base.position + 1 if base is not None else 1
-    job = await find_job(log, query.job) if query.job else None
+    job = await api.observer.job_id(query.job) if query.job else None
     wanted = filters(job, query.type, query.author)
     if query.after is not msgspec.UNSET:
         after = max(query.after, first - 1)

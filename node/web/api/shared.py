@@ -1,86 +1,21 @@
 """What the handlers of the API share, and how they find the point of the log that is asked for."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from events.client.points import read_point
 from events.clock import now_ms
 from events.errors import NotFound
-from events.log import Readable
 from events.times import parse_ms, rfc3339
-from projections.lanes import Lanes
-from projections.network import Network
-from projections.nodes import Nodes
-from projections.state import Job
-from projections.timeline import Timeline
-
-
-class Past(Protocol):
-    """The network as of a position."""
-
-    network: Network
-    position: int
-    time_ms: int
-
-
-class JobRows(Protocol):
-    """A page of jobs."""
-
-    rows: list[dict[str, Any]]
-    next: int | None
-
-
-class JobThen(Protocol):
-    """A job as of a position."""
-
-    job: Job
-    nodes: Nodes
-    timeline: Timeline
-    lanes: Lanes
-
-
-class Change(Protocol):
-    """What has changed since the change before; `jobs` is None when there are many."""
-
-    position: int
-    time_ms: int
-    jobs: Sequence[str] | None
-    nodes: bool
-
-
-class Watching(Protocol):
-    """What the API asks of an observer."""
-
-    log: Readable
-    network: Network
-    position: int
-    time_ms: int
-    ready: asyncio.Event
-    failed: BaseException | None
-
-    async def at(self, position: int | None) -> Past: ...
-    async def position_at(self, time_ms: int) -> int: ...
-    async def jobs(
-        self,
-        *,
-        past: Past,
-        states: Sequence[str],
-        labels: Sequence[str],
-        text: str,
-        before: int | None,
-        limit: int,
-    ) -> JobRows: ...
-    async def job(self, id_or_start: str, past: Past) -> JobThen: ...
-    def changes(self) -> AsyncIterator[Change]: ...
+from node.observer.observer import Observer
+from node.observer.past import Past
 
 
 @dataclass(frozen=True)
 class Api:
     """What all handlers share."""
 
-    observer: Watching
+    observer: Observer
 
     async def past(self, as_of: str) -> Past:
         """Return the network as it was at a point, or as it is.
@@ -90,14 +25,21 @@ class Api:
         return await self.observer.at(await self.position(as_of) if as_of else None)
 
     async def position(self, as_of: str) -> int:
-        """Return the position that a point names: the last one stored by then."""
+        """Return the position that a point names: the last one stored by then.
+
+        Raises NotFound for one that is not there.
+        """
         point = read_point(as_of, now_ms())
+        last = self.observer.position
         if isinstance(point, str):
-            return await self.observer.position_at(parse_ms(point))
-        if point > self.observer.position:
-            raise NotFound(
-                f"the log has no position {point} yet", hint=f"its last is {self.observer.position}"
-            )
+            found = min(await self.observer.position_at(parse_ms(point)), last)
+            if not found:
+                raise NotFound(
+                    f"the log has nothing of {point} or before", hint="choose a later time"
+                )
+            return found
+        if point > last:
+            raise NotFound(f"the log has no position {point} yet", hint=f"its last is {last}")
         return point
 
 

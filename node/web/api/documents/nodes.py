@@ -31,10 +31,29 @@ class Member(Document, frozen=True):
     differed: int
 
 
+class Bidding(Document, frozen=True):
+    """A node's answers to the offers of jobs that are open, and what became of its bids."""
+
+    placed: int
+    won: int
+    lost: int
+    declined: int
+
+
+class FailureCounts(Document, frozen=True):
+    """How many executions of open jobs a node failed, lost, or had rejected."""
+
+    failed: int
+    lost: int
+    rejected: int
+
+
 class NodeRow(Member, frozen=True):
     """One node as a line of a list; `executions` counts what it has in hand."""
 
     executions: int
+    bids: Bidding
+    failures: FailureCounts
 
 
 class NodeList(AsOf, frozen=True):
@@ -71,18 +90,6 @@ class Unanswered(Document, frozen=True):
     until: str
 
 
-class Bidding(Document, frozen=True):
-    """A node's answers to the offers of jobs that are open; of the bids, how many came to what.
-
-    A bid is won when the node was awarded an execution of the offer's shards.
-    """
-
-    placed: int
-    won: int
-    lost: int
-    declined: int
-
-
 class FailedExecution(Document, frozen=True):
     """An execution of an open job that the node failed, lost, or had rejected."""
 
@@ -116,10 +123,11 @@ class RingNode(Document, frozen=True):
 
 
 class RingDocument(AsOf, frozen=True):
-    """The compute nodes as a job's shard would be offered to them, the first one first."""
+    """The compute nodes as a job's shard is first offered to them, of which the first are asked."""
 
     job: str | None
     shard: int | None
+    asked: int | None
     nodes: list[RingNode]
 
 
