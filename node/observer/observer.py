@@ -23,6 +23,7 @@ from projections.read_model import versions_with
 from projections.rebuilding import remove
 from projections.runner import Runner
 from projections.store import Store
+from projections.track_records import TrackRecords
 
 LAG_EVERY_S = 1.0
 CANDIDATES_MAX = 11
@@ -71,7 +72,8 @@ class Observer:
     def _begin(self) -> None:
         """Begin, or begin again, with what the store has."""
         self._closed = Closed()
-        self._runner = Runner(self.log, self.store, models=[self._closed])
+        self.track_records = TrackRecords()
+        self._runner = Runner(self.log, self.store, models=[self._closed, self.track_records])
         self._pasts = Pasts(self.log)
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -212,7 +214,7 @@ class Observer:
 
 async def _opened(path: Path) -> Store:
     """Open the store, anew if what is there cannot be used: all of it follows from the log."""
-    versions = versions_with([Closed()])
+    versions = versions_with([Closed(), TrackRecords()])
     try:
         return await Store.open(path, versions)
     except DatabaseUnusable as error:
