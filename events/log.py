@@ -16,11 +16,15 @@ EVERYTHING = "lota.ev.>"
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One stored message; `position` is the log's sequence, from 1 on, and means nothing else."""
+    """One stored message; `position` is the log's sequence, from 1 on, and means nothing else.
+
+    `stored_ms` is when the server stored it, 0 where a log does not say. No state follows from it.
+    """
 
     position: int
     subject: str
     body: bytes
+    stored_ms: int = 0
 
 
 class Expect(msgspec.Struct, frozen=True, gc=False):

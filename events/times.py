@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
-OWN_FORM = len("2026-11-23T05:30:00.123Z")
+OWN_FORMS = {len("2026-11-23T05:30:00.123Z"), len("2026-11-23T05:30:00.123456789Z")}
 """What Lota writes; many events share a second, so that is parsed once."""
 
 FIRST_MS = -30_610_224_000_000
@@ -39,9 +39,9 @@ def _second_ms(text: str) -> int:
 
 def parse_ms(text: str) -> int:
     """Return milliseconds since the Unix epoch. Raises ValueError if it is not RFC 3339."""
-    rest = text[20:23]
-    if len(text) == OWN_FORM and text[19] == "." and text[23] == "Z" and rest.isdecimal():
-        return _second_ms(text[:19]) + int(rest)
+    rest = text[20:-1]
+    if len(text) in OWN_FORMS and text[19] == "." and text[-1] == "Z" and rest.isdecimal():
+        return _second_ms(text[:19]) + int(rest[:3])
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")

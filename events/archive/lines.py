@@ -7,6 +7,7 @@ import msgspec
 
 from events.errors import DamagedExport, NewerExport, NotAnExport
 from events.log import Record
+from events.times import parse_ms
 
 VERSION = 1
 PIECE_BYTES = 192 * 1024
@@ -57,7 +58,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def record(self) -> Record:
         """The message as a log gives it."""
-        return Record(self.position, self.subject, self.body)
+        return Record(self.position, self.subject, self.body, _time_ms(self.time))
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
@@ -210,9 +211,18 @@ def decode_message(line: bytes) -> Stored:
 def decode_record(line: bytes) -> Record:
     """Return one message of an export that was checked, as a log gives it: the hot loop."""
     found = _message(line)
+    body = b"" if found.body is msgspec.UNSET else found.body
     if found.event is not msgspec.UNSET:
-        return Record(found.position, found.subject, bytes(found.event))
-    return Record(found.position, found.subject, b"" if found.body is msgspec.UNSET else found.body)
+        body = bytes(found.event)
+    return Record(found.position, found.subject, body, _time_ms(found.time))
+
+
+def _time_ms(text: str) -> int:
+    """Return when a message was stored, 0 when there is no such day."""
+    try:
+        return parse_ms(text)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _event_id(body: bytes) -> str | None:

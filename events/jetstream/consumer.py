@@ -33,6 +33,8 @@ IDLE_S = 60
 """The server removes a consumer that nobody has asked anything for so long."""
 
 NANOSECONDS = 1_000_000_000
+MILLISECOND_DIGITS = 13
+"""Of a time in nanoseconds, as long as that has 19 digits: from 2001 to 2262."""
 SHORT_REPLY_TOKENS = 9
 SHORT_POSITION_TOKEN = 5
 LONG_POSITION_TOKEN = 7
@@ -64,9 +66,9 @@ Build = Callable[[int, str, Msg], T]
 the server's time in nanoseconds on."""
 
 
-def as_record(position: int, _: str, message: Msg) -> Record:
+def as_record(position: int, time: str, message: Msg) -> Record:
     """Build what a fold needs of a message."""
-    return Record(position, message.subject, message.data)
+    return Record(position, message.subject, message.data, int(time[:MILLISECOND_DIGITS]))
 
 
 class Consumer(Generic[T]):

@@ -1,7 +1,8 @@
 """The log with all that the server keeps of a message: its time and its id, not its body alone.
 
-A fold needs neither, and the reader that serves it is the faster for it. An export needs both. It
-does not begin again when the connection is lost, as a reader does: an export can.
+A fold needs no more than the milliseconds, and the reader that serves it is the faster for it. An
+export needs both, as they were first recorded. It does not begin again when the connection is lost,
+as a reader does: an export can.
 """
 
 from collections.abc import AsyncGenerator

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from events.clock import now_ms
 from events.connection import connect
 from events.errors import LogError, LogUnavailable, WrongExpectedPosition
 from events.jetstream import open_log
@@ -59,8 +61,12 @@ def job() -> Job:
 
 
 async def stored(log: Log, filters: Sequence[str], after: int = 0) -> list[Record]:
-    """Read what is there, all batches in one list."""
-    return [record async for batch in log.read(filters, after=after) for record in batch]
+    """Read what is there, all batches in one list; when it was stored is each log's own affair."""
+    return [
+        msgspec.structs.replace(record, stored_ms=0)
+        async for batch in log.read(filters, after=after)
+        for record in batch
+    ]
 
 
 async def next_records(batches: AsyncIterator[list[Record]], count: int) -> list[Record]:
@@ -75,6 +81,17 @@ async def test_reads_what_was_appended(log: Log, job: Job) -> None:
     """A record has the subject and the very bytes that were appended, at the acked position."""
     position = await log.append(job.subject(), b'{"a": "\xc3\xa9"}', id=job.id())
     assert await stored(log, [job.all]) == [Record(position, job.subject(), b'{"a": "\xc3\xa9"}')]
+
+
+async def test_says_when_it_was_stored(log: Log, job: Job) -> None:
+    """A record says when the server stored it, to the millisecond, or that the log does not."""
+    before_ms = now_ms()
+    await job.append(log)
+    after_ms = now_ms()
+    times = {record.stored_ms async for batch in log.read([job.all]) for record in batch}
+
+    assert times <= {0, *range(before_ms - 1, after_ms + 2)}
+    assert (times == {0}) == isinstance(log, MemoryLog)
 
 
 async def test_keeps_the_order_of_calls(log: Log, job: Job) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from events.archive.file_log import MARK_EVERY, FileLog
@@ -21,6 +22,7 @@ from events.errors import (
 )
 from events.log import Readable, Record
 from events.memory import MemoryLog
+from events.times import parse_ms
 from tests.events.archive.logs import export, stored
 
 NAMES = ("log.jsonl", "log.jsonl.zst")
@@ -41,8 +43,12 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 async def records(log: Readable, filters: list[str], after: int) -> list[Record]:
-    """Read all that is selected."""
-    return [record async for batch in log.read(filters, after=after) for record in batch]
+    """Read all that is selected; a log in memory does not say when it was stored."""
+    return [
+        msgspec.structs.replace(record, stored_ms=0)
+        async for batch in log.read(filters, after=after)
+        for record in batch
+    ]
 
 
 async def test_a_file_reads_as_a_log_does(path: Path) -> None:
@@ -64,6 +70,16 @@ async def test_a_file_reads_as_a_log_does(path: Path) -> None:
             assert await records(log, filters, after) == await records(memory, filters, after)
         for each in filters:
             assert await log.last(each) == await memory.last(each)
+
+
+async def test_says_when_each_was_stored(path: Path) -> None:
+    """A message of a file says when the server stored it that the file was made from."""
+    log = await FileLog.open(path)
+    read = [record async for batch in log.read(after=COUNT - 2) for record in batch]
+
+    assert [record.stored_ms for record in read] == [
+        parse_ms(message.time) for message in MESSAGES[-2:]
+    ]
 
 
 async def test_positions_are_those_recorded(tmp_path: Path) -> None:
