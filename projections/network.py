@@ -10,6 +10,7 @@ from events.log import Record
 from events.requests import JobSubmitted
 from events.subjects import NET, partition
 from projections.evolve import begin, count, evolve
+from projections.evolve.step import Move
 from projections.newer import skip
 from projections.nodes import Nodes, count_nodes, evolve_nodes, note_verdicts
 from projections.state import Job, Skipped
@@ -27,7 +28,8 @@ class Network:
     Jobs stay until `retire` takes them out; what still comes of one, or of one that nobody has
     submitted, is late. `retired` names the last that were taken out; `strays` names jobs that are
     not there yet and about which there is a decision, with its position: their fence. `newer` tells
-    by type what only a newer version of Lota knows.
+    by type what only a newer version of Lota knows. `moves` is what the last message did to its
+    job; None when nobody asks, as is the case at first.
     """
 
     def __init__(self, codec: Codec = PRESENT) -> None:
@@ -43,10 +45,14 @@ class Network:
         self.skipped: EventError | None = None
         self.retired: OrderedDict[str, None] = OrderedDict()
         self.strays: OrderedDict[str, int] = OrderedDict()
+        self.moves: list[Move] | None = None
 
     def fold(self, record: Record) -> Entry | None:
         """Fold one message; return its entry, or None when it was `skipped`, which says why."""
         self.position = record.position
+        moves = self.moves
+        if moves:
+            moves.clear()
         try:
             entry = read_entry(record, self.codec)
         except NewerEvent as error:
@@ -64,14 +70,14 @@ class Network:
         job = self.jobs.get(name)
         if job is not None:
             skipped = job.illegal + job.late
-            evolve(job, entry)
+            evolve(job, entry, moves)
             judged = isinstance(entry.event, ResultsJudged) or entry.more
             if judged and job.illegal + job.late == skipped:
                 for part in entry.parts():
                     if isinstance(part.event, ResultsJudged):
                         note_verdicts(self.nodes, job, part.event)
         elif isinstance(entry.event, JobSubmitted) and name not in self.retired:
-            self.jobs[name] = begin(entry, entry.event)
+            self.jobs[name] = begin(entry, entry.event, moves)
             self.jobs[name].fence = self.strays.pop(name, 0)
         else:
             self.late += 1

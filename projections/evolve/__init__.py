@@ -41,7 +41,7 @@ from events.requests import CancelRequested, JobSubmitted
 from events.seal import extend
 from events.trace_context import normal
 from projections.evolve import ending, placement, publishing, running, verdict
-from projections.evolve.step import Step, remember
+from projections.evolve.step import Move, Step, remember
 from projections.state import Job
 from projections.transitions import ILLEGAL, JOB, LATE
 
@@ -77,7 +77,7 @@ _HANDLERS = {KINDS[kind]: handled for kind, handled in _FOLDED.items()}
 """By name, so that a type that has gained a field is folded alike."""
 
 
-def begin(entry: Entry, event: JobSubmitted) -> Job:
+def begin(entry: Entry, event: JobSubmitted, moves: list[Move] | None = None) -> Job:
     """Return the job that a submission starts."""
     job = Job(
         id=event.subject,
@@ -93,17 +93,20 @@ def begin(entry: Entry, event: JobSubmitted) -> Job:
     count(job, entry.record)
     job.last_event = event.id
     for part in entry.more:
-        _apply(job, part)
+        _apply(job, part, moves)
     remember(job, entry)
     return job
 
 
-def evolve(job: Job, entry: Entry) -> Job:
-    """Fold one more message of the job, in log order, and return the job."""
+def evolve(job: Job, entry: Entry, moves: list[Move] | None = None) -> Job:
+    """Fold one more message of the job, in log order, and return the job.
+
+    What it did is added to `moves`: all that the tables admitted, and what they did not.
+    """
     count(job, entry.record)
-    _apply(job, entry)
+    _apply(job, entry, moves)
     for part in entry.more:
-        _apply(job, part)
+        _apply(job, part, moves)
     if entry.address.role == "r":
         job.fence = entry.position
         job.last_decision = entry.event.id
@@ -114,9 +117,9 @@ def evolve(job: Job, entry: Entry) -> Job:
     return job
 
 
-def _apply(job: Job, entry: Entry) -> None:
+def _apply(job: Job, entry: Entry, moves: list[Move] | None) -> None:
     """Take one event through the tables."""
-    step = Step(job, entry, entry.address.author)
+    step = Step(job, entry, entry.address.author, moves)
     known = _HANDLERS.get(entry.address.kind)
     item, handler = known if known is not None else ("submitted", None)
     after = JOB[job.state, item]

@@ -57,4 +57,4 @@ def _end(step: Step, *, closed: bool) -> None:
     state = "completed" if job.state == "completed" else "cancelled"
     for index, shard in enumerate(job.shards):
         if shard.state not in ("completed", "failed", "cancelled"):
-            finish(job, index, shard, state)
+            finish(step, index, shard, state)

@@ -49,6 +49,7 @@ def _offer(step: Step, offers: tuple[Offer, ...], made_ms: int, until_ms: int) -
     job = step.job
     for offer in offers:
         number = len(job.offers)
+        step.did("offer", "made", number)
         ranges = tuple(r for r in offer.shards if 0 <= r[0] < r[1] <= len(job.shards))
         if len(ranges) < len(offer.shards):
             step.illegal(f"offer {number}", job.state, "it is of shards that there are not")
@@ -66,7 +67,7 @@ def _offer(step: Step, offers: tuple[Offer, ...], made_ms: int, until_ms: int) -
                 shard = step.shard(index, "offered")
                 if shard is not None:
                     shard.offers.append(number)
-                    settle(job, index, shard)
+                    settle(step, index, shard)
 
 
 def bids_placed(step: Step, event: BidsPlaced) -> None:
@@ -75,6 +76,7 @@ def bids_placed(step: Step, event: BidsPlaced) -> None:
         offer = _answered(step, bid.offer, "bid")
         if offer is not None:
             offer.bids[step.author] = bid
+            step.did("bid", "placed", bid.offer)
 
 
 def bids_declined(step: Step, event: BidsDeclined) -> None:
@@ -83,6 +85,7 @@ def bids_declined(step: Step, event: BidsDeclined) -> None:
         offer = _answered(step, decline.offer, "decline")
         if offer is not None:
             offer.declines[step.author] = decline
+            step.did("bid", "declined", decline.offer)
 
 
 def _answered(step: Step, number: int, item: str) -> OfferState | None:
@@ -130,6 +133,8 @@ def shards_awarded(step: Step, event: ShardsAwarded) -> None:
             )
         )
         job.load[award.node] = job.load.get(award.node, 0) + 1
+        if step.moves is not None:
+            step.moves.append(("execution", "awarded", award.shard, "", "awarded", ""))
         for number in data.publish:
             slot = shard.slots.setdefault(number, Slot())
             if not move_slot(step, award.shard, number, slot, "assigned"):
@@ -139,7 +144,7 @@ def shards_awarded(step: Step, event: ShardsAwarded) -> None:
             slot.assigned_ms = awarded_ms
             slot.until_ms = data.publish_until_ms
             slot.decision = event.id
-        settle(job, award.shard, shard)
+        settle(step, award.shard, shard)
 
 
 def _may_publish(job: Job, slots: tuple[int, ...]) -> bool:

@@ -10,7 +10,9 @@ from projections.state import Copy, Shard, Slot
 from projections.transitions import ILLEGAL, LATE, SLOT
 
 
-def move_slot(step: Step, index: int, number: int, slot: Slot, item: str) -> bool:
+def move_slot(
+    step: Step, index: int, number: int, slot: Slot, item: str, detail: str | int = ""
+) -> bool:
     """Take a slot through the table; True when the item was a transition."""
     after = SLOT[slot.state, item]
     if after is LATE:
@@ -19,6 +21,8 @@ def move_slot(step: Step, index: int, number: int, slot: Slot, item: str) -> boo
     if after is ILLEGAL:
         step.illegal(f"shard {index} slot {number} {item}", slot.state, "not in this state")
         return False
+    if step.moves is not None:
+        step.moves.append(("slot", item, index, slot.state, after, detail))
     slot.state = after  # type: ignore[assignment]
     return True
 
@@ -155,14 +159,14 @@ def _fill(step: Step, item: Publication, shard: Shard, slot: Slot) -> None:
         if not known:
             slot.copies.append(copy)
         return
-    if not move_slot(step, item.shard, item.slot, slot, "published"):
+    if not move_slot(step, item.shard, item.slot, slot, "published", item.size_bytes):
         return
     slot.copies.append(copy)
     published = sum(1 for other in shard.slots.values() if other.state == "published")
     if shard.state != "publishing":
         return
     if published >= step.job.spec.slots_needed:
-        finish(step.job, item.shard, shard, "completed")
+        finish(step, item.shard, shard, "completed")
     else:
         queue_publishing(step.job, item.shard, shard)
 
@@ -182,7 +186,8 @@ def publish_failed(step: Step, event: PublishFailed) -> None:
         if slot.attempt != item.attempt and not (unpaid and slot.starter == item.attempt):
             step.late()
             continue
-        if move_slot(step, item.shard, item.slot, slot, "unpaid" if unpaid else "failed"):
+        failed = "unpaid" if unpaid else "failed"
+        if move_slot(step, item.shard, item.slot, slot, failed, item.code):
             slot.reason = f"{item.code}: {item.message}"
             if item.permanent and item.attempt not in slot.given_up:
                 slot.given_up.append(item.attempt)

@@ -48,7 +48,7 @@ def roots_published(step: Step, event: ResultsPublished) -> None:
             continue
         if item.cid != slot.cid:
             step.illegal(f"root slot {item.slot} published", slot.state, "it is another root")
-        elif _move(step, slot, item.slot, "published"):
+        elif _move(step, slot, item.slot, "published", item.size_bytes):
             slot.uri = item.uri
 
 
@@ -60,7 +60,7 @@ def roots_failed(step: Step, event: PublishFailed) -> None:
             continue
         if slot.node != step.author:
             step.late()
-        elif _move(step, slot, item.slot, "failed"):
+        elif _move(step, slot, item.slot, "failed", item.code):
             slot.reason = f"{item.code}: {item.message}"
 
 
@@ -73,7 +73,7 @@ def _given(step: Step, item: RootPublication | RootFailure) -> RootSlot | None:
     return slot
 
 
-def _move(step: Step, slot: RootSlot, number: int, item: str) -> bool:
+def _move(step: Step, slot: RootSlot, number: int, item: str, detail: str | int = "") -> bool:
     after = ROOT[slot.state, item]
     if after is LATE:
         step.late()
@@ -81,5 +81,6 @@ def _move(step: Step, slot: RootSlot, number: int, item: str) -> bool:
     if after is ILLEGAL:
         step.illegal(f"root slot {number} {item}", slot.state, "not in this state")
         return False
+    step.did("root", item, number, slot.state, after, detail)
     slot.state = after  # type: ignore[assignment]
     return True

@@ -22,11 +22,11 @@ def executions_failed(step: Step, event: ExecutionsFailed) -> None:
         if found is None:
             continue
         shard, execution = found
-        if step.move(item.shard, item.attempt, execution, "failed"):
+        if step.move(item.shard, item.attempt, execution, "failed", item.code):
             execution.reason = f"{item.code}: {item.message}"
             execution.ended = True
             _release_slots(shard, item.attempt)
-            settle(step.job, item.shard, shard)
+            settle(step, item.shard, shard)
 
 
 def executions_lost(step: Step, event: ExecutionsLost) -> None:
@@ -39,7 +39,7 @@ def executions_lost(step: Step, event: ExecutionsLost) -> None:
         if step.move(item.shard, item.attempt, execution, "lost"):
             execution.reason = item.reason
             _release_slots(shard, item.attempt)
-            settle(step.job, item.shard, shard)
+            settle(step, item.shard, shard)
 
 
 def _release_slots(shard: Shard, attempt: int) -> None:
@@ -72,7 +72,7 @@ def results_proposed(step: Step, event: ResultsProposed) -> None:
             execution.commitment = item.commitment
             execution.claim = item.claim
             execution.ended = True
-            settle(step.job, item.shard, shard)
+            settle(step, item.shard, shard)
 
 
 def conclude(
@@ -81,15 +81,16 @@ def conclude(
     """Accept a claim that is its own verdict; True when the execution is accepted by it."""
     if not step.move(index, attempt, execution, "concluded"):
         return False
+    step.did("verdict", "unverified", index)
     execution.claim = claim
     execution.ended = True
     shard.verdict = Verdict(
         result="accepted", accepted=[attempt], rejected=[], reason="unverified", claim=claim
     )
     if step.job.spec.slots_needed:
-        settle(step.job, index, shard)
+        settle(step, index, shard)
     else:
-        finish(step.job, index, shard, "completed")
+        finish(step, index, shard, "completed")
     return True
 
 
@@ -99,4 +100,4 @@ def shards_failed(step: Step, event: ShardsFailed) -> None:
         shard = step.shard(item.shard, "failed")
         if shard is not None:
             shard.code, shard.reason = item.code, item.reason
-            finish(step.job, item.shard, shard, "failed")
+            finish(step, item.shard, shard, "failed")

@@ -21,17 +21,38 @@ from projections.transitions import EXECUTION, ILLEGAL, LATE, SHARD
 ENDS = frozenset({"failed", "proposed", "concluded", "revealed"})
 """Facts after which the node no longer runs the execution."""
 
+Move = tuple[str, str, int, str, str, str | int]
+"""One thing that an event did: what of (`shard`, `execution`, `slot`, `root`, `offer`, `bid`,
+`verdict`, `skipped`), by which item, of which shard, offer or slot, the states before and after,
+and a detail: the code of a failure, the bytes of a copy. Plain, since large events make thousands.
+"""
+
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """The job, the entry that is folded, and its author."""
+    """The job, the entry that is folded, its author, and what it does, if anybody keeps that."""
 
     job: Job
     entry: Entry
     author: str
+    moves: list[Move] | None = None
+
+    def did(
+        self,
+        what: str,
+        item: str,
+        index: int,
+        before: str = "",
+        after: str = "",
+        detail: str | int = "",
+    ) -> None:
+        """Keep what an item did."""
+        if self.moves is not None:
+            self.moves.append((what, item, index, before, after, detail))
 
     def late(self) -> None:
         """Count an item that is legal and changes nothing."""
         self.job.late += 1
+        self.did("skipped", "late", -1)
 
     def illegal(self, item: str, state: str, why: str) -> None:
         """Count and keep the story of an item that is not legal here.
@@ -43,6 +64,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
             job.unjudged += 1
             return
         job.illegal += 1
+        self.did("skipped", "illegal", -1)
         job.stories.append(
             Story(
                 job=job.id,
@@ -89,7 +111,9 @@ class Step(msgspec.Struct, frozen=True, gc=False):
             return None
         return shard, execution
 
-    def move(self, index: int, attempt: int, execution: Execution, item: str) -> bool:
+    def move(
+        self, index: int, attempt: int, execution: Execution, item: str, detail: str = ""
+    ) -> bool:
         """Take an execution through the table; True when the item was a transition."""
         after = EXECUTION[execution.state, item]
         if after is LATE:
@@ -104,6 +128,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
         execution.state = after  # type: ignore[assignment]
         if before in OPEN and after not in OPEN:
             self.job.load[execution.node] -= 1
+        if self.moves is not None:
+            self.moves.append(("execution", item, index, before, after, detail))
         return True
 
 
@@ -118,11 +144,12 @@ def phase(shard: Shard) -> str:
     return "revealing" if shard.revealing else "open"
 
 
-def settle(job: Job, index: int, shard: Shard) -> None:
+def settle(step: Step, index: int, shard: Shard) -> None:
     """Derive the state of a shard from its parts and queue it for the stage that it waits for."""
-    if shard.state in ("completed", "failed", "cancelled"):
+    job, before = step.job, shard.state
+    if before in ("completed", "failed", "cancelled"):
         return
-    if shard.state == "publishing":
+    if before == "publishing":
         queue_publishing(job, index, shard)
         return
     busy = committed = settled = closed = 0
@@ -137,6 +164,8 @@ def settle(job: Job, index: int, shard: Shard) -> None:
             settled += 1
     if settled:
         shard.state = "publishing"
+        if step.moves is not None:
+            step.moves.append(("shard", "settled", index, before, shard.state, ""))
         queue_publishing(job, index, shard)
         return
     _put(job.judging, index, belongs=committed > 0 or shard.revealing)
@@ -147,6 +176,8 @@ def settle(job: Job, index: int, shard: Shard) -> None:
         shard.state = "running" if busy else "verifying"
     else:
         shard.state = "offered" if shard.offers else "waiting"
+    if step.moves is not None and shard.state != before:
+        step.moves.append(("shard", "settled", index, before, shard.state, ""))
     lacking = busy + committed < job.spec.deal.replicas
     _put(job.placing, index, belongs=lacking and not shard.revealing)
 
@@ -165,20 +196,24 @@ def _put(queue: set[int], index: int, *, belongs: bool) -> None:
         queue.discard(index)
 
 
-def finish(job: Job, index: int, shard: Shard, state: str) -> None:
+def finish(step: Step, index: int, shard: Shard, state: str) -> None:
     """End a shard: nothing of it stays open or queued."""
-    tally(job, shard.state, -1)
+    job, before = step.job, shard.state
+    tally(job, before, -1)
     shard.state = state  # type: ignore[assignment]
     tally(job, shard.state, 1)
+    step.did("shard", "finished", index, before, state)
     job.placing.discard(index)
     job.judging.discard(index)
     job.publishing.discard(index)
     job.verdict_due.discard(index)
     job.publish_due.discard(index)
     for execution in shard.executions:
-        if execution.state in OPEN:
-            execution.state = EXECUTION[execution.state, "cancelled"]  # type: ignore[assignment]
+        had = execution.state
+        if had in OPEN:
+            execution.state = EXECUTION[had, "cancelled"]  # type: ignore[assignment]
             job.load[execution.node] -= 1
+            step.did("execution", "cancelled", index, had, execution.state)
 
 
 def tally(job: Job, state: str, by: int) -> None:

@@ -11,7 +11,6 @@ from projections.state import Shard, Verdict
 
 def reveals_requested(step: Step, event: RevealsRequested) -> None:
     """From here on the shard's answers are public: no new execution, no new commitment."""
-    job = step.job
     touched: dict[int, Shard] = {}
     for item in event.data.executions:
         if item.shard not in touched:
@@ -25,7 +24,7 @@ def reveals_requested(step: Step, event: RevealsRequested) -> None:
     for index, shard in touched.items():
         shard.revealing = True
         shard.reveal_until_ms = event.data.until_ms
-        settle(job, index, shard)
+        settle(step, index, shard)
 
 
 def results_revealed(step: Step, event: ResultsRevealed) -> None:
@@ -50,7 +49,7 @@ def results_revealed(step: Step, event: ResultsRevealed) -> None:
         if step.move(item.shard, item.attempt, execution, "revealed"):
             execution.claim = item.claim
             execution.nonce = item.nonce
-            settle(step.job, item.shard, shard)
+            settle(step, item.shard, shard)
 
 
 def results_judged(step: Step, event: ResultsJudged) -> None:
@@ -78,6 +77,7 @@ def _judge(step: Step, item: Judgement, shard: Shard, event: ResultsJudged) -> N
         execution = shard.executions[rejection.attempt]
         if step.move(item.shard, rejection.attempt, execution, "rejected"):
             execution.reason = rejection.reason
+    step.did("verdict", item.result, item.shard)
     shard.verdict = Verdict(
         result=item.result,
         accepted=list(item.accepted),
@@ -87,16 +87,16 @@ def _judge(step: Step, item: Judgement, shard: Shard, event: ResultsJudged) -> N
     )
     if item.result == "failed":
         shard.code, shard.reason = "disagreement", item.reason
-        finish(job, item.shard, shard, "failed")
+        finish(step, item.shard, shard, "failed")
     elif item.claim is not None and item.claim.exit_code != 0:
         shard.code, shard.reason = "user", f"the command exited with {item.claim.exit_code}"
-        finish(job, item.shard, shard, "failed")
+        finish(step, item.shard, shard, "failed")
     elif not job.spec.slots_needed:
-        finish(job, item.shard, shard, "completed")
+        finish(step, item.shard, shard, "completed")
     else:
         job.judging.discard(item.shard)
         job.verdict_due.discard(item.shard)
-        settle(job, item.shard, shard)
+        settle(step, item.shard, shard)
         for assignment in item.publish:
             assign(
                 step,
