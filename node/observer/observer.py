@@ -22,6 +22,7 @@ from projections.network import Network
 from projections.read_model import versions_with
 from projections.rebuilding import remove
 from projections.runner import Runner
+from projections.statistics.model import Statistics
 from projections.store import Store
 from projections.track_records import TrackRecords
 
@@ -73,7 +74,8 @@ class Observer:
         """Begin, or begin again, with what the store has."""
         self._closed = Closed()
         self.track_records = TrackRecords()
-        self._runner = Runner(self.log, self.store, models=[self._closed, self.track_records])
+        models = (self._closed, self.track_records, Statistics())
+        self._runner = Runner(self.log, self.store, models=models)
         self._pasts = Pasts(self.log)
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -214,7 +216,7 @@ class Observer:
 
 async def _opened(path: Path) -> Store:
     """Open the store, anew if what is there cannot be used: all of it follows from the log."""
-    versions = versions_with([Closed(), TrackRecords()])
+    versions = versions_with([Closed(), TrackRecords(), Statistics()])
     try:
         return await Store.open(path, versions)
     except DatabaseUnusable as error:
