@@ -36,7 +36,7 @@ async function refresh() {
   turn.busy = true;
   while (turn.again) {
     turn.again = false;
-    await once();
+    await once().catch((error) => { reportError(error); tell(error, here()); });
   }
   turn.busy = false;
   turn.done_ms = performance.now();
@@ -50,11 +50,12 @@ async function once() {
   if (fresh) enter(route, page);
   const problems = [];
   const next = fresh ? data : { ...data };
-  const wanted = { ...page.reads(route), moment: route.at === null ? null : "/log?limit=1" };
+  /** @type {Record<string, any>} */
+  const wanted = { ...page.reads(route, next), moment: route.at === null ? null : "/log?limit=1" };
   let left = Object.keys(wanted).length;
   await Promise.all(Object.entries(wanted).map(async ([name, path]) => {
     try {
-      next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, stop.signal) : null;
+      if (path !== undefined) next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, stop.signal) : null;
     } catch (problem) {
       next[name] = null;
       problems.push(problem);
@@ -75,7 +76,7 @@ function enter(route, page) {
   main.ariaBusy = "true";
   document.title = `${page.title} · Lota`;
   main.replaceChildren(h("p", { class: "reading" }, "Reading the log…"));
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("header nav a")) {
     const current = link.getAttribute("href")?.slice(2).split("?")[0] === (route.page === "job" ? "jobs" : route.page);
     link.toggleAttribute("aria-current", current);
     if (current) link.setAttribute("aria-current", "page");
@@ -104,7 +105,7 @@ function drawMoment(page, route) {
   by("play").setAttribute("aria-pressed", String(playing !== 0));
   by("play").textContent = playing ? "Pause" : "Play";
   document.body.classList.toggle("past", route.at !== null);
-  for (const link of document.querySelectorAll("nav a, .brand")) {
+  for (const link of document.querySelectorAll("header a")) {
     link.setAttribute("href", elsewhere(route, link.getAttribute("href").slice(2).split("?")[0]));
   }
 }

@@ -6,8 +6,8 @@
 import { h, patchChildren, table } from "./dom.js";
 import { bytes, count, moment, timeText } from "./words.js";
 
-const WIDTH = 1000;
-const HEIGHT = 100;
+const WIDTH = 4000;
+const HEIGHT = 1000;
 const ROUND = [1, 2, 4, 6, 8, 10];
 
 /**
@@ -109,9 +109,8 @@ function latest(values) {
 }
 
 const larger = (most, value) => (value > most ? value : most);
-const round = (value) => Math.round(value * 10) / 10;
-const x = (at, points) => round((at * WIDTH) / Math.max(1, points - 1));
-const y = (value, top) => round(HEIGHT - (value * HEIGHT) / top);
+const x = (at, points) => Math.round((at * WIDTH) / Math.max(1, points - 1));
+const y = (value, top) => Math.round(HEIGHT - (value * HEIGHT) / top);
 
 /** The least round number that is as large. */
 function roundTop(value) {

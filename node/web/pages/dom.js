@@ -10,7 +10,7 @@ const SHAPES = new Set(["svg", "path", "line", "circle", "rect", "text", "g"]);
 
 /**
  * Make an element. Strings and numbers become attributes, functions and objects properties;
- * what is null, undefined or false is left out.
+ * what is null, undefined or false is left out. Of an element that is `whole`, later states leave the inside alone.
  * @param {string} name
  * @param {Record<string, any>} given
  * @param {...any} children
@@ -22,7 +22,7 @@ export function h(name, given = {}, ...children) {
   made.own = {};
   for (const [key, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function" || typeof value === "object") made.own[key] = value;
+    if (typeof value === "function" || typeof value === "object" || key === "whole") made.own[key] = value;
     else made.setAttribute(key, value === true ? "" : String(value));
   }
   Object.assign(made, made.own);

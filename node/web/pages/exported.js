@@ -12,7 +12,7 @@ async function show() {
   /** @type {any} */
   const data = {};
   status.textContent = "";
-  for (const [name, path] of Object.entries(job.reads(route))) {
+  for (const [name, path] of Object.entries(job.reads(route, {}))) {
     data[name] = path && !path.now ? await read(path).catch((problem) => { status.textContent = problem.message; }) : null;
   }
   patchChildren(main, job.draw(data, route).flat(Infinity).filter(Boolean));

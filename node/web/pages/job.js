@@ -18,7 +18,7 @@ export const job = {
   pace_ms: 500,
   touched: (change, route) => change.jobs === null || change.nodes || change.jobs.some((id) => id.startsWith(route.id)),
   span: ({ first, last }) => (first?.events.length && last?.events.length ? [first.events[0].position, last.events[0].position] : null),
-  reads: ({ id, query }) => {
+  reads: ({ id, query }, known) => {
     const [shard, stream, path] = ["shard", "stream", "path"].map((name) => query.get(name));
     const of = `/jobs/${encodeURIComponent(id)}`;
     return {
@@ -27,8 +27,8 @@ export const job = {
       events: query.get("view") === "full" ? `${of}/events${asked({ limit: EVENTS, cursor: query.get("cursor"), type: query.get("type") })}` : null,
       logs: stream ? `${of}/logs${asked({ shard: shard ?? 0, stream })}` : null,
       results: path === null ? null : `${of}/results${asked({ shard: shard ?? 0, path })}`,
-      first: { now: `/log${asked({ job: id, after: 0, limit: 1 })}` },
-      last: { now: `/log${asked({ job: id, limit: 1 })}` },
+      first: known.first ? undefined : { now: `/log${asked({ job: id, after: 0, limit: 1 })}` },
+      last: known.job?.closed && known.last ? undefined : { now: `/log${asked({ job: id, limit: 1 })}` },
     };
   },
   draw: (data, route) => {

@@ -16,14 +16,15 @@ export function lanes({ rows, took_ms, href }) {
   const scale = WIDTH / Math.max(1, took_ms);
   const height = rows.length * LANE;
   const label = `${rows.length} executions over ${duration(took_ms)}. ${rows.slice(0, 5).map(told).join("; ")}`;
+  const show = (svg, at) => {
+    svg.setAttribute("aria-label", rows[at] ? told(rows[at]) : label);
+    svg.firstChild.setAttribute("d", rows[at] ? `M0 ${(at + 0.5) * LANE}H${WIDTH}` : "");
+  };
   return h("figure", { class: "lanes" },
     h("div", { class: "lanes-field" },
       h("ol", {}, rows.map((row) => h("li", {}, h("a", { href: href(row) }, `${row.shard}-${row.attempt}`), " ", row.node))),
       h("svg", { role: "img", tabindex: 0, "aria-label": label, viewBox: `0 0 ${WIDTH} ${height}`, height, preserveAspectRatio: "none",
-        onkeydown: (event) => walk(event, rows.length, 1, (svg, at) => {
-          svg.setAttribute("aria-label", at === null ? label : told(rows[at]));
-          svg.firstChild.setAttribute("d", at === null ? "" : `M0 ${(at + 0.5) * LANE}H${WIDTH}`);
-        }) },
+        patched: (svg) => show(svg, svg.place), onkeydown: (event) => walk(event, rows.length, 1, show) },
       h("path", { class: "row", d: "" }),
       h("path", { class: "rule", d: [0.25, 0.5, 0.75].map((part) => `M${WIDTH * part} 0V${height}`).join("") }),
       rows.map((row, number) => row.marks.map((mark, at) => {
@@ -64,9 +65,10 @@ export function cells({ shards, chosen, choose }) {
   };
   const label = `${count(shards.length)} shards: ${tally(shards)}`;
   const show = (svg, at) => {
-    svg.setAttribute("aria-label", at === null ? label : name(at));
-    svg.lastChild.setAttribute("d", at === null ? "" : outline(at));
-    svg.nextSibling.textContent = at === null ? label : name(at);
+    const said = groups[at] ? name(at) : label;
+    svg.setAttribute("aria-label", said);
+    svg.lastChild.setAttribute("d", groups[at] ? outline(at) : "");
+    svg.nextSibling.textContent = said;
   };
   const under = ({ currentTarget: svg, clientX, clientY }) => {
     const { left, top, width } = svg.getBoundingClientRect();
@@ -74,7 +76,7 @@ export function cells({ shards, chosen, choose }) {
     return Math.min(groups.length - 1, Math.floor((clientY - top) / size) * wide + Math.floor((clientX - left) / size));
   };
   const size = { width: wide * CELL, height: Math.ceil(groups.length / wide) * CELL };
-  return h("div", { class: "cells" },
+  return h("div", { class: "cells", patched: ({ firstChild: svg }) => show(svg, svg.place) },
     h("svg", { role: "img", tabindex: 0, "aria-label": label, viewBox: `0 0 ${size.width} ${size.height}`, ...size,
       onpointermove: (event) => show(event.currentTarget, under(event)),
       onpointerleave: (event) => show(event.currentTarget, null),
@@ -96,7 +98,7 @@ function tally(shards) {
 function walk(event, length, wide, show, choose) {
   const svg = event.currentTarget;
   const from = svg.place ?? -1;
-  if (event.key === "Enter" && svg.place !== null && svg.place !== undefined) return choose?.(svg.place);
+  if (event.key === "Enter" && from >= 0) return choose?.(from);
   const step = { ArrowDown: wide, ArrowUp: -wide, ArrowRight: 1, ArrowLeft: -1, Home: -length, End: length, Escape: 0 }[event.key];
   if (step === undefined || !length) return undefined;
   event.preventDefault();

@@ -20,7 +20,7 @@ COUNTED = {
     "executions": ("awarded", "accepted", "rejected", "failed", "lost", "cancelled"),
     "verdicts": ("accepted", "failed"),
     "publications": ("published", "failed"),
-    "failures": ("exit_code", "timeout", "lost"),
+    "failures": ("exit_code", "timeout", MARKUP),
 }
 STAGES = ("queue", "bid", "run", "verify", "publish")
 SPREADS = ("messages_per_job", "bytes_per_job", *(f"latency.{name}" for name in (*STAGES, "total")))

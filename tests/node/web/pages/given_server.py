@@ -21,7 +21,7 @@ API = "/api/v1"
 
 
 class GivenServer:
-    """Serves the pages, and `answers` by their paths below /api/v1.
+    """Serves the pages, and `answers` by their paths below /api/v1, with a query or for any.
 
     `asked` are the requests for them. While `held` is set, answers wait; `at_once` counts for
     each URL how many waited at the same time at most.
@@ -86,7 +86,7 @@ class GivenServer:
         if self.held is not None:
             await self.held.wait()
         self._waiting[url] -= 1
-        found = self.answers.get(request.url.path.removeprefix(API))
+        found = self.answers.get(url, self.answers.get(request.url.path.removeprefix(API)))
         if isinstance(found, Response):
             return found
         if isinstance(found, str):

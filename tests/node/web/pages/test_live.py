@@ -1,0 +1,157 @@
+"""How a page follows the log, and how it is taken back in time."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import expect
+from starlette.responses import JSONResponse
+
+from tests.node.web.pages.conftest import Open
+from tests.node.web.pages.documents import JOB, LAST, event, job, job_row
+from tests.node.web.pages.given_server import GivenServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_change_is_shown_as_it_comes(given: GivenServer, open_page: Open) -> None:
+    """What a change brings is on the page without a reload, and so is the position."""
+    page = await open_page(f"{given.url}/ui/#/jobs")
+    given.answers["/jobs"] = {"jobs": [job_row(7, "running")], "next": None}
+    given.change(LAST + 3)
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.locator("#when")).to_contain_text(f"position {LAST + 3}")
+
+
+async def test_a_job_is_read_again_when_it_is_touched(given: GivenServer, open_page: Open) -> None:
+    """A change that concerns other jobs costs the page of this one nothing."""
+    await open_page(f"{given.url}/ui/#/jobs/{JOB}")
+    given.asked.clear()
+    given.change(LAST + 1, jobs=["another"])
+    given.change(LAST + 2, jobs=[JOB])
+    await given.until_asked("/lanes")
+    assert sum("/lanes" in url for url in given.asked) == 1
+
+
+async def test_nothing_is_asked_for_twice_at_a_time(given: GivenServer, open_page: Open) -> None:
+    """While an answer is awaited, changes add up to one more question behind it."""
+    page = await open_page(f"{given.url}/ui/#/log")
+    given.held = asyncio.Event()
+    given.asked.clear()
+    for position in range(LAST + 1, LAST + 20):
+        given.change(position)
+    await given.until_asked("/log")
+    given.answers["/log"] = {**given.answers["/log"], "events": [event(LAST + 19)]}
+    given.held.set()
+    await expect(page.locator("tbody tr").first).to_contain_text(f"{LAST + 19}")
+    assert max(given.at_once.values()) == 1
+
+
+async def test_what_a_person_opened_stays_open(given: GivenServer, open_page: Open) -> None:
+    """A new event above does not close the document that somebody reads, nor take the focus."""
+    page = await open_page(f"{given.url}/ui/#/log")
+    row = page.locator(f"tr[data-key=e{LAST - 1}]")
+    await row.locator("summary").click()
+    log = given.answers["/log"]
+    given.answers["/log"] = {**log, "events": [event(LAST + 1), *log["events"]]}
+    given.change(LAST + 1)
+    await expect(page.locator(f"tr[data-key=e{LAST + 1}]")).to_be_visible()
+    await expect(row.locator("details")).to_have_attribute("open", "")
+    await expect(row.locator("summary")).to_be_focused()
+
+
+async def test_the_slider_shows_the_whole_page_as_it_was(
+    given: GivenServer, open_page: Open
+) -> None:
+    """Every document is read as of the slider's position, which the address and all links keep."""
+    page = await open_page(f"{given.url}/ui/#/nodes")
+    given.asked.clear()
+    await page.fill("#slider", "123")
+    await given.until_asked("/nodes?as_of=123")
+    await given.until_asked("/ring?as_of=123")
+    await expect(page.locator("#status")).to_contain_text("The past is shown")
+    assert page.url.endswith("#/nodes?at=123")
+    assert await page.get_attribute("text=Jobs", "href") == "#/jobs?at=123"
+    await page.click("text=Live")
+    await expect(page.locator("#status")).to_contain_text("Connected")
+    assert page.url.endswith("#/nodes")
+
+
+async def test_the_slider_goes_by_keys_event_by_event(given: GivenServer, open_page: Open) -> None:
+    """An arrow key goes one event back, and the slider says where that is."""
+    page = await open_page(f"{given.url}/ui/#/log?at=400")
+    await page.focus("#slider")
+    await page.keyboard.press("ArrowLeft")
+    await given.until_asked("as_of=399")
+    told = re.compile("position 399 ")
+    await expect(page.locator("#slider")).to_have_attribute("aria-valuetext", told)
+
+
+async def test_a_change_leaves_the_past_alone(given: GivenServer, open_page: Open) -> None:
+    """Who looks at the past is not disturbed by the present."""
+    page = await open_page(f"{given.url}/ui/#/jobs?at=100")
+    given.asked.clear()
+    given.change(LAST + 1)
+    await page.click("text=Live")
+    await given.until_asked("/jobs?limit=50")
+    assert not [url for url in given.asked if "as_of" in url]
+
+
+async def test_play_goes_from_the_first_event_of_a_job_to_its_last(
+    given: GivenServer, open_page: Open
+) -> None:
+    """On a job's page the slider is the job's own: playing begins with its first event."""
+    log = given.answers["/log"]
+    given.answers[f"/log?job={JOB}&after=0&limit=1"] = {**log, "events": [event(40)]}
+    given.answers[f"/log?job={JOB}&limit=1"] = {**log, "events": [event(44)]}
+    page = await open_page(f"{given.url}/ui/#/jobs/{JOB}?at=44")
+    await expect(page.locator("#slider")).to_have_attribute("min", "40")
+    await page.click("text=Play")
+    for position in range(40, 45):
+        await given.until_asked(f"/jobs/{JOB}?as_of={position}")
+    await expect(page.locator("#play")).to_have_text("Play")
+
+
+async def test_a_problem_is_told_with_what_to_do(given: GivenServer, open_page: Open) -> None:
+    """An error of the server stands in the one status line, with its hint, until it is over."""
+    problem = {"title": "Conflict", "detail": "the log is closed", "hint": "Open it"}
+    given.answers["/nodes"] = JSONResponse(problem, 409, media_type="application/problem+json")
+    page = await open_page(f"{given.url}/ui/#/nodes")
+    status = page.get_by_role("status")
+    await expect(status).to_have_text("the log is closed. Open it")
+    given.answers["/nodes"] = {"nodes": []}
+    given.change(LAST + 1)
+    await expect(page.locator("main")).to_contain_text("lota node serve")
+    await expect(status).to_contain_text("Connected")
+
+
+async def test_a_lost_connection_is_told_and_taken_up(given: GivenServer, open_page: Open) -> None:
+    """The page follows again after the stream of changes broke, and reads what it missed."""
+    page = await open_page(f"{given.url}/ui/#/jobs")
+    given.asked.clear()
+    given.cut()
+    await given.until_asked("/jobs")
+    await expect(page.get_by_role("status")).to_contain_text("Connected")
+
+
+async def test_who_is_not_admitted_is_sent_to_sign_in(given: GivenServer, open_page: Open) -> None:
+    """A page without a right to read leads to the form for a token."""
+    given.answers["/jobs"] = JSONResponse({"detail": "a token is needed"}, 401)
+    page = await open_page(f"{given.url}/ui/#/jobs", drawn="text=sign in here")
+    assert page.url == f"{given.url}/login"
+
+
+async def test_a_job_is_cancelled_with_a_reason(given: GivenServer, open_page: Open) -> None:
+    """Cancelling asks for a reason and once more, and a change meanwhile does not take it away."""
+    page = await open_page(f"{given.url}/ui/#/jobs/{JOB}")
+    await page.click("text=Cancel…")
+    await page.fill("[name=reason]", "too")
+    given.asked.clear()
+    given.answers[f"/jobs/{JOB}"] = {**job(), "name": "renamed"}
+    given.change(LAST + 1)
+    await expect(page.locator("h1")).to_have_text("renamed")
+    await page.locator("[name=reason]").press_sequentially(" slow")
+    await page.click("text=Cancel the job")
+    await given.until_asked("/cancel")
+    assert given.posted == [(f"/jobs/{JOB}/cancel", {"reason": "too slow"})]
+    await expect(page.locator("dialog")).to_be_hidden()
