@@ -59,6 +59,10 @@ class Closed:
     def pending(self) -> int:
         return len(self._leaving)
 
+    def leaving(self) -> list[str]:
+        """Return the closed jobs that the network has still, in the order of their ends."""
+        return [name for name in self._there if name in self._network.jobs]
+
     def begin(self, network: Network) -> None:
         self._begin(network, Tally())
 
@@ -87,8 +91,7 @@ class Closed:
 
     def take(self) -> Leaving:
         taken, self._leaving = self._leaving, {}
-        jobs = self._network.jobs
-        self._there = {name: None for name in self._there if name in jobs}
+        self._there = dict.fromkeys(self.leaving())
         return taken
 
     def reads(self, taken: Leaving) -> tuple[str, ...]:

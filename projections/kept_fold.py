@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -50,8 +50,13 @@ class KeptFold:
 
     # Writing
 
-    async def take(self, network: Network, mark: Mark, states: Mapping[str, bytes]) -> Snapshot:
+    async def take(
+        self, network: Network, mark: Mark, closed: Iterable[str], states: Mapping[str, bytes]
+    ) -> Snapshot:
         """Return what has changed since the last snapshot. The fold must stand still meanwhile.
+
+        `closed` are the closed jobs that the network has still, in the order of their ends, and
+        `states` are those of the read models beside it.
 
         Others get their turn of the loop while a large fold is gone through.
         """
@@ -62,7 +67,7 @@ class KeptFold:
         ended = [name for name in self._jobs if name not in self._taken]
         # From here on the store may have them, whatever becomes of this snapshot.
         self._jobs |= dict.fromkeys(changed, (0, 0))
-        made = [head(network, mark)]
+        made = [head(network, mark, [*network.retired, *closed])]
         if states:
             made.append(beside(states))
         self._bytes = due = sum(len(part.body) for part in made[1:])

@@ -12,8 +12,8 @@ after a crash, and writes that row again. For a snapshot the fold waits, and not
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -107,6 +107,16 @@ class Runner:
         except DatabaseUnusable as error:
             log.warning("the next start takes longer, the fold could not be written: %s", error)
 
+    @asynccontextmanager
+    async def standing(self) -> AsyncIterator[Mark | None]:
+        """The fold stands still in the block, at a mark; None before anything was folded, and when
+        the fold has broken off.
+        """
+        async with self._folding:
+            last = self._last
+            broke_off = last is None or last.position != self.network.position
+            yield None if last is None or broke_off else mark_of(last)
+
     async def flush(self, *, snapshot: bool = False) -> None:
         """Write the rows of all that is folded now, and let closed jobs go.
 
@@ -131,7 +141,7 @@ class Runner:
                 changes = await self._rows(touched)
                 for model, part in taken:
                     changes += await self._rows_of(model, part)
-                fold = await self._whole(checkpoint.mark) if snapshot else None
+                fold = await self._whole(checkpoint.mark, closed) if snapshot else None
                 await fold_waits.aclose()
                 cut_off = await _ended(self._store.commit(changes, checkpoint, fold))
             except BaseException:
@@ -147,9 +157,9 @@ class Runner:
             if cut_off:
                 raise asyncio.CancelledError
 
-    async def _whole(self, mark: Mark) -> Snapshot:
+    async def _whole(self, mark: Mark, closed: Iterable[str]) -> Snapshot:
         states = {model.name: model.state() for model in self._models}
-        return await self._kept.take(self.network, mark, states)
+        return await self._kept.take(self.network, mark, closed, states)
 
     def _snapshot_is_due(self) -> bool:
         last = self._last

@@ -61,19 +61,22 @@ _job = msgspec.json.Decoder(Job).decode
 _shards = msgspec.json.Decoder(list[Shard]).decode
 
 
-def head(network: Network, mark: Mark) -> Part:
-    """Return the part that is of no job, as if the closed jobs had been let go already."""
-    closed = [job.id for job in network.jobs.values() if job.closed]
+def head(network: Network, mark: Mark, retired: list[str]) -> Part:
+    """Return the part that is of no job, as if the closed jobs had been let go already.
+
+    `retired` are the jobs that were let go so far, and these, in order.
+    """
+    closed = sum(1 for job in network.jobs.values() if job.closed)
     made = Head(
         version=VERSION,
         mark=mark,
-        jobs=len(network.jobs) - len(closed),
+        jobs=len(network.jobs) - closed,
         nodes=network.nodes,
         late=network.late,
         foreign=network.foreign,
         foreign_kept=network.foreign_kept,
         newer=network.newer,
-        retired=[*network.retired, *closed][-RETIRED_MAX:],
+        retired=retired[-RETIRED_MAX:],
         strays=list(network.strays.items()),
     )
     return Part(HEAD, 0, _encode(made))

@@ -6,14 +6,16 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from events.entry import Entry
 from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotFound
 from events.log import Followed
+from events.recognition import look_up
 from node.jobs import the_one
 from node.observer.changes import Change, Changes
 from node.observer.job_streams import JobStreams, Told
+from node.observer.keyframes import SPACING, Keyframes, Spacing
 from node.observer.listing import JobPage, Wanted, jobs
 from node.observer.past import Past, present
 from node.observer.pasts import Pasts
@@ -33,6 +35,8 @@ PositionSince = Callable[[int], Awaitable[int]]
 """The first position stored at a time (ms since the Unix epoch) or later, one behind the end when
 there is none: `History.position_since`, `FileLog.position_since`."""
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -43,9 +47,17 @@ class Observer:
     when it cannot go on; what it has can still be read.
     """
 
-    def __init__(self, log: Followed, store: Store, position_since: PositionSince) -> None:
+    def __init__(
+        self,
+        log: Followed,
+        store: Store,
+        keyframes: Keyframes,
+        position_since: PositionSince,
+    ) -> None:
         self.log = log
         self.store = store
+        self._keyframes = keyframes
+        self._due = asyncio.Event()
         self.ready = asyncio.Event()
         self._position_since = position_since
         self._changes = Changes()
@@ -56,7 +68,12 @@ class Observer:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, log: Followed, folder: Path, position_since: PositionSince
+        cls,
+        log: Followed,
+        folder: Path,
+        position_since: PositionSince,
+        *,
+        spacing: Spacing = SPACING,
     ) -> AsyncIterator[Self]:
         """Follow a log, and keep in `folder` what is folded of it.
 
@@ -64,30 +81,31 @@ class Observer:
         time. Raises LogError and DatabaseUnusable.
         """
         async with AsyncExitStack() as stack:
-            store = await _opened(folder / "projections.db")
+            store = await _opened(folder / "projections.db", _store)
             stack.push_async_callback(store.close)
-            observer = cls(log, store, position_since)
+            path = folder / "keyframes.db"
+            keyframes = await _opened(path, lambda path: Keyframes.open(path, spacing))
+            stack.push_async_callback(keyframes.close)
+            observer = cls(log, store, keyframes, position_since)
             await observer._start(stack)
             yield observer
 
     def _begin(self) -> None:
         """Begin, or begin again, with what the store has."""
-        self._closed = Closed()
-        self.track_records = TrackRecords()
-        models = (self._closed, self.track_records, Statistics())
+        self._closed, self.track_records, _ = models = _models()
         self._runner = Runner(self.log, self.store, models=models)
-        self._pasts = Pasts(self.log)
+        self._pasts = Pasts(self.log, self._keyframes)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self._end = await self.log.last()
         self.failed = asyncio.ensure_future(self._run())
         measuring = asyncio.ensure_future(self._measure())
-        stack.push_async_callback(self._stop, measuring)
+        stack.push_async_callback(self._stop, self.failed, measuring)
 
-    async def _stop(self, measuring: "asyncio.Task[None]") -> None:
-        for task in (measuring, self.failed):
+    async def _stop(self, *tasks: "asyncio.Task[None]") -> None:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(measuring, self.failed, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._runner.rest()
 
     # Following
@@ -97,7 +115,8 @@ class Observer:
         came_to = -1
         while True:
             try:
-                await self._runner.run(self._folded)
+                await self._recognise()
+                await self._run_once()
                 raise LogUnavailable("the log was closed", hint="begin again")
             except AnotherLog as error:
                 log.warning("%s is built anew: %s", self.store.path, error.what)
@@ -111,8 +130,42 @@ class Observer:
             came_to = self.position
             self._begin()
 
+    async def _recognise(self) -> None:
+        """Drop keyframes of another log, and begin anew where they are missing."""
+        mark = await self._keyframes.newest()
+        if mark is not None and await look_up(self.log, mark) == "differs":
+            await self._keyframes.drop()
+            mark = None
+        checkpoint = self.store.checkpoint
+        if mark is None and checkpoint is not None and checkpoint.position > self._keyframes.every:
+            log.warning("%s is built anew: there are no keyframes beside it", self.store.path)
+            await self.store.reset()
+
+    async def _run_once(self) -> None:
+        keeping = asyncio.ensure_future(self._keep())
+        running = asyncio.ensure_future(self._runner.run(self._folded))
+        try:
+            await asyncio.wait((keeping, running), return_when=asyncio.FIRST_COMPLETED)
+            for task in (running, keeping):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (keeping, running):
+                task.cancel()
+            await asyncio.gather(keeping, running, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """Keep keyframes as they are due."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self._keyframes.keep(self._runner, self._closed)
+
     def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
         self._changes.note(self.position, self.time_ms, entries)
+        folded_bytes = sum(len(entry.record.body) for entry in entries)
+        if self._keyframes.is_due(self.position, folded_bytes):
+            self._due.set()
         if caught_up:
             self.ready.set()
 
@@ -214,12 +267,20 @@ class Observer:
         return Told(fold.job, past.network.nodes, fold.timeline, fold.lanes)
 
 
-async def _opened(path: Path) -> Store:
-    """Open the store, anew if what is there cannot be used: all of it follows from the log."""
-    versions = versions_with([Closed(), TrackRecords(), Statistics()])
+def _models() -> tuple[Closed, TrackRecords, Statistics]:
+    """Return what is kept beside the runner's own read models, with nothing in it."""
+    return Closed(), TrackRecords(), Statistics()
+
+
+async def _store(path: Path) -> Store:
+    return await Store.open(path, versions_with(_models()))
+
+
+async def _opened(path: Path, open_file: Callable[[Path], Awaitable[T]]) -> T:
+    """Open a file, anew if what is there cannot be used: all of it follows from the log."""
     try:
-        return await Store.open(path, versions)
+        return await open_file(path)
     except DatabaseUnusable as error:
         log.warning("%s is built anew: %s", path, error.what)
         await asyncio.to_thread(remove, path)
-        return await Store.open(path, versions)
+        return await open_file(path)

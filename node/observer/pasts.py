@@ -8,6 +8,8 @@ from typing import cast
 
 from events.errors import WrongUsage
 from events.log import Readable, Record
+from events.recognition import look_up
+from node.observer.keyframes import Keyframes
 from node.observer.past import Past
 from projections.base import begin
 from projections.travel import Travel
@@ -18,10 +20,11 @@ FOLDED_AT_ONCE = 250
 
 
 class Pasts:
-    """Makes one past at a time, and keeps the last few."""
+    """Makes one past at a time, from the keyframe before it, and keeps the last few."""
 
-    def __init__(self, log: Readable) -> None:
+    def __init__(self, log: Readable, keyframes: Keyframes) -> None:
         self._log = log
+        self._keyframes = keyframes
         self._kept: OrderedDict[int, Past] = OrderedDict()
         self._one = asyncio.Lock()
 
@@ -43,18 +46,31 @@ class Pasts:
                 f"position {position} is beyond what is folded of the log",
                 hint=f"its last position is {last}",
             )
-        travel = Travel(begin(await self._log.base()))
-        if position < travel.network.position:
+        base = await self._log.base()
+        begun = base.position if base is not None else 0
+        if position < begun:
             raise WrongUsage(
                 f"position {position} is before the first event of the log",
-                hint=f"it begins at position {travel.network.position + 1};"
+                hint=f"it begins at position {begun + 1};"
                 " what was before is in an archive (lota replay --from FILE)",
             )
+        travel = await self._keyframe(position, begun) or Travel(begin(base))
         await self._fold(travel, position)
         return Past(travel)
 
+    async def _keyframe(self, position: int, begun: int) -> Travel | None:
+        """Return the fold at the keyframe before a position, if the log goes on from there."""
+        found = await self._keyframes.nearest(position)
+        if found is None or found.mark.position < begun:
+            return None
+        if found.mark.position > begun and await look_up(self._log, found.mark) != "there":
+            return None
+        return found.travel
+
     async def _fold(self, travel: Travel, position: int) -> None:
         after = travel.network.position
+        if after == position:
+            return
         batches = cast("AsyncGenerator[list[Record], None]", self._log.read(after=after))
         async with aclosing(batches):
             async for records in batches:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from events.memory import MemoryLog
+from node.observer.keyframes import SPACING, Spacing
 from node.observer.observer import Observer
 
 
@@ -14,10 +15,12 @@ async def no_times(time_ms: int) -> int:
 
 
 @asynccontextmanager
-async def observing(log: MemoryLog, folder: Path) -> AsyncIterator[Observer]:
+async def observing(
+    log: MemoryLog, folder: Path, spacing: Spacing = SPACING
+) -> AsyncIterator[Observer]:
     """Observe a log; it is caught up with what the log has."""
     folder.mkdir(exist_ok=True)
-    async with Observer.open(log, folder, no_times) as observer:
+    async with Observer.open(log, folder, no_times, spacing=spacing) as observer:
         await observer.ready.wait()
         yield observer
 

@@ -1,0 +1,300 @@
+"""Keyframes: the fold as it was at some positions, so that any moment is one and a short fold.
+
+A keyframe is a snapshot (`projections.snapshot`) with the tally that goes with it, compressed. One
+comes every few thousand events, and later if all of them would take more than a share of what the
+log itself takes. Jobs that were retired are kept apart, each once.
+
+They are a cache beside the read models: one that is missing costs time. Each bears the mark of the
+message that was folded last, and is used only where the log has that message still.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import aiosqlite
+import msgspec
+
+from events.codec import PRESENT
+from events.marks import Mark
+from projections.closed import Closed
+from projections.database import Kind, insert, naming, open_database, transaction
+from projections.network import RETIRED_MAX, Network
+from projections.runner import Runner
+from projections.snapshot import Head, Part, Restored, head, parts, read_head
+from projections.tally import Tally
+from projections.travel import Travel
+
+EVERY = 5_000
+"""Events between two keyframes: a past is folded from one in a tenth of a second."""
+SHARE = 0.1
+"""Of the bytes of the log; a fold that is larger is kept less often."""
+PIECE_BYTES = 1 << 20
+"""Made, packed or unpacked before others get a turn of the loop."""
+LEVEL = 3
+
+KIND = Kind(
+    name="a store of keyframes",
+    application_id=0x4C4F544B,  # "LOTK"
+    version=1,
+    schema="""
+        CREATE TABLE frames (
+            position INTEGER PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL
+        );
+        CREATE TABLE pieces (
+            position INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (position, number)
+        );
+        CREATE TABLE retired (
+            position INTEGER PRIMARY KEY, whole INTEGER NOT NULL, body BLOB NOT NULL
+        )
+    """,
+    sync="NORMAL",
+    remedy="Delete it, with the -wal and -shm files beside it: it is built again from the log",
+)
+
+_NEAREST = "SELECT position, body FROM frames WHERE position <= ? ORDER BY position DESC LIMIT 1"
+_PIECES = "SELECT body FROM pieces WHERE position = ? ORDER BY number"
+_RETIRED = "SELECT whole, body FROM retired WHERE position <= ? ORDER BY position DESC"
+_NEWEST = "SELECT position, size FROM frames ORDER BY position DESC LIMIT 1"
+_DROPS = ("DELETE FROM frames", "DELETE FROM pieces", "DELETE FROM retired")
+
+log = logging.getLogger(__name__)
+
+
+class _Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """The head of a keyframe; `shape` is the codec's, if it passed over what is newer."""
+
+    tally: Tally
+    head: msgspec.Raw
+    shape: str = ""
+
+
+class Spacing(NamedTuple):
+    """How often a keyframe is kept: every so many events, within a share of the log's bytes."""
+
+    every: int = EVERY
+    share: float = SHARE
+
+
+SPACING = Spacing()
+
+
+class Found(NamedTuple):
+    """A keyframe: the fold at `mark`, ready to go on."""
+
+    mark: Mark
+    travel: Travel
+
+
+class Keyframes:
+    """The keyframes in one file. One task writes, any may read."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection, spacing: Spacing) -> None:
+        self._path = path
+        self._connection = connection
+        self._spacing = spacing
+        self._newest = 0
+        self._size_bytes = 0
+        self._since_bytes = 0
+        self._retired_last: str | None = None
+        self._one = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, spacing: Spacing) -> Self:
+        """Open the file, or begin one. Raises DatabaseUnusable."""
+        connection = await open_database(path, KIND)
+        keyframes = cls(path, connection, spacing)
+        try:
+            with naming(path, KIND):
+                await keyframes._begin()
+        except BaseException:
+            await connection.close()
+            raise
+        return keyframes
+
+    @property
+    def every(self) -> int:
+        """How many events lie between two keyframes at least."""
+        return self._spacing.every
+
+    async def newest(self) -> Mark | None:
+        """Return the mark of the newest keyframe, None when there is none to be used."""
+        for _, body in await self._all(_NEAREST, self._newest):
+            try:
+                found = _read(body)
+            except (msgspec.MsgspecError, zlib.error):
+                return None
+            return found[1].mark if found is not None else None
+        return None
+
+    async def close(self) -> None:
+        """Close the file; safe to repeat."""
+        await self._connection.close()
+
+    async def _begin(self) -> None:
+        self._newest = self._size_bytes = self._since_bytes = 0
+        self._retired_last = None
+        for position, size_bytes in await self._all(_NEWEST):
+            self._newest, self._size_bytes = position, size_bytes
+            names = await self._retired(position)
+            self._retired_last = names[-1] if names else None
+
+    async def drop(self) -> None:
+        """Forget all keyframes: the log begins anew. Raises DatabaseUnusable."""
+        with naming(self._path, KIND):
+            async with transaction(self._connection):
+                for statement in _DROPS:
+                    await self._connection.execute(statement)
+            await self._begin()
+
+    # Writing
+
+    def is_due(self, position: int, folded_bytes: int) -> bool:
+        """Take in that so many bytes more of the log were folded, and say whether to keep one."""
+        if position > self._newest:
+            self._since_bytes += folded_bytes
+        return self._is_due(position)
+
+    def _is_due(self, position: int) -> bool:
+        far = position - self._newest >= self._spacing.every
+        return far and self._since_bytes * self._spacing.share >= self._size_bytes
+
+    async def keep(self, runner: Runner, closed: Closed) -> None:
+        """Keep the fold as it is now, if that is due still. Raises DatabaseUnusable.
+
+        The fold stands still while it is gone through, and goes on while it is packed.
+        """
+        async with self._one:
+            async with runner.standing() as mark:
+                if mark is None or not self._is_due(mark.position):
+                    return
+                self._since_bytes = 0
+                network = runner.network
+                frame = _frame(network, mark, closed.tally)
+                retired = [*network.retired, *closed.leaving()][-RETIRED_MAX:]
+                pieces = []
+                for piece in _pieces(network):
+                    pieces.append(piece)
+                    await asyncio.sleep(0)
+            await self._write(mark.position, frame, pieces, retired)
+
+    async def _write(
+        self, position: int, frame: bytes, pieces: list[bytes], retired: list[str]
+    ) -> None:
+        packed = [await asyncio.to_thread(zlib.compress, piece, LEVEL) for piece in pieces]
+        whole, names = self._since_last(retired)
+        list_of = zlib.compress(msgspec.json.encode(names), LEVEL)
+        size = len(frame) + sum(map(len, packed)) + len(list_of)
+        with naming(self._path, KIND):
+            async with transaction(self._connection):
+                row = [(position, size, frame)]
+                await insert(self._connection, "INSERT INTO frames (position, size, body)", row)
+                for number, body in enumerate(packed):
+                    await insert(
+                        self._connection,
+                        "INSERT INTO pieces (position, number, body)",
+                        [(position, number, body)],
+                    )
+                if names:
+                    await insert(
+                        self._connection,
+                        "INSERT INTO retired (position, whole, body)",
+                        [(position, whole, list_of)],
+                    )
+        self._newest, self._size_bytes = position, size
+        self._retired_last = retired[-1] if retired else None
+
+    def _since_last(self, retired: Sequence[str]) -> tuple[bool, list[str]]:
+        """Return those that were retired since the last keyframe, or all if that is not known."""
+        for count, name in enumerate(reversed(retired)):
+            if name == self._retired_last:
+                return False, list(retired[len(retired) - count :])
+        return True, list(retired)
+
+    # Reading
+
+    async def nearest(self, position: int) -> Found | None:
+        """Return the last keyframe at or before a position, None when there is none to be used.
+
+        Raises DatabaseUnusable.
+        """
+        with naming(self._path, KIND):
+            for at, body in await self._all(_NEAREST, position):
+                try:
+                    return await self._restored(at, body)
+                except (msgspec.MsgspecError, ValueError, LookupError, zlib.error) as error:
+                    log.warning(
+                        "the keyframe at %d in %s cannot be used: %s", at, self._path, error
+                    )
+        return None
+
+    async def _restored(self, position: int, body: bytes) -> Found | None:
+        read = _read(body)
+        if read is None:
+            return None
+        frame, found = read
+        restored = Restored(found)
+        async with self._connection.execute(_PIECES, (position,)) as cursor:
+            async for (piece,) in cursor:
+                unpacked = await asyncio.to_thread(zlib.decompress, piece)
+                for job, number, part in msgspec.json.decode(unpacked, type=list[_Packed]):
+                    restored.take(Part(job, number, bytes(part)))
+        network = restored.network(PRESENT)
+        network.retired.update(dict.fromkeys(await self._retired(position)))
+        return Found(found.mark, Travel(network, tally=frame.tally))
+
+    async def _retired(self, position: int) -> list[str]:
+        """Return the jobs that had been retired last at a keyframe, in order."""
+        lists: list[list[str]] = []
+        count = 0
+        async with self._connection.execute(_RETIRED, (position,)) as cursor:
+            async for whole, body in cursor:
+                lists.append(msgspec.json.decode(zlib.decompress(body), type=list[str]))
+                count += len(lists[-1])
+                if whole or count >= RETIRED_MAX:
+                    break
+        return [name for names in reversed(lists) for name in names][-RETIRED_MAX:]
+
+    async def _all(self, query: str, *values: object) -> list[aiosqlite.Row]:
+        async with self._connection.execute(query, values) as cursor:
+            return list(await cursor.fetchall())
+
+
+_Packed = tuple[str, int, msgspec.Raw]
+
+
+def _frame(network: Network, mark: Mark, tally: Tally) -> bytes:
+    made = head(network, mark, [])
+    shape = network.codec.shape if network.newer else ""
+    frame = _Frame(tally=tally, head=msgspec.Raw(made.body), shape=shape)
+    return zlib.compress(msgspec.json.encode(frame), LEVEL)
+
+
+def _read(body: bytes) -> tuple[_Frame, Head] | None:
+    """Return the head of a keyframe, None if that is of another version of Lota."""
+    frame = msgspec.json.decode(zlib.decompress(body), type=_Frame)
+    found = read_head(bytes(frame.head))
+    if found is None or frame.shape not in ("", PRESENT.shape):
+        return None
+    return frame, found
+
+
+def _pieces(network: Network) -> Iterator[bytes]:
+    """Yield the parts of the open jobs, some of them at a time."""
+    gathered: list[_Packed] = []
+    size = 0
+    for job in network.jobs.values():
+        if job.closed:
+            continue
+        for part in parts(job):
+            gathered.append((part.job, part.number, msgspec.Raw(part.body)))
+            size += len(part.body)
+            if size >= PIECE_BYTES:
+                yield msgspec.json.encode(gathered)
+                gathered, size = [], 0
+    if gathered:
+        yield msgspec.json.encode(gathered)

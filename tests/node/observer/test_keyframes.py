@@ -1,0 +1,162 @@
+"""Keyframes: any moment is one and a short fold, whatever became of the observer meanwhile."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from events.log import EVERYTHING, Base, Record
+from events.memory import MemoryLog
+from node.observer.keyframes import Spacing
+from projections.base import encode_base
+from projections.travel import Travel, network_view
+from tests.node.observer.watched import observing, reached
+from tests.projections.story import extend, folded, log_of, story
+
+SEEDS = (3, 5, 1055)
+OFTEN = Spacing(every=10, share=1e9)
+
+
+def frames(folder: Path) -> list[int]:
+    """Return the positions of the keyframes in a folder."""
+    with closing(sqlite3.connect(folder / "keyframes.db")) as file:
+        return [at for (at,) in file.execute("SELECT position FROM frames ORDER BY position")]
+
+
+class Counting(MemoryLog):
+    """A log that notes behind which positions it was read from."""
+
+    def __init__(self, records: tuple[Record, ...] = ()) -> None:
+        super().__init__()
+        self.begun: list[int] = []
+        extend(self, records)
+
+    def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        self.begun.append(after)
+        return super().read(filters, after=after)
+
+
+def stands(travel: Travel) -> dict[str, object]:
+    """Return all of a past that a view or a further fold could show."""
+    network = travel.network
+    return {
+        "view": {**network_view(travel), "closed": []},
+        "jobs": list(network.jobs.values()),
+        "nodes": network.nodes,
+        "retired": list(network.retired),
+        "strays": list(network.strays.items()),
+        "foreign": network.foreign_kept,
+    }
+
+
+async def lived(log: MemoryLog, records: tuple[Record, ...], folder: Path, chance: Random) -> None:
+    """Follow a log as it grows, in several lives, and keep many keyframes."""
+    while (at := await log.last()) < len(records):
+        async with observing(log, folder, OFTEN) as observer:
+            for _ in range(chance.randint(1, 8)):
+                extend(log, records[at : at + chance.randint(1, 12)])
+                at = await log.last()
+                await reached(observer, at)
+                if chance.random() < 0.7:
+                    await observer._keyframes.keep(observer._runner, observer._closed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_past_is_a_keyframe_and_a_short_fold(seed: int, tmp_path: Path) -> None:
+    """As of every position all is as a fold from the start has it, and little is read for it."""
+    records, log = story(seed), Counting()
+    await lived(log, records, tmp_path, Random(seed))
+    kept = frames(tmp_path)
+    assert len(kept) > len(records) // 40
+    async with observing(log, tmp_path, OFTEN) as observer:
+        plain = Travel()
+        for record in records:
+            plain.fold(record)
+            log.begun.clear()
+            past = await observer.at(record.position)
+            assert stands(past.travel) == stands(plain)
+            before = max((at for at in kept if at <= record.position), default=0)
+            assert min(log.begun, default=before) >= before - 1
+
+
+async def test_keyframes_keep_to_their_share(tmp_path: Path) -> None:
+    """Keyframes are as rare as their share of the log's bytes asks for."""
+    records, log = story(5), MemoryLog()
+    async with observing(log, tmp_path, Spacing(every=1, share=0.1)) as observer:
+        for record in records:
+            extend(log, (record,))
+            await reached(observer, record.position)
+            await observer._keyframes.keep(observer._runner, observer._closed)
+    with closing(sqlite3.connect(tmp_path / "keyframes.db")) as file:
+        ((size, newest),) = file.execute(
+            "SELECT sum(size), max(size) FROM frames WHERE position > 1"
+        )
+    assert size - newest <= 0.1 * sum(len(record.body) for record in records)
+    assert size > 0.04 * sum(len(record.body) for record in records)
+    assert 3 <= len(frames(tmp_path)) < len(records) / 3
+
+
+async def test_keyframes_of_a_log_that_lost_its_end(tmp_path: Path) -> None:
+    """A log that was put back from an older backup, and went another way, has its own pasts."""
+    old, new = story(5), story(5)[:100] + tuple(renumbered(story(3)[100:], 101))
+    await lived(MemoryLog(), old, tmp_path, Random(1))
+    log = log_of(new)
+    async with observing(log, tmp_path, OFTEN) as observer:
+        plain = Travel()
+        for record in new:
+            plain.fold(record)
+            assert stands((await observer.at(record.position)).travel) == stands(plain)
+
+
+def renumbered(records: tuple[Record, ...], first: int) -> Iterator[Record]:
+    for position, record in zip(count(first), records, strict=False):
+        yield Record(position, record.subject, record.body)
+
+
+@pytest.mark.parametrize("spoil", ["missing", "rubbish", "frames", "version"])
+async def test_keyframes_that_cannot_be_used(spoil: str, tmp_path: Path) -> None:
+    """Keyframes that were deleted or damaged are made again, and pasts are right meanwhile."""
+    records, log = story(5), MemoryLog()
+    await lived(log, records, tmp_path, Random(1))
+    path = tmp_path / "keyframes.db"
+    match spoil:
+        case "missing":
+            path.unlink()
+        case "rubbish":
+            path.write_bytes(b"rubbish" * 1000)
+        case "frames":
+            with closing(sqlite3.connect(path)) as file:
+                file.execute("UPDATE frames SET body = ?", (b"rubbish",))
+                file.commit()
+        case _:
+            with closing(sqlite3.connect(path)) as file:
+                file.execute("PRAGMA user_version=7")
+    async with observing(log, tmp_path, OFTEN) as observer:
+        for position in range(1, len(records), 13):
+            plain = Travel()
+            for record in records[:position]:
+                plain.fold(record)
+            assert stands((await observer.at(position)).travel) == stands(plain)
+
+
+async def test_pasts_of_an_archived_log(tmp_path: Path) -> None:
+    """When the beginning of a log goes, pasts behind it stay what they were."""
+    records, log = story(5), MemoryLog()
+    await lived(log, records, tmp_path, Random(1))
+    plain = Travel()
+    async with observing(log, tmp_path, OFTEN) as observer:
+        log.archive(Base(120, encode_base(folded(records[:120]))))
+        kept = next(at for at in frames(tmp_path) if at >= 120)
+        for record in records:
+            plain.fold(record)
+            if record.position >= kept:
+                assert stands((await observer.at(record.position)).travel) == stands(plain)
+            elif record.position >= 120:
+                now = await observer.at(record.position)
+                assert list(now.network.jobs.values()) == list(plain.network.jobs.values())
