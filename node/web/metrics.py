@@ -1,0 +1,71 @@
+"""`/metrics`: the network's log and this process, for Prometheus and whatever reads its formats.
+
+A scrape reads one row and what is folded already; it folds nothing.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from node.observer.observer import Observer
+from node.web import metric_families
+from node.web.process_metrics import ProcessMetrics
+from projections.statistics.bucket import Bucket, decode
+from projections.statistics.levels import EVER, key
+from projections.statistics.model import NAME
+
+PATH = "/metrics"
+
+
+def metrics_route(observer: Observer, process: ProcessMetrics) -> Route:
+    """Return the route at which the metrics are served."""
+
+    async def metrics(request: Request) -> Response:
+        ever = await _counted(observer) if observer.ready.is_set() else None
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(_Scrape(observer, process, ever)), media_type=content_type)
+
+    return Route(PATH, metrics)
+
+
+async def _counted(observer: Observer) -> Bucket:
+    """Return what was counted since the log began, as it was written last: a moment ago."""
+    whole = key(EVER, 0)
+    rows = await observer.store.bodies(NAME, [whole])
+    return decode(rows[whole]) if whole in rows else Bucket()
+
+
+class _Scrape(NamedTuple):
+    """What there is to tell now. Until the log is folded, that is the process and the lag."""
+
+    observer: Observer
+    process: ProcessMetrics
+    ever: Bucket | None
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self.process.collect()
+        observer = self.observer
+        last = observer.position + observer.lag
+        positions = {"fold": observer.position, **observer.store.positions}
+        yield from metric_families.of_projections(positions, last)
+        yield GaugeMetricFamily(
+            "lota_ready",
+            "Whether the log has been read, so that all metrics are there.",
+            int(self.ever is not None),
+        )
+        if self.ever is None:
+            return
+        yield GaugeMetricFamily(
+            "lota_last_event_timestamp_seconds",
+            "When the newest event says that it happened.",
+            observer.time_ms / 1_000,
+        )
+        yield from metric_families.counted(self.ever)
+        network = observer.network
+        yield from metric_families.standing(network, self.ever.gauges, observer.time_ms)
+        yield from metric_families.of_nodes(network, observer.track_records.of)
