@@ -18,7 +18,7 @@ const TICK_MS = 5000;
 const by = (id) => /** @type {any} */ (document.getElementById(id));
 const [main, slider, status, when] = ["main", "slider", "status", "when"].map(by);
 const turn = { busy: false, again: false, timer: 0, done_ms: 0, stop: new AbortController() };
-const newest = { first: 0, position: 0, time: "", connected: false };
+const newest = { position: 0, time: "", connected: false };
 let shown = "";
 let playing = 0;
 /** @type {any} */
@@ -51,7 +51,7 @@ async function once() {
   const problems = [];
   const next = fresh ? data : { ...data };
   /** @type {Record<string, any>} */
-  const wanted = { ...page.reads(route, next), moment: route.at === null ? null : "/log?limit=1" };
+  const wanted = { ...page.reads(route, next), moment: "/log?limit=1" };
   let left = Object.keys(wanted).length;
   await Promise.all(Object.entries(wanted).map(async ([name, path]) => {
     try {
@@ -93,18 +93,19 @@ function draw(page, route) {
 }
 
 function drawMoment(page, route) {
-  const [first, last] = page.span?.(data) ?? [newest.first, newest.position];
-  const at = route.at === null ? last : Number(route.at);
+  const live = route.at === null;
+  if (live && data.moment?.last > newest.position) Object.assign(newest, { position: data.moment.last, time: data.moment.events[0]?.time });
+  const [first, last] = page.span?.(data) ?? [data.moment?.first ?? 0, newest.position];
+  const at = live ? last : Number(route.at);
   slider.min = String(Math.min(first, at));
   slider.max = String(Math.max(last, at));
   slider.value = String(at);
-  const time = route.at === null ? newest.time : data.moment?.events[0]?.time;
-  when.textContent = `position ${count(route.at === null ? newest.position : at)} · ${moment(time)}`;
+  when.textContent = `position ${count(live ? newest.position : at)} · ${moment(live ? newest.time : data.moment?.events[0]?.time)}`;
   slider.setAttribute("aria-valuetext", when.textContent);
-  by("live").setAttribute("aria-pressed", String(route.at === null));
+  by("live").setAttribute("aria-pressed", String(live));
   by("play").setAttribute("aria-pressed", String(playing !== 0));
   by("play").textContent = playing ? "Pause" : "Play";
-  document.body.classList.toggle("past", route.at !== null);
+  document.body.classList.toggle("past", !live);
   for (const link of document.querySelectorAll("header a")) {
     link.setAttribute("href", elsewhere(route, link.getAttribute("href").slice(2).split("?")[0]));
   }
@@ -169,9 +170,4 @@ follow((change) => {
   newest.connected = connected;
   tell(null, here());
 });
-read("/log?limit=1").then((page) => {
-  newest.first = page.first;
-  if (!newest.position) Object.assign(newest, { position: page.last, time: page.events[0]?.time ?? "" });
-  drawMoment(PAGES[here().page], here());
-}).catch(() => {});
 refresh();

@@ -3,7 +3,7 @@
  * Values over time as SVG, which stretches to whatever width there is; its words stand around it in HTML.
  * Lines differ by dashes as well as by colour. Arrow keys or a pointer move a cursor, at which the legend reads.
  */
-import { h, patchChildren, table } from "./dom.js";
+import { h, legend, patchChildren, table, walk } from "./dom.js";
 import { bytes, count, moment, timeText } from "./words.js";
 
 const WIDTH = 4000;
@@ -21,9 +21,9 @@ export function chart({ title, times, series, show = count, stacked = false, per
   const tones = series.map((one, at) => one.tone ?? at);
   const span_ms = times.length ? Date.parse(times[times.length - 1]) - Date.parse(times[0]) : 0;
   const empty = !series.some((one) => one.values.some((value) => value));
-  const model = { title, times, series, show, label: summary(title, times, series, show) };
+  const model = { title, times, series, show, per, label: summary(title, times, series, show) };
   const marks = [0, Math.floor((times.length - 1) / 2), times.length - 1].filter((at) => at >= 0);
-  return h("figure", { class: "chart", "data-key": title, patched: (figure) => readAt(figure, figure.at ?? null) },
+  return h("figure", { class: "chart", "data-key": title, patched: (figure) => readAt(figure.querySelector(".field svg")) },
     h("figcaption", {}, h("h3", {}, title), h("span", { class: "at" }, per)),
     h("div", { class: "plot" },
       h("div", { class: "y", "aria-hidden": "true" }, [top, top / 2, 0].map((value) => h("span", {}, show(value)))),
@@ -32,11 +32,11 @@ export function chart({ title, times, series, show = count, stacked = false, per
           role: "img", tabindex: 0, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-label": model.label, model,
           onpointermove: ({ currentTarget, clientX }) => {
             const { left, width } = currentTarget.getBoundingClientRect();
-            readAt(currentTarget.closest("figure"), Math.round(((clientX - left) / width) * (times.length - 1)));
+            readAt(currentTarget, Math.round(((clientX - left) / width) * (times.length - 1)));
           },
-          onpointerleave: ({ currentTarget }) => readAt(currentTarget.closest("figure"), null),
-          onblur: ({ currentTarget }) => readAt(currentTarget.closest("figure"), null),
-          onkeydown: moveCursor,
+          onpointerleave: ({ currentTarget }) => readAt(currentTarget, null),
+          onblur: ({ currentTarget }) => readAt(currentTarget, null),
+          onkeydown: (event) => walk(event, times.length, 10, readAt),
         },
         h("path", { class: "rule", d: `M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}` }),
         drawn.map((values, at) => [
@@ -47,10 +47,8 @@ export function chart({ title, times, series, show = count, stacked = false, per
         h("path", { class: "cursor", d: "" })),
         empty && h("p", { class: "none" }, "nothing in this range")),
       h("div", { class: "x", "aria-hidden": "true" }, marks.map((at) => h("span", {}, timeText(times[at], span_ms))))),
-    h("ul", { class: "legend" }, series.map((one, at) =>
-      h("li", {}, h("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, h("path", { class: `line s${tones[at]}`, d: "M0 4H20" })),
-        one.name, " ", h("b", {}, show(latest(one.values))),
-        one.total !== undefined && h("small", {}, ` ${show(one.total)} in all`)))),
+    legend(series.map((one, at) => [`line s${tones[at]}`, one.name, " ", h("b", {}, show(latest(one.values))),
+      one.total !== undefined && h("small", {}, ` ${show(one.total)} in all`)])),
     dataTable(model));
 }
 
@@ -72,29 +70,18 @@ function dataTable({ title, times, series, show }) {
   return h("details", { whole: true, patched: fill, ontoggle: ({ currentTarget }) => fill(currentTarget) }, h("summary", {}, "Data"));
 }
 
-/** Let the legend tell the values at an index; null is the newest. */
-function readAt(figure, index) {
-  const svg = figure.querySelector(".field svg");
-  const { title, times, series, show, label } = svg.model;
-  const last = times.length - 1;
-  const at = index === null ? null : Math.max(0, Math.min(last, index));
+/** Let the legend tell the values under the cursor; without one, the newest. */
+function readAt(svg, place = svg.place ?? null) {
+  const figure = svg.closest("figure");
+  const { title, times, series, show, label, per } = svg.model;
+  const at = place === null ? null : Math.max(0, Math.min(times.length - 1, place));
   const read = (values) => show(at === null ? latest(values) : values[at]);
-  figure.at = at;
+  svg.place = at;
   svg.lastChild.setAttribute("d", at === null ? "" : `M${x(at, times.length)} 0V${HEIGHT}`);
   figure.querySelectorAll(".legend b").forEach((value, number) => { value.textContent = read(series[number].values); });
-  if (at !== null) figure.querySelector(".at").textContent = moment(times[at]);
+  figure.querySelector(".at").textContent = at === null ? per : moment(times[at]);
   const told = series.map((one) => `${one.name} ${read(one.values)}`).join(", ");
   svg.setAttribute("aria-label", at === null ? label : `${title} at ${moment(times[at])}: ${told}`);
-}
-
-function moveCursor(event) {
-  const figure = event.currentTarget.closest("figure");
-  const last = event.currentTarget.model.times.length - 1;
-  const from = figure.at ?? last + (event.key === "ArrowLeft" ? 1 : 0);
-  const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last, PageUp: from - 10, PageDown: from + 10 }[event.key];
-  if (to === undefined) return;
-  event.preventDefault();
-  readAt(figure, to);
 }
 
 function summary(title, times, series, show) {

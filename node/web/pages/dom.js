@@ -108,3 +108,23 @@ export function address(uri) {
 export function stateOf(state) {
   return h("span", { class: `state ${look(state)}` }, h("span", { "aria-hidden": "true" }, sign(state)), ` ${state}`);
 }
+
+/** What is drawn how: pairs of a line's class and the words for it. */
+export function legend(items, given = {}) {
+  return h("ul", { ...given, class: `legend ${given.class ?? ""}` }, items.map(([look, ...words]) =>
+    h("li", {}, h("svg", { viewBox: "0 0 20 10", "aria-hidden": "true" }, h("path", { class: look, d: "M0 5H20" })), words)));
+}
+
+/** Move a picture's cursor by arrow keys, `wide` places up and down; Escape takes it away, Enter chooses. */
+export function walk(event, length, wide, show, choose = undefined) {
+  const svg = event.currentTarget;
+  const from = svg.place ?? -1;
+  if (event.key === "Enter" && from >= 0) return choose?.(from);
+  const step = { ArrowDown: wide, ArrowUp: -wide, ArrowRight: 1, ArrowLeft: -1, Home: -length, End: length, Escape: 0 }[event.key];
+  if (step === undefined || !length) return undefined;
+  event.preventDefault();
+  const entry = Math.abs(step) <= wide && from < 0;
+  const to = entry ? (step > 0 ? 0 : length - 1) : Math.max(0, Math.min(length - 1, from + step));
+  svg.place = step === 0 ? null : to;
+  return show(svg, svg.place);
+}

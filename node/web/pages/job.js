@@ -1,7 +1,7 @@
 // @ts-check
 /** One job: where its time went, why it waits, its shards, what was agreed on, where the copies are, and all of its events. */
 import { ALONE, BASE, send } from "./api.js";
-import { address, facts, h, section, stateOf, table } from "./dom.js";
+import { address, facts, h, legend, section, stateOf, table } from "./dom.js";
 import { eventRows, EVENT_HEADINGS } from "./events.js";
 import { asked, elsewhere, href } from "./route.js";
 import { cells, lanes } from "./shapes.js";
@@ -112,8 +112,8 @@ function timeline(view, route) {
       left += (stage.total_ms / all) * 1000;
       return h("path", { class: `line s${at}`, d: `M${from} 5H${left}` });
     })),
-    h("ul", { class: "legend solid" }, view.stages.map((stage, at) => h("li", {}, h("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, h("path", { class: `line s${at}`, d: "M0 4H20" })),
-      stage.stage, " ", h("b", {}, duration(stage.median_ms)), h("small", {}, ` median, ${duration(stage.longest_ms)} longest, ${Math.round((stage.total_ms / all) * 100)} %`)))),
+    legend(view.stages.map((stage, at) => [`line s${at}`, stage.stage, " ", h("b", {}, duration(stage.median_ms)),
+      h("small", {}, ` median, ${duration(stage.longest_ms)} longest, ${Math.round((stage.total_ms / all) * 100)} %`)]), { class: "solid" }),
     rows.length < view.lanes.length && h("p", { class: "note" }, `${count(rows.length)} of ${count(view.lanes.length)} executions: bad ends first, then what took longest.`),
     rows.length > 0 && lanes({ rows, took_ms: view.took_ms, href: (row) => href(route, { shard: row.shard, stream: null, path: null }) }));
 }

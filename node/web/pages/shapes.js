@@ -1,6 +1,6 @@
 // @ts-check
 /** Executions as lanes, shards as cells and nodes on a ring. */
-import { h } from "./dom.js";
+import { h, legend, walk } from "./dom.js";
 import { count, duration, look, sign } from "./words.js";
 
 const WIDTH = 1000;
@@ -38,8 +38,7 @@ export function lanes({ rows, took_ms, href }) {
       h("ol", { class: "ends" }, rows.map((row) => h("li", { class: look(row.state) },
         h("span", { "aria-hidden": "true" }, sign(row.state)), ` ${row.state} `, h("small", {}, duration(row.in_hand_ms)))))),
     h("div", { class: "x", "aria-hidden": "true" }, [0, took_ms / 2, took_ms].map((at) => h("span", {}, duration(at)))),
-    h("ul", { class: "legend" }, MARKS.map((state) => h("li", {},
-      h("svg", { viewBox: "0 0 20 12", "aria-hidden": "true" }, h("path", { class: `mark ${state}`, d: "M0 6H20" })), state))));
+    legend(MARKS.map((state) => [`mark ${state}`, state])));
 }
 
 const told = (row) => `execution ${row.shard}-${row.attempt} on ${row.node}: ${row.state} after ${duration(row.in_hand_ms)}`;
@@ -92,18 +91,6 @@ function tally(shards) {
   const counts = new Map();
   for (const { state } of shards) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, number]) => `${count(number)} ${state}`).join(", ");
-}
-
-/** Move a picture's cursor by arrow keys, `wide` places up and down; Escape takes it away, Enter chooses. */
-function walk(event, length, wide, show, choose) {
-  const svg = event.currentTarget;
-  const from = svg.place ?? -1;
-  if (event.key === "Enter" && from >= 0) return choose?.(from);
-  const step = { ArrowDown: wide, ArrowUp: -wide, ArrowRight: 1, ArrowLeft: -1, Home: -length, End: length, Escape: 0 }[event.key];
-  if (step === undefined || !length) return undefined;
-  event.preventDefault();
-  svg.place = step === 0 ? null : Math.max(0, Math.min(length - 1, from < 0 ? 0 : from + step));
-  return show(svg, svg.place);
 }
 
 /**
