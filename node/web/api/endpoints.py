@@ -7,6 +7,7 @@ from node.web.api.documents import jobs as job_documents
 from node.web.api.documents import log as log_documents
 from node.web.api.documents import nodes as node_documents
 from node.web.api.endpoint import Endpoint
+from node.web.api.exporting import export_job
 from node.web.api.health import healthz, readyz
 from node.web.api.jobs import (
     get_job,
@@ -44,6 +45,7 @@ ENDPOINTS = (
         job_documents.ExecutionPage,
         problems=(404, 409),
     ),
+    Endpoint("GET", f"{JOB}/export", export_job, "text/html", problems=(404, 409)),
     Endpoint("GET", f"{V1}/nodes", list_nodes, node_documents.NodeList, problems=(404,)),
     Endpoint("GET", NODE, get_node, node_documents.NodeDocument, problems=(404,)),
     Endpoint("GET", f"{V1}/ring", get_ring, node_documents.RingDocument, problems=(404, 409)),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -356,3 +357,20 @@ async def test_a_job_that_is_not_there_is_not_found(lota: Lota, verb: str) -> No
     ran = await lota("job", verb, "zzzz-no-such-job")
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith("lota: there is no job zzzz-no-such-job\n")
+
+
+async def test_a_job_is_written_as_a_page(lota: Lota, begin: Begin, tmp_path: Path) -> None:
+    """The page goes to stdout or to a file, which is there whole or not at all."""
+    job = await completed(begin)
+    file = tmp_path / "job.html"
+    ran = await lota("job", "export", job.id[:20], "-o", str(file))
+    assert (ran.code, ran.out) == (0, "")
+    assert str(file) in ran.err
+    page = file.read_text()
+    assert page.startswith("<!doctype html>")
+    assert job.id in page
+    assert (await lota("job", "export", job.id)).out.startswith("<!doctype html>")
+    nowhere = await lota("job", "export", job.id, "-o", str(tmp_path / "no" / "job.html"))
+    assert nowhere.code != 0
+    assert "cannot be written" in nowhere.err
+    assert [path.name for path in tmp_path.iterdir()] == ["job.html"]
