@@ -1,9 +1,5 @@
-"""The folder where a node keeps what must outlive its process, and the lock that makes it its own.
+"""The folder where a node keeps what must outlive its process, locked to make it its own."""
 
-The lock is the kernel's: it ends with the process that holds it, however that ends.
-"""
-
-import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -13,8 +9,7 @@ from typing import Self
 import platformdirs
 
 from events.errors import NodeBusy
-
-OWNER_ONLY = 0o700
+from node.locks import OWNER_ONLY, Held, take
 
 
 def default_folder(node: str) -> Path:
@@ -47,22 +42,16 @@ class StateFolder:
 
         Raises NodeBusy when another live process, or another node of this one, has it.
         """
-        self.path.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-        # Not inherited: a command that outlives the node must not keep its folder locked.
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-            for folder in (self.results, self.inputs):
-                folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
-        except BlockingIOError:
-            holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(lock)
+            lock = take(self.path)
+        except Held as held:
             raise NodeBusy(
-                f"{self.path} is in use by process {holder}",
+                f"{self.path} is in use by process {held.by}",
                 hint="Stop that node, or give this one another --name or --state",
             ) from None
+        try:
+            for folder in (self.results, self.inputs):
+                folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
         except BaseException:
             os.close(lock)
             raise

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from events.entry import Entry
 from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotFound
@@ -38,6 +38,14 @@ there is none: `History.position_since`, `FileLog.position_since`."""
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Projection(NamedTuple):
+    """A read model, and the last position that is in its rows."""
+
+    name: str
+    version: int
+    position: int
 
 
 class Observer:
@@ -197,6 +205,14 @@ class Observer:
     def lag(self) -> int:
         """How many messages are stored and not folded yet, as far as is known."""
         return max(0, self._end - self.position)
+
+    def projections(self) -> list[Projection]:
+        """Return the read models, and how far the rows of each are written."""
+        positions = self.store.positions
+        return [
+            Projection(name, version, positions.get(name, 0))
+            for name, version in sorted(self.store.versions.items())
+        ]
 
     def changes(self) -> AsyncGenerator[Change, None]:
         """Yield what changes from now on, at most one change every 250 ms."""

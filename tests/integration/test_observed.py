@@ -1,0 +1,115 @@
+"""Commands that observe a server's log: from a cache of their own, whatever becomes of the log."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from events.connection import connect
+from events.jetstream import JetStreamLog, open_log
+from events.log import Record
+from node.cli.observed import observed
+from node.cli.server import Server
+from node.observer.folder import cache_folder, locked_folder
+from node.server import EmbeddedServer
+from projections.travel import Travel, network_view
+from tests.projections.story import story
+
+
+@asynccontextmanager
+async def log_at(url: str) -> AsyncIterator[JetStreamLog]:
+    """Connect to the log of a server."""
+    client = await connect(url, name="test")
+    log = await open_log(client)
+    try:
+        yield log
+    finally:
+        await log.close()
+        await client.close()
+
+
+@pytest.fixture
+async def log(server: EmbeddedServer) -> AsyncIterator[JetStreamLog]:
+    async with log_at(server.url) as log:
+        yield log
+
+
+async def put(log: JetStreamLog, records: tuple[Record, ...]) -> None:
+    """Store messages on a server, at the positions that they have."""
+    appended = [
+        log.append(record.subject, record.body, id=str(record.position)) for record in records
+    ]
+    assert [await one for one in appended] == [record.position for record in records]
+
+
+def plain(records: tuple[Record, ...]) -> dict[str, object]:
+    """Return the network after these by a fold of all."""
+    travel = Travel()
+    for record in records:
+        travel.fold(record)
+    return network_view(travel)
+
+
+async def seen(url: str) -> tuple[dict[str, object], Path]:
+    """Return the network as a command observes it, and where it keeps that."""
+    async with observed(Server(server=url)) as found:
+        assert found.client is not None
+        assert found.client.is_connected
+        past = await found.observer.at(None)
+        return network_view(past.travel), found.observer.store.path.parent
+
+
+async def test_a_command_goes_on_where_the_last_one_ended(
+    server: EmbeddedServer, log: JetStreamLog
+) -> None:
+    """What one command has folded of a server's log, the next one has at once."""
+    records = story(5)
+    await put(log, records[:150])
+    assert await seen(server.url) == (plain(records[:150]), cache_folder(server.url))
+    await put(log, records[150:])
+    assert await seen(server.url) == (plain(records), cache_folder(server.url))
+
+
+async def test_two_commands_at_once(server: EmbeddedServer, log: JetStreamLog) -> None:
+    """A command that finds the cache in use folds the log once more, and leaves nothing behind."""
+    records = story(5)
+    await put(log, records)
+    with locked_folder(cache_folder(server.url)):
+        network, folder = await seen(server.url)
+    assert network == plain(records)
+    assert folder != cache_folder(server.url)
+    assert not folder.exists()
+
+
+async def test_pasts_by_time(server: EmbeddedServer, log: JetStreamLog) -> None:
+    """The position at a time is that of the last message which the server had stored by then."""
+    records = story(5)[:60]
+    await put(log, records)
+    times = [record.stored_ms async for part in log.read() for record in part]
+    async with observed(Server(server=server.url)) as found:
+        assert await found.observer.position_at(times[0] - 1) == 0
+        assert await found.observer.position_at(times[-1]) == len(records)
+        middle = await found.observer.position_at(times[30])
+        assert times[middle - 1] == times[30]
+        assert middle == len(records) or times[middle] > times[30]
+
+
+async def test_a_server_that_was_wiped(tmp_path: Path) -> None:
+    """At the address of another log than before, the new one is shown."""
+    port = 0
+    for number, records in enumerate((story(5), story(3))):
+        async with (
+            EmbeddedServer(tmp_path / f"nats{number}", port) as server,
+            log_at(server.url) as log,
+        ):
+            await put(log, records)
+            assert (await seen(server.url))[0] == plain(records)
+            port = int(server.url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("name", ["nats://127.0.0.1:4222", "x"])
+def test_folders_are_by_name(name: str, cache: Path) -> None:
+    """Each log has a folder of its own, below the user's cache."""
+    assert cache_folder(name).is_relative_to(cache)
+    assert cache_folder(name) != cache_folder(f"{name}2")
