@@ -5,7 +5,7 @@ failure may cost the last commits; they are folded again.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +19,8 @@ from projections.snapshot import HEAD, Part
 
 FETCHED = 1_000
 """Rows that are in memory at one time while all are read."""
+READ_AT_ONCE = 100
+"""Rows that are read and used before others get a turn of the loop."""
 PARTS_AT_ONCE = 50
 """Parts of a snapshot, which may take half a megabyte each, that SQLite copies at one time."""
 WRITTEN = 1_500
@@ -58,6 +60,9 @@ _MANY = "SELECT key, body FROM rows WHERE projection = ? AND key"
 _NEXT = "SELECT key, body FROM rows WHERE projection = ? AND key > ? ORDER BY key LIMIT ?"
 _BACK = "SELECT key, body FROM rows WHERE projection = ? AND key < ? ORDER BY key DESC LIMIT ?"
 _BEGUN = "SELECT key FROM rows WHERE projection = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+_BETWEEN = (
+    "SELECT key, body FROM rows WHERE projection = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+)
 _HEAD = "SELECT body FROM snapshot WHERE job = ? AND part = 0"
 _PARTS = (
     "SELECT job, part, body FROM snapshot WHERE (job, part) > (?, ?) ORDER BY job, part LIMIT ?"
@@ -208,6 +213,18 @@ class Store:
                 rows = await self._all(f"{_MANY} IN ({marks})", projection, *part)
                 found |= {key: bytes(body) for key, body in rows}
         return found
+
+    async def between(
+        self, projection: str, first: str, end: str
+    ) -> AsyncGenerator[list[tuple[str, bytes]], None]:
+        """Yield key and body of the rows from one key on and before another, some at a time.
+
+        Others get their turn of the loop in between.
+        """
+        with naming(self.path, KIND):
+            while part := await self._all(_BETWEEN, projection, first, end, READ_AT_ONCE):
+                yield [(key, bytes(body)) for key, body in part]
+                first = f"{part[-1][0]} "
 
     async def newest(self, projection: str, before: str, limit: int) -> list[tuple[str, bytes]]:
         """Return key and body of the last rows whose keys come before one, the last of them first.

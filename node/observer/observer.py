@@ -19,6 +19,7 @@ from node.observer.keyframes import SPACING, Keyframes, Spacing
 from node.observer.listing import JobPage, Wanted, jobs
 from node.observer.past import Past, present
 from node.observer.pasts import Pasts
+from node.observer.statistics import StatisticsReader
 from projections.closed import Closed
 from projections.network import Network
 from projections.read_model import versions_with
@@ -71,6 +72,7 @@ class Observer:
         self._changes = Changes()
         self._streams = JobStreams(log)
         self._end = 0
+        self.statistics = StatisticsReader(store, lambda: self._counted.time_ms, self._written)
         self._begin()
 
     @classmethod
@@ -100,7 +102,7 @@ class Observer:
 
     def _begin(self) -> None:
         """Begin, or begin again, with what the store has."""
-        self._closed, self.track_records, _ = models = _models()
+        self._closed, self.track_records, self._counted = models = _models()
         self._runner = Runner(self.log, self.store, models=models)
         self._pasts = Pasts(self.log, self._keyframes)
 
@@ -248,11 +250,16 @@ class Observer:
         Of the states one matches, of the labels (KEY=VALUE or KEY) all; `text` is part of the id,
         the name or a label. None of them matches every job. Raises DatabaseUnusable.
         """
-        checkpoint = self.store.checkpoint
-        if checkpoint is None or checkpoint.position < past.position:
-            await self._runner.flush()
+        await self._written(past.position)
         wanted = Wanted(frozenset(states), tuple(labels), text)
         return await jobs(self.store, past, wanted, before=before, limit=limit)
+
+    async def _written(self, position: int | None = None) -> None:
+        """See to it that what is folded up to a position, by default all, is in the rows."""
+        checkpoint = self.store.checkpoint
+        position = self.position if position is None else position
+        if checkpoint is None or checkpoint.position < position:
+            await self._runner.flush()
 
     async def job_id(self, text: str) -> str:
         """Return the id of the job that `text` names: its id, or the start of no other's.

@@ -96,7 +96,7 @@ def _histograms(found: Mapping[str, histogram.Bins]) -> Iterator[Metric]:
         "lota_stage_seconds", "How long a shard was in each stage, and in all.", labels=["stage"]
     )
     for stage, name in {**names.LATENCY, "total": names.TOTAL}.items():
-        bins = found.get(name, {})
+        bins = found.get(name, [])
         stages.add_metric([stage], *cumulated(bins, STAGE_BOUNDS_S, per_unit=1_000))
     yield stages
     for name, help_text, of, bounds in (
@@ -104,7 +104,7 @@ def _histograms(found: Mapping[str, histogram.Bins]) -> Iterator[Metric]:
         ("lota_job_bytes", "Bytes of a job's events.", names.JOB_BYTES, BYTES_BOUNDS),
     ):
         metric = HistogramMetricFamily(name, help_text)
-        metric.add_metric([], *cumulated(found.get(of, {}), bounds))
+        metric.add_metric([], *cumulated(found.get(of, []), bounds))
         yield metric
 
 
@@ -117,8 +117,8 @@ def cumulated(
     within `histogram.ERROR` of it, and so are the sum and what is near a bound.
     """
     within = [0] * (len(bounds) + 1)
-    for number, count in bins.items():
-        within[bisect_left(bounds, histogram.VALUES[number] / per_unit)] += count
+    for value, count in histogram.spread(bins):
+        within[bisect_left(bounds, value / per_unit)] += count
     told: list[tuple[str, float]] = []
     so_far = 0
     for bound, count in zip((*bounds, None), within, strict=True):

@@ -15,9 +15,7 @@ from starlette.routing import Route
 from node.observer.observer import Observer
 from node.web import metric_families
 from node.web.process_metrics import ProcessMetrics
-from projections.statistics.bucket import Bucket, decode
-from projections.statistics.levels import EVER, key
-from projections.statistics.model import NAME
+from projections.statistics.bucket import Bucket
 
 PATH = "/metrics"
 
@@ -26,18 +24,11 @@ def metrics_route(observer: Observer, process: ProcessMetrics) -> Route:
     """Return the route at which the metrics are served."""
 
     async def metrics(request: Request) -> Response:
-        ever = await _counted(observer) if observer.ready.is_set() else None
+        ever = await observer.statistics.whole() if observer.ready.is_set() else None
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(_Scrape(observer, process, ever)), media_type=content_type)
 
     return Route(PATH, metrics)
-
-
-async def _counted(observer: Observer) -> Bucket:
-    """Return what was counted since the log began, as it was written last: a moment ago."""
-    whole = key(EVER, 0)
-    rows = await observer.store.bodies(NAME, [whole])
-    return decode(rows[whole]) if whole in rows else Bucket()
 
 
 class _Scrape(NamedTuple):

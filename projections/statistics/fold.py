@@ -82,9 +82,7 @@ class Fold:
         """Put what was counted last to `pending`."""
         if not self._count:
             return
-        histograms: dict[str, histogram.Bins] = {}
-        for name, values in self._samples.items():
-            histogram.add(histograms.setdefault(name, {}), values)
+        histograms = {name: histogram.binned(values) for name, values in self._samples.items()}
         counts = dict(self._count)
         counts.pop(_UNCOUNTED, None)
         if concluded := counts.pop(_CONCLUDED, 0):

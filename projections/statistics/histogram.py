@@ -1,17 +1,19 @@
-"""Histograms of whole numbers, from 0 on: sparse, and the sum of two is that of all their values.
+"""Histograms of whole numbers, from 0 on; the sum of two is that of all their values.
 
 The bins are the same in every histogram. Small numbers have a bin each; from there on a bin is 4 %
 wide, so that its middle is within `ERROR` of whatever was counted in it. The bounds are worked out
 in whole numbers, and so are equal on every machine.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from math import ceil
+from operator import add, mul
 
-Bins = dict[int, int]
-"""How many values lie in a bin, by its number; bins without values are left out."""
+Bins = list[int]
+"""The number of the first bin that has values, and then how many are in it and in each that
+follows, up to the last that has any; nothing when there are none."""
 
 ERROR = 0.02
 """A percentile is off by at most so much of what it should be."""
@@ -33,43 +35,58 @@ VALUES = tuple((low + high - 1) // 2 for low, high in pairwise(BOUNDS))
 _LAST = len(VALUES) - 1
 
 
-def add(bins: Bins, values: Iterable[int]) -> None:
-    """Count values; what is below 0 counts as 0."""
-    for value in values:
-        number = min(bisect_right(BOUNDS, value) - 1, _LAST) if value > 0 else 0
-        bins[number] = bins.get(number, 0) + 1
+def binned(values: Iterable[int]) -> Bins:
+    """Return the histogram of values; what is below 0 counts as 0."""
+    numbers = [min(bisect_right(BOUNDS, value) - 1, _LAST) if value > 0 else 0 for value in values]
+    if not numbers:
+        return []
+    first = min(numbers)
+    bins = [0] * (max(numbers) - first + 2)
+    bins[0] = first
+    for number in numbers:
+        bins[number - first + 1] += 1
+    return bins
 
 
 def merge(bins: Bins, more: Bins) -> None:
     """Add the values of another histogram."""
-    for number, count in more.items():
-        bins[number] = bins.get(number, 0) + count
+    if not bins or not more:
+        bins += more
+        return
+    below = bins[0] - more[0]
+    if below > 0:
+        bins[:1] = [more[0], *[0] * below]
+    start = max(0, -below) + 1
+    end = start + len(more) - 1
+    bins += [0] * (end - len(bins))
+    bins[start:end] = map(add, bins[start:end], more[1:])
+
+
+def spread(bins: Bins) -> Iterator[tuple[int, int]]:
+    """Yield the value that stands for each bin that has any, in rising order, and how many it has."""
+    for number, count in enumerate(bins[1:], bins[0] if bins else 0):
+        if count:
+            yield VALUES[number], count
 
 
 def total(bins: Bins) -> int:
     """Return how many values were counted."""
-    return sum(bins.values())
+    return sum(bins[1:])
 
 
 def sum_of(bins: Bins) -> int:
     """Return the sum of all values, within `ERROR`."""
-    return sum(VALUES[number] * count for number, count in bins.items())
+    return sum(map(mul, VALUES[bins[0] :], bins[1:])) if bins else 0
 
 
 def percentiles(bins: Bins, shares: Sequence[float]) -> list[int]:
-    """Return, for each share, in rising order, a value that so much of all values do not exceed.
+    """Return, for each share, a value that so much of all values do not exceed.
 
     The nearest-rank definition: 0.5 of three values is the second. Raises ValueError when nothing
     was counted.
     """
-    count = total(bins)
-    if not count:
+    if not bins:
         raise ValueError("nothing was counted")
-    ranks = [max(1, ceil(share * count)) for share in shares]
-    found: list[int] = []
-    seen = 0
-    for number in sorted(bins):
-        seen += bins[number]
-        while len(found) < len(ranks) and seen >= ranks[len(found)]:
-            found.append(VALUES[number])
-    return found
+    reached = list(accumulate(bins[1:]))
+    ranks = (max(1, ceil(share * reached[-1])) for share in shares)
+    return [VALUES[bins[0] + bisect_left(reached, rank)] for rank in ranks]

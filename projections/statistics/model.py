@@ -50,6 +50,11 @@ class Statistics:
     def pending(self) -> int:
         return len(self._fold.pending)
 
+    @property
+    def time_ms(self) -> int:
+        """The newest time that was counted at, in ms since the Unix epoch; 0 before any event."""
+        return self._fold.clock_ms
+
     def begin(self, network: Network) -> None:
         self._fold = Fold(network)
         self._swept_s = 0

@@ -25,6 +25,7 @@ PUBLISHED = "publications.published"
 PUBLISH_FAILED = "publications.failed"
 PUBLISHED_BYTES = "publications.bytes"
 BYTES = "bytes"
+EVENTS = "events"
 EVENT = "events."
 FAILURE = "failures."
 SKIPPED = {why: why for why in ("late", "illegal", "newer", "foreign")}
@@ -51,6 +52,7 @@ JOB_BYTES = "bytes_per_job"
 HISTOGRAMS = (*LATENCY.values(), TOTAL, MESSAGES, JOB_BYTES)
 
 QUEUE = "queue"
+QUEUE_MAX = "queue.max"
 RUNNING = "running"
 OPEN_JOBS = "open_jobs"
 NODES = "nodes"

@@ -58,8 +58,7 @@ def test_counts_are_counters() -> None:
 
 def test_stages_are_histograms_in_seconds() -> None:
     """Milliseconds that were counted in a stage are in the buckets of its seconds."""
-    bins: histogram.Bins = {}
-    histogram.add(bins, [5, 5, 2_000, 900_000])
+    bins = histogram.binned([5, 5, 2_000, 900_000])
     found = values(counted(Bucket(histograms={"latency.run": bins})))
     assert found["lota_stage_seconds_bucket/run/0.01"] == 2
     assert found["lota_stage_seconds_bucket/run/1.0"] == 2
@@ -74,8 +73,7 @@ def test_stages_are_histograms_in_seconds() -> None:
 @given(st.lists(st.integers(0, 10**7)))
 def test_buckets_count_what_is_within_them(milliseconds: list[int]) -> None:
     """A bucket has all values below its bound, give or take those as near as the bins are wide."""
-    bins: histogram.Bins = {}
-    histogram.add(bins, milliseconds)
+    bins = histogram.binned(milliseconds)
     buckets, total = cumulated(bins, STAGE_BOUNDS_S, per_unit=1_000)
     counts = [count for _, count in buckets]
     assert counts == sorted(counts)

@@ -131,10 +131,7 @@ class Oracle:
 
     def histograms(self) -> dict[str, Bins]:
         """Return the histograms of all values."""
-        made: dict[str, Bins] = {}
-        for name, values in self.samples.items():
-            histogram.add(made.setdefault(name, {}), values)
-        return made
+        return {name: histogram.binned(values) for name, values in self.samples.items()}
 
     def gauges(self) -> dict[str, int]:
         """Return how things stand at the end."""

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from events.decisions import JobCancelled, JobCancelledData, NodeLost, NodeLostData
+from events.entry import Entry
 from events.facts import ExecutionsFailed, ExecutionsFailedData, NodeLeft, NodeLeftData
 from events.items import Capabilities, Failure
 from events.log import Record
@@ -12,6 +13,7 @@ from projections.network import Network
 from projections.statistics.bucket import Bucket
 from projections.statistics.classes import CLASSES_MAX
 from projections.statistics.fold import Fold
+from projections.statistics.histogram import total
 from projections.statistics.levels import EVER, SECOND
 from tests.projections.conversation import START_MS, Conversation, compute
 from tests.projections.statistics.counted import Oracle, count, ever, taken
@@ -29,7 +31,7 @@ class Counted(Conversation):
         super().__init__(nodes=())
         self.counting = Fold(self.network)
 
-    def fold(self, name: str, body: bytes) -> object:  # type: ignore[override]
+    def fold(self, name: str, body: bytes) -> Entry | None:
         entry = super().fold(name, body)
         if self.counting is not None:
             assert self.last is not None
@@ -242,4 +244,4 @@ def test_begins_with_what_stands_before_the_log() -> None:
 
     assert before == Fold(folded(records[:cut])).gauges.values()
     assert bucket.gauges.items() >= oracle.gauges().items()
-    assert sum(bucket.histograms["latency.run"].values()) <= sum(whole["latency.run"].values())
+    assert total(bucket.histograms["latency.run"]) <= total(whole["latency.run"])

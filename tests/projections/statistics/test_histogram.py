@@ -12,9 +12,10 @@ from projections.statistics.histogram import (
     LARGEST,
     VALUES,
     Bins,
-    add,
+    binned,
     merge,
     percentiles,
+    spread,
     sum_of,
     total,
 )
@@ -24,11 +25,9 @@ values = st.lists(st.integers(0, 1 << 45) | st.integers(0, 300), max_size=200)
 
 
 def of(*parts: list[int]) -> Bins:
-    bins: Bins = {}
+    bins: Bins = []
     for part in parts:
-        one: Bins = {}
-        add(one, part)
-        merge(bins, one)
+        merge(bins, binned(part))
     return bins
 
 
@@ -65,6 +64,17 @@ def test_parts_are_the_whole(one: list[int], two: list[int], three: list[int]) -
 
 
 @given(values)
+def test_spread_tells_all(given: list[int]) -> None:
+    """What is spread out by value is in order, without gaps that are counted, and all there is."""
+    told = [*spread(of(given))]
+
+    assert [value for value, _ in told] == sorted({value for value, _ in told})
+    assert sum(count for _, count in told) == len(given)
+    assert all(count > 0 for _, count in told)
+    assert sum(value * count for value, count in told) == sum_of(of(given))
+
+
+@given(values)
 def test_sum_is_near(given: list[int]) -> None:
     """The sum is within the error of the sum of the values."""
     assert abs(sum_of(of(given)) - sum(given)) <= ERROR * sum(given)
@@ -82,4 +92,4 @@ def test_what_is_out_of_bounds_counts() -> None:
 def test_nothing_has_no_percentile() -> None:
     """Percentiles of nothing are an error, not a number."""
     with pytest.raises(ValueError, match="nothing"):
-        percentiles({}, [0.5])
+        percentiles([], [0.5])

@@ -32,7 +32,7 @@ def played(events: list[tuple[int, str]]) -> Buckets:
     for number, (wait_s, then) in enumerate(events, 1):
         at_s += wait_s
         pending.roll(at_s)
-        pending.add(Bucket({"n": 1}, {"h": {number: 1}}, {"g": number}, {"g": number % 7}))
+        pending.add(Bucket({"n": 1}, {"h": [number, 1]}, {"g": number}, {"g": number % 7}))
         if then == "take":
             write(pending.take())
         elif then == "fail":
