@@ -78,6 +78,11 @@ class ProcessMetrics:
                 "Whether there is a connection to the NATS server.",
                 int(self._client.is_connected),
             )
+            yield GaugeMetricFamily(
+                "lota_nats_unsent_bytes",
+                "What waits to be sent to the NATS server.",
+                self._client.pending_data_size,
+            )
             yield CounterMetricFamily(
                 "lota_nats_reconnects",
                 "How often the connection to the NATS server came back.",
