@@ -63,7 +63,7 @@ def merge(bins: Bins, more: Bins) -> None:
 
 
 def spread(bins: Bins) -> Iterator[tuple[int, int]]:
-    """Yield the value that stands for each bin that has any, in rising order, and how many it has."""
+    """Yield the value that stands for each bin, in rising order, and how many it has, if any."""
     for number, count in enumerate(bins[1:], bins[0] if bins else 0):
         if count:
             yield VALUES[number], count
