@@ -1,4 +1,4 @@
-"""Where a node listens for HTTP, who may ask, and under which URL others reach it.
+"""Where HTTP is listened for, who may ask, and under which URL others reach it.
 
 Without a token whoever connects may read, so such a node listens on the loopback interface alone.
 There a page in the operator's browser could still ask, by a name of its own that it lets point at
@@ -43,7 +43,7 @@ def listen(config: ServeConfig) -> Listener:
     one of which nobody can tell a URL, and a token that is missing or too short.
     """
     token = read_token(config.token_file) if config.token_file is not None else ""
-    bound = _bind(*_split(config.listen))
+    bound = bind(config.listen, "--serve-results")
     try:
         host, port = bound.getsockname()[:2]
         address = ipaddress.ip_address(host)
@@ -57,12 +57,29 @@ def listen(config: ServeConfig) -> Listener:
                 f"{config.listen} is no address that other machines can use",
                 hint="say under which they reach this node with --results-url",
             )
-        shown = f"[{host}]" if address.version == 6 else host  # noqa: PLR2004 - IPv6
-        url = _checked_url(config.url) or f"http://{shown}:{port}"
+        url = _checked_url(config.url) or _url("http", host, port)
     except BaseException:
         bound.close()
         raise
     return Listener(bound, url, token)
+
+
+def listen_for_pages(text: str, *, scheme: str, open_to_all: bool) -> Listener:
+    """Bind the socket of the API and its pages; blocks while a name is looked up.
+
+    `open_to_all` says that there is no token. Raises `WrongUsage` as `listen` does.
+    """
+    bound = bind(text, "--listen")
+    host, port = bound.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if open_to_all and not address.is_loopback:
+        bound.close()
+        raise WrongUsage(
+            f"{text} can be reached from elsewhere, and there is no token",
+            hint="give --token-file or LOTA_UI_TOKEN_ADMIN, or listen on 127.0.0.1",
+        )
+    shown = socket.getfqdn() if address.is_unspecified else host
+    return Listener(bound, _url(scheme, shown, port), "")
 
 
 def read_token(path: Path) -> str:
@@ -104,7 +121,9 @@ def _split(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(text: str, option: str) -> socket.socket:
+    """Bind and listen on HOST:PORT, which an option gave; raises `WrongUsage`."""
+    host, port = _split(text)
     place = f"{host}:{port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -112,7 +131,9 @@ def _bind(host: str, port: int) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise WrongUsage(f"results cannot be served on {place}: {error.strerror}") from error
+        raise WrongUsage(
+            f"{place} cannot be listened on: {error.strerror}", hint=f"choose another {option}"
+        ) from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -121,10 +142,13 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise WrongUsage(
-            f"results cannot be served on {place}: {error.strerror}",
-            hint="choose another --serve-results",
+            f"{place} cannot be listened on: {error.strerror}", hint=f"choose another {option}"
         ) from error
     return bound
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _checked_url(url: str) -> str:

@@ -1,6 +1,7 @@
 """uvicorn inside the node's own event loop: without its signals, its logging and its exits."""
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socket import socket
@@ -16,7 +17,10 @@ GRACE_S = 1
 
 
 class WebServer:
-    """Serves an application on a bound socket, which it then owns, while it is entered."""
+    """Serves an application on a bound socket, which it then owns, while it is entered.
+
+    With `tls` it speaks HTTPS.
+    """
 
     def __init__(
         self,
@@ -24,6 +28,7 @@ class WebServer:
         bound: socket,
         *,
         connection: type[BoundedConnection] = BoundedConnection,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._server = _Server(
             uvicorn.Config(
@@ -39,6 +44,7 @@ class WebServer:
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
                 h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+                ssl_context_factory=(lambda *_: tls) if tls is not None else None,
             )
         )
         self._bound = bound

@@ -39,7 +39,8 @@ class BoundedConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; nothing waits in the buffer without being timed."""
-        transport.set_write_buffer_limits(high=0)
+        # A transport of TLS would take 0 for full from the start.
+        transport.set_write_buffer_limits(high=1, low=0)
         super().connection_made(transport)
         if len(self.connections) > 2 * self.connections_max:
             transport.abort()

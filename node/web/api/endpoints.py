@@ -3,10 +3,12 @@
 from importlib.metadata import version
 from typing import Any
 
+from node.web.api.changes import stream_changes
 from node.web.api.documents import jobs as job_documents
 from node.web.api.documents import log as log_documents
 from node.web.api.documents import nodes as node_documents
 from node.web.api.endpoint import Endpoint
+from node.web.api.events import stream_events
 from node.web.api.exporting import export_job
 from node.web.api.health import healthz, readyz
 from node.web.api.jobs import (
@@ -22,6 +24,7 @@ from node.web.api.openapi import document
 from node.web.api.shared import Api
 
 V1 = "/api/v1"
+STREAM = "text/event-stream"
 JOB = f"{V1}/jobs/{{id}}"
 NODE = f"{V1}/nodes/{{name}}"
 
@@ -50,6 +53,8 @@ ENDPOINTS = (
     Endpoint("GET", NODE, get_node, node_documents.NodeDocument, problems=(404,)),
     Endpoint("GET", f"{V1}/ring", get_ring, node_documents.RingDocument, problems=(404, 409)),
     Endpoint("GET", f"{V1}/log", read_log, log_documents.LogPage, problems=(404, 409)),
+    Endpoint("GET", f"{V1}/events", stream_events, STREAM, problems=(404, 409, 410)),
+    Endpoint("GET", f"{V1}/changes", stream_changes, STREAM),
     Endpoint("GET", f"{V1}/openapi.json", openapi, dict[str, Any]),
     Endpoint("GET", "/healthz", healthz, log_documents.Status, role=None),
     Endpoint("GET", "/readyz", readyz, log_documents.Status, role=None),

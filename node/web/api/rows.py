@@ -22,7 +22,13 @@ SPAN_GROWTH = 8
 
 
 async def oldest(
-    log: Readable, filters: Sequence[str], *, after: int, until: int, limit: int
+    log: Readable,
+    filters: Sequence[str],
+    *,
+    after: int,
+    until: int,
+    limit: int,
+    bytes_max: int = PAGE_BYTES_MAX,
 ) -> tuple[list[Record], int | None]:
     """Return the first records behind `after` up to `until`, and where to go on behind."""
     found: list[Record] = []
@@ -32,7 +38,7 @@ async def oldest(
             for record in records:
                 if record.position > until:
                     return found, None
-                if len(found) == limit or (found and size_bytes > PAGE_BYTES_MAX):
+                if len(found) == limit or (found and size_bytes > bytes_max):
                     return found, found[-1].position
                 found.append(record)
                 size_bytes += len(record.body)

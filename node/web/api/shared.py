@@ -1,6 +1,6 @@
 """What the handlers of the API share, and how they find the point of the log that is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from events.client.points import read_point
@@ -9,13 +9,16 @@ from events.errors import NotFound
 from events.times import parse_ms, rfc3339
 from node.observer.observer import Observer
 from node.observer.past import Past
+from node.web.api.hub import Hub
 
 
 @dataclass(frozen=True)
 class Api:
-    """What all handlers share."""
+    """What all handlers share; `events` and `changes` tell those who follow."""
 
     observer: Observer
+    events: Hub = field(default_factory=Hub)
+    changes: Hub = field(default_factory=Hub)
 
     async def past(self, as_of: str) -> Past:
         """Return the network as it was at a point, or as it is.

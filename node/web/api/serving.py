@@ -1,0 +1,93 @@
+"""Serving the API and its pages as one: from the bound socket to the last answer."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Self
+
+from starlette.routing import BaseRoute
+
+from node.web.access import Access
+from node.web.api.app import api_app
+from node.web.api.changes import follow_changes
+from node.web.api.events import follow
+from node.web.api.hub import CLIENTS_MAX
+from node.web.api.shared import Api
+from node.web.server import GRACE_S, WebServer
+from node.web.slow_clients import BoundedConnection
+
+
+class Connection(BoundedConnection):
+    """One client's connection; those who follow leave room for those who ask.
+
+    What a client does not take waits here, where it is counted, and not in megabytes of the
+    kernel's memory for each.
+    """
+
+    connections_max = CLIENTS_MAX + 500
+    unsent_bytes_max = 128 * 1024
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, with little room in the kernel."""
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            bound = transport.get_extra_info("socket")
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.unsent_bytes_max)
+        super().connection_made(transport)
+
+
+class ServedApi:
+    """`async with` serves the API, and `more` routes beside it, on a socket that it then owns.
+
+    Streams end by themselves before the server stops, so that it need not cut them off.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        access: Access,
+        bound: socket.socket,
+        *,
+        more: Sequence[BaseRoute] = (),
+        tls: ssl.SSLContext | None = None,
+        connection: type[BoundedConnection] = Connection,
+    ) -> None:
+        self._api = api
+        app = api_app(api, access, more)
+        self._server = WebServer(app, bound, connection=connection, tls=tls)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        api = self._api
+        api.events.begin(await api.observer.log.last())
+        api.changes.begin(api.observer.position)
+        await self._stack.enter_async_context(self._server)
+        work = (
+            follow(api.observer.log, api.events),
+            follow_changes(api.observer, api.changes),
+            api.events.ping(),
+            api.changes.ping(),
+            self._server.ended(),
+        )
+        self._tasks = [asyncio.ensure_future(each) for each in work]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        hubs = (self._api.events, self._api.changes)
+        for hub in hubs:
+            hub.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                for hub in hubs:
+                    await hub.at_most(0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await self._stack.aclose()
+
+    async def ended(self) -> None:
+        """Wait until a part of it ends by itself; raises what made it."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()

@@ -1,0 +1,85 @@
+"""Serving with a certificate, and files that are none."""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from events.errors import WrongUsage
+from node.web.access import Access
+from node.web.listening import listen_for_pages
+from node.web.tls import tls_context
+from tests.node.web.api.served import observed, serving
+from tests.projections.story import log_of, story
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a certificate for this machine, its key, and another key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    another = "openssl genrsa -out other.pem 2048"
+    for command in ([*make.split(), *names], another.split()):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+async def test_the_api_is_served_over_tls(files: Path, tmp_path: Path) -> None:
+    """A client that trusts the certificate is answered, one that speaks no TLS is not."""
+    tls = tls_context(files / "cert.pem", files / "key.pem")
+    trusted = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    async with (
+        observed(log_of(story(3)), tmp_path) as api,
+        serving(api, Access(tls=True), tls=tls) as url,
+        httpx.AsyncClient(verify=trusted) as client,
+    ):
+        answer = await client.get(f"{url}/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        whole = await client.get(f"{url}/api/v1/log?limit=1000")
+        assert len(whole.json()["events"]) == len(story(3))
+        with pytest.raises(httpx.TransportError):
+            await client.get(f"{url.replace('https', 'http')}/healthz")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key"),
+    [
+        ("cert.pem", "other.pem"),
+        ("cert.pem", None),
+        ("key.pem", "key.pem"),
+        ("gone.pem", "key.pem"),
+        ("cert.pem", "gone.pem"),
+        (None, "key.pem"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(
+    files: Path, certificate: str | None, key: str | None
+) -> None:
+    """The error names the options, and shows nothing of the key."""
+    with pytest.raises(WrongUsage, match="--tls-cert") as caught:
+        tls_context(files / certificate if certificate else None, files / key if key else None)
+    assert "PRIVATE" not in str(caught.value)
+
+
+def test_without_files_there_is_no_tls() -> None:
+    """Nobody has to have a certificate."""
+    assert tls_context(None, None) is None
+
+
+def test_pages_for_others_need_a_token() -> None:
+    """An address that others reach is refused without a token, before anybody can connect."""
+    with pytest.raises(WrongUsage, match="no token"):
+        listen_for_pages("0.0.0.0:0", scheme="http", open_to_all=True)
+    listener = listen_for_pages("0.0.0.0:0", scheme="https", open_to_all=False)
+    listener.bound.close()
+    assert listener.url.startswith("https://")
+    listener = listen_for_pages("[::1]:0", scheme="http", open_to_all=True)
+    port = listener.bound.getsockname()[1]
+    listener.bound.close()
+    assert listener.url == f"http://[::1]:{port}"
