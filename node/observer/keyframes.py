@@ -20,6 +20,7 @@ import msgspec
 
 from events.codec import PRESENT
 from events.marks import Mark
+from projections import kept_fold
 from projections.closed import Closed
 from projections.database import Kind, insert, naming, open_database, transaction
 from projections.network import RETIRED_MAX, Network
@@ -28,7 +29,7 @@ from projections.snapshot import Head, Part, Restored, head, parts, read_head
 from projections.tally import Tally
 from projections.travel import Travel
 
-EVERY = 5_000
+EVERY = 2_500
 """Events between two keyframes: a past is folded from one in a tenth of a second."""
 SHARE = 0.1
 """Of the bytes of the log; a fold that is larger is kept less often."""
@@ -74,10 +75,14 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spacing(NamedTuple):
-    """How often a keyframe is kept: every so many events, within a share of the log's bytes."""
+    """How often a keyframe is kept: every so many events, within a share of the log's bytes.
+
+    `snapshot` is how many events a start folds at most.
+    """
 
     every: int = EVERY
     share: float = SHARE
+    snapshot: int = kept_fold.EVERY
 
 
 SPACING = Spacing()
@@ -94,9 +99,9 @@ class Keyframes:
     """The keyframes in one file. One task writes, any may read."""
 
     def __init__(self, path: Path, connection: aiosqlite.Connection, spacing: Spacing) -> None:
+        self.spacing = spacing
         self._path = path
         self._connection = connection
-        self._spacing = spacing
         self._newest = 0
         self._size_bytes = 0
         self._since_bytes = 0
@@ -115,11 +120,6 @@ class Keyframes:
             await connection.close()
             raise
         return keyframes
-
-    @property
-    def every(self) -> int:
-        """How many events lie between two keyframes at least."""
-        return self._spacing.every
 
     async def newest(self) -> Mark | None:
         """Return the mark of the newest keyframe, None when there is none to be used."""
@@ -160,8 +160,8 @@ class Keyframes:
         return self._is_due(position)
 
     def _is_due(self, position: int) -> bool:
-        far = position - self._newest >= self._spacing.every
-        return far and self._since_bytes * self._spacing.share >= self._size_bytes
+        far = position - self._newest >= self.spacing.every
+        return far and self._since_bytes * self.spacing.share >= self._size_bytes
 
     async def keep(self, runner: Runner, closed: Closed) -> None:
         """Keep the fold as it is now, if that is due still. Raises DatabaseUnusable.

@@ -103,7 +103,8 @@ class Observer:
     def _begin(self) -> None:
         """Begin, or begin again, with what the store has."""
         self._closed, self.track_records, self._counted = models = _models()
-        self._runner = Runner(self.log, self.store, models=models)
+        every = self._keyframes.spacing.snapshot
+        self._runner = Runner(self.log, self.store, snapshot_every=every, models=models)
         self._pasts = Pasts(self.log, self._keyframes)
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -147,7 +148,11 @@ class Observer:
             await self._keyframes.drop()
             mark = None
         checkpoint = self.store.checkpoint
-        if mark is None and checkpoint is not None and checkpoint.position > self._keyframes.every:
+        if (
+            mark is None
+            and checkpoint is not None
+            and checkpoint.position > self._keyframes.spacing.every
+        ):
             log.warning("%s is built anew: there are no keyframes beside it", self.store.path)
             await self.store.reset()
 

@@ -1,8 +1,12 @@
 """Commands that observe a server's log: from a cache of their own, whatever becomes of the log."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -12,8 +16,11 @@ from events.log import Record
 from node.cli.observed import observed
 from node.cli.server import Server
 from node.observer.folder import cache_folder, locked_folder
+from node.observer.observer import Observer
 from node.server import EmbeddedServer
 from projections.travel import Travel, network_view
+from tests.integration.dying_observer import SPACING
+from tests.node.observer.watched import no_times
 from tests.projections.story import story
 
 
@@ -113,3 +120,48 @@ def test_folders_are_by_name(name: str, cache: Path) -> None:
     """Each log has a folder of its own, below the user's cache."""
     assert cache_folder(name).is_relative_to(cache)
     assert cache_folder(name) != cache_folder(f"{name}2")
+
+
+async def killed(
+    url: str, folder: Path, log: JetStreamLog, parts: Sequence[tuple[Record, ...]]
+) -> None:
+    """Have an observer follow the log while it grows, and kill it in the midst."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.integration.dying_observer", url, str(folder)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline()
+    for part in parts:
+        await put(log, part)
+        assert await child.stdout.readline()
+    child.kill()
+    await child.wait()
+
+
+async def test_killed_in_the_midst(
+    server: EmbeddedServer, log: JetStreamLog, tmp_path: Path
+) -> None:
+    """An observer that was killed again and again has the rows and pasts of one that was not."""
+    records = story(5)
+    chance = Random(5)
+    folder = tmp_path / "observer"
+    folder.mkdir()
+    at = 0
+    while at < len(records):
+        cuts = [at, *(at := at + chance.randint(5, 25) for _ in range(4))]
+        parts = [records[begin:end] for begin, end in pairwise(cuts) if begin < len(records)]
+        await killed(server.url, folder, log, parts)
+    async with Observer.open(log, folder, no_times, spacing=SPACING) as observer:
+        await observer.ready.wait()
+        for position in range(1, len(records), 7):
+            past = await observer.at(position)
+            assert network_view(past.travel) == plain(records[:position])
+        await observer.jobs(past=await observer.at(None))
+        digest = await observer.store.digest()
+    (tmp_path / "fresh").mkdir()
+    async with Observer.open(log, tmp_path / "fresh", no_times) as observer:
+        await observer.ready.wait()
+        await observer.jobs(past=await observer.at(None))
+        assert await observer.store.digest() == digest

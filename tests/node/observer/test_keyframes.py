@@ -18,7 +18,7 @@ from tests.node.observer.watched import observing, reached
 from tests.projections.story import extend, folded, log_of, story
 
 SEEDS = (3, 5, 1055)
-OFTEN = Spacing(every=10, share=1e9)
+OFTEN = Spacing(every=10, share=1e9, snapshot=30)
 
 
 def frames(folder: Path) -> list[int]:
