@@ -63,7 +63,10 @@ class FileLayout:
 
     def add(self, chunk: bytes | memoryview) -> None:
         """Take the next chunk; a view may be used again after the call."""
-        cid = raw_cid_bytes(chunk)
+        self.add_hashed(raw_cid_bytes(chunk), chunk)
+
+    def add_hashed(self, cid: bytes, chunk: bytes | memoryview) -> None:
+        """Take the next chunk when its CID, in 36 bytes, is known already."""
         if self._sink is not None:
             self._sink(cid, chunk)
         self._chunks += 1

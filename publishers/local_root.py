@@ -29,7 +29,8 @@ from publishers.port import Location, Result, SmallResult, require_key
 from publishers.skeleton import BuiltSkeleton, Skeleton
 from publishers.staging import Staging
 from publishers.tree_copy import copy_tree
-from publishers.unixfs import Tree, tree_cid
+from publishers.tree_walk import Tree
+from publishers.unixfs import tree_cid
 
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 

@@ -12,7 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from events.errors import ContentError, PublishError
 from publishers.disk import disk_error
-from publishers.unixfs import listing
+from publishers.tree_walk import listing
 
 SKELETON = "_dag.car"
 """The blocks of folders and of files above one chunk, as a CAR file."""

@@ -11,7 +11,8 @@ from events.dagpb import Sink
 from events.errors import ContentError, NotFound, PublishError
 from events.unixfs import Entry, directory, file
 from publishers.port import Result, SmallResult
-from publishers.unixfs import Tree, tree_cid
+from publishers.tree_walk import Tree
+from publishers.unixfs import tree_cid
 
 _EMPTY_FOLDER = directory(())
 

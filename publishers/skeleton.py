@@ -34,7 +34,7 @@ from publishers.pages import Pages
 from publishers.port import Result
 from publishers.result_blocks import pack
 from publishers.sorted_records import SortedRecords
-from publishers.unixfs import Tree
+from publishers.tree_walk import Tree
 
 IN_MEMORY_BYTES = 1 << 20
 """Up to this size a skeleton is held in memory, and fetched in one read."""

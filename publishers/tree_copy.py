@@ -9,13 +9,14 @@ that there is little to wait for in the end. All of this blocks.
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from events.dagpb import Node, Sink
 from events.errors import ContentError, PublishError
-from events.unixfs import CHUNK_SIZE_BYTES, file
+from events.unixfs import CHUNK_SIZE_BYTES, FileLayout, file
 from publishers.durable import begin_writing
-from publishers.unixfs import Tree, TreeWalk
+from publishers.tree_walk import Tree, TreeWalk
 
 _STAT_BLOCK_BYTES = 512
 _BEGIN_BYTES = 8 << 20
@@ -60,6 +61,7 @@ class _CopyWalk(TreeWalk):
         self._source = source
         self._target = target
         self._writing: deque[Future[None]] = deque()
+        self._buffer: memoryview | None = None
 
     def finish(self) -> None:
         """Wait for what is still being written; raise OSError when some of it was not."""
@@ -119,11 +121,36 @@ class _CopyWalk(TreeWalk):
             self._go_on()
             return self._writer.submit(write, chunk)
 
-        made = self.read_long(descriptor, start, begin)
+        made = self._read_long(descriptor, start, begin)
         if sparse:
             os.ftruncate(target, size_bytes)
         begin_writing(target)
         return made
+
+    def _read_long(
+        self, descriptor: int, start: bytes, begin: Callable[[memoryview], Future[None]]
+    ) -> Node:
+        """Read the rest of a file of which something was read; each chunk is written meanwhile."""
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(CHUNK_SIZE_BYTES))
+        buffer = self._buffer
+        layout = FileLayout(self.sink)
+        filled = len(start)
+        buffer[:filled] = start
+        while True:
+            count = os.readv(descriptor, (buffer[filled:],))
+            filled += count
+            if filled == CHUNK_SIZE_BYTES or not count:
+                chunk = buffer[:filled]
+                writing = begin(chunk)
+                try:
+                    if filled:
+                        layout.add(chunk)
+                finally:
+                    writing.result()  # also after an error: the caller closes the file
+                if not count:
+                    return layout.finish()
+                filled = 0
 
     def _go_on(self) -> None:
         if self._given_up.is_set():
