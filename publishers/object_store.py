@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+PIECE_BYTES = 4 << 20
+"""The most that a store is given at once: less costs an object of many pieces more time."""
+
 
 class ObjectStore(Protocol):
     """The few things that the layout asks of a bucket, below one prefix of it.
@@ -26,9 +29,10 @@ class ObjectStore(Protocol):
     async def put(self, name: str, size_bytes: int, chunks: AsyncIterator[bytes]) -> None:
         """Write an object of `size_bytes`, over one of that name, durably and all at once.
 
-        Chunks have 1 MiB or less, and there may be none. The object must not be seen before the
-        iterator has ended; if it raises, what was sent is discarded and the error goes on to the
-        caller. The last check of what is sent happens in there, so it must be pulled to its end.
+        Chunks have `PIECE_BYTES` or less, and there may be none. The object must not be seen before
+        the iterator has ended; if it raises, what was sent is discarded and the error goes on to
+        the caller. The last check of what is sent happens in there, so it must be pulled to its
+        end.
         """
         ...
 

@@ -17,6 +17,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,7 @@ from publishers.disk import disk_error
 from publishers.in_parallel import for_each
 from publishers.object_copy import ObjectCopy
 from publishers.object_names import MANIFEST, SKELETON, encoded, refuse_long_names
-from publishers.object_store import ObjectStore
+from publishers.object_store import PIECE_BYTES, ObjectStore
 from publishers.port import Copy, Location, Result, require_key
 from publishers.reading import Entry
 from publishers.result_blocks import read_leaf
@@ -111,21 +112,24 @@ class ObjectPublisher:
     async def _send_files(
         self, result: Result, base: str, skeleton: BuiltSkeleton, held: "_SmallFiles"
     ) -> None:
-        large = skeleton.dag_size_bytes >= RESUMED_FROM_BYTES
-        resumes = large and not await self._has(f"{base}/{MANIFEST}")
+        @cache  # asked once, and only if there is a large file
+        def was_whole() -> asyncio.Task[bool]:
+            return asyncio.create_task(self._has(f"{base}/{MANIFEST}"))
 
         async def send(entry: Entry) -> None:
             if entry.kind != "file":
                 return
             name = f"{base}/{encoded(os.fsencode(entry.path))}"
             data = held.get(entry.cid)
+            if data is None and entry.size_bytes <= CHUNK_SIZE_BYTES:
+                data = await asyncio.to_thread(b"".join, _checked_pieces(result, entry))
             if data is not None:
                 await self._store.put(name, len(data), _given([data]))
                 return
-            may_be_there = resumes and entry.size_bytes >= RESUMED_FROM_BYTES
+            may_be_there = entry.size_bytes >= RESUMED_FROM_BYTES and not await was_whole()
             if may_be_there and await self._has(name, entry.size_bytes):
                 return
-            async with aclosing(in_thread(_checked_chunks(result, entry))) as stream:
+            async with aclosing(in_thread(_checked_pieces(result, entry), ahead=1)) as stream:
                 await self._store.put(name, entry.size_bytes, stream)
 
         copy = _SkeletonCopy(skeleton)
@@ -224,17 +228,19 @@ def _hash(result: Result, room_bytes: int, held: _SmallFiles) -> BuiltSkeleton:
     return Skeleton.build(result, held.add)
 
 
-def _checked_chunks(result: Result, entry: Entry) -> Iterator[bytes]:
-    """Read a file of the result in chunks; the last is given only when all have the file's CID."""
+def _checked_pieces(result: Result, entry: Entry) -> Iterator[bytes]:
+    """Read a file of the result in pieces; the last is given only when all have the file's CID."""
     path = os.fsencode(entry.path)
     layout = FileLayout()
     held = b""
     try:
-        for offset in range(0, entry.size_bytes, CHUNK_SIZE_BYTES):
+        for offset in range(0, entry.size_bytes, PIECE_BYTES):
             if held:
                 yield held
-            held = read_leaf(result, path, offset, min(CHUNK_SIZE_BYTES, entry.size_bytes - offset))
-            layout.add(held)
+            held = read_leaf(result, path, offset, min(PIECE_BYTES, entry.size_bytes - offset))
+            piece = memoryview(held)
+            for start in range(0, len(piece), CHUNK_SIZE_BYTES):
+                layout.add(piece[start : start + CHUNK_SIZE_BYTES])
     except NotFound as error:
         raise _changed(error.what) from error
     except OSError as error:

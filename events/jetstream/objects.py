@@ -130,7 +130,7 @@ class ObjectBucket:
     async def put(self, name: str, size_bytes: int, chunks: AsyncIterator[bytes]) -> None:
         """Write the object, over one of that name, durably and all at once.
 
-        `chunks` is pulled to its end, by less than 1 MiB ahead of what is sent; what it raises goes
+        `chunks` is pulled to its end, by one of them ahead of what is sent; what it raises goes
         on to the caller, and the object is not written. An object of the same size that is there
         is compared instead of sent again; one that differs is removed and `ContentError` raised,
         so that a repeat writes it. Raises `ContentError` too when there are not `size_bytes`,

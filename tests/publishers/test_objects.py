@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from events.errors import NotFound, PublishError
 from publishers import reading
 from publishers.object_names import MANIFEST, SKELETON, decoded, encoded
+from publishers.object_store import PIECE_BYTES
 from publishers.objects import FILES_AT_ONCE, HELD_BYTES, RESUMED_FROM_BYTES, ObjectPublisher
 from publishers.port import Location, SmallResult
 from publishers.unixfs import result_cid, tree_cid
@@ -39,6 +40,7 @@ class MemoryStore:
         self.most_begun = 0
         self.changing: Path | None = None
         self.readable = True
+        self.asked: list[str] = []
 
     async def check(self) -> None:
         return None
@@ -49,7 +51,7 @@ class MemoryStore:
         self._step()
         data = b""
         async for chunk in chunks:
-            assert len(chunk) <= MIB
+            assert len(chunk) <= PIECE_BYTES
             data += chunk
             if self.changing is not None:
                 with self.changing.open("r+b") as file:
@@ -77,6 +79,7 @@ class MemoryStore:
         return self.objects[name][offset : offset + size_bytes]
 
     async def size(self, name: str) -> int:
+        self.asked.append(name)
         if not self.readable:
             raise PublishError("refused", "not for you", permanent=True)
         if name not in self.objects:
@@ -236,6 +239,30 @@ async def test_a_large_file_is_not_sent_twice(
     await publisher.publish(result, "job/0", cid=cid)
     assert sent() == 2
     await publisher.verify(location)
+
+
+async def test_small_files_are_sent_unasked(
+    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path
+) -> None:
+    """However many small files a result has, nothing is asked of the store; large ones are."""
+    result, _ = make_result(tmp_path)
+    for number in range(RESUMED_FROM_BYTES // 500_000 + 1):
+        (result / "outputs" / f"{number:03}").write_bytes(bytes([number]) * 500_000)
+    await publisher.publish(result, "job/0", cid=tree_cid(result).cid)
+    assert store.asked == []
+
+    for name in ("large-1", "large-2"):
+        with (result / "outputs" / name).open("wb") as file:
+            file.truncate(RESUMED_FROM_BYTES)
+    cid = tree_cid(result).cid
+    await publisher.publish(result, "job/0", cid=cid)
+
+    base = f"job/0/{cid}"
+    assert sorted(store.asked) == [
+        f"{base}/{MANIFEST}",
+        f"{base}/outputs/large-1",
+        f"{base}/outputs/large-2",
+    ]
 
 
 async def test_who_may_not_ask_sends_again(
