@@ -18,6 +18,7 @@ _DATE = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-2]):[0-5][0-9])"
 _AGO = r"([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,4}( ago)?"
 _POINT = f"^([1-9][0-9]{{0,14}}|{_AGO}|{_DATE}({_TIME})?)?$"
+_MOMENT = f"^({_AGO}|{_DATE}({_TIME})?)?$"
 
 JobName = Annotated[str, Meta(pattern=JOB, description="The job's id, or the start of it.")]
 NodeName = Annotated[str, Meta(pattern=NAME)]
@@ -29,6 +30,7 @@ Point = Annotated[
         description="Answer as of this position, time (RFC 3339, or a date) or so long ago (2h).",
     ),
 ]
+Moment = Annotated[str, Meta(pattern=_MOMENT, max_length=40)]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="At most so many.")]
 Cursor = Annotated[
     str, Meta(pattern="^[0-9]{0,15}$", description="`next` of the page before this one.")
@@ -132,10 +134,10 @@ class ChangesQuery(Asking, frozen=True):
 class SeriesQuery(AsOfQuery, frozen=True):
     """Of which span of time, and in which steps: of so long each, or so many at most."""
 
-    since: Point = ""
-    until: Point = ""
-    step: Annotated[str, Meta(pattern="^([1-9][0-9]{0,8}(s|m|h|d))?$")] = ""
-    points: Annotated[int, Meta(ge=1, le=2_000)] = 300
+    since: Moment = ""
+    until: Moment = ""
+    step: Annotated[str, Meta(pattern="^([1-9][0-9]{0,4}(s|m|h|d))?$")] = ""
+    points: Annotated[int, Meta(ge=2, le=2_000)] = 300
 
 
 class OutputQuery(Asking, frozen=True):

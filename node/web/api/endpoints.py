@@ -22,6 +22,7 @@ from node.web.api.log import read_log
 from node.web.api.nodes import get_node, get_ring, list_nodes
 from node.web.api.openapi import document
 from node.web.api.shared import Api
+from node.web.api.statistics import get_statistics, list_projections
 
 V1 = "/api/v1"
 STREAM = "text/event-stream"
@@ -52,6 +53,10 @@ ENDPOINTS = (
     Endpoint("GET", f"{V1}/nodes", list_nodes, node_documents.NodeList, problems=(404,)),
     Endpoint("GET", NODE, get_node, node_documents.NodeDocument, problems=(404,)),
     Endpoint("GET", f"{V1}/ring", get_ring, node_documents.RingDocument, problems=(404, 409)),
+    Endpoint(
+        "GET", f"{V1}/statistics", get_statistics, log_documents.SeriesDocument, problems=(404,)
+    ),
+    Endpoint("GET", f"{V1}/projections", list_projections, list[log_documents.ProjectionRow]),
     Endpoint("GET", f"{V1}/log", read_log, log_documents.LogPage, problems=(404, 409)),
     Endpoint("GET", f"{V1}/events", stream_events, STREAM, problems=(404, 409, 410)),
     Endpoint("GET", f"{V1}/changes", stream_changes, STREAM),

@@ -49,12 +49,36 @@ class LogPage(Document, frozen=True):
 
 
 class ProjectionRow(Document, frozen=True):
-    """A projection: as far as which position it has come, and how many events it is behind."""
+    """A projection: up to which position its rows are stored, and how many events follow it."""
 
     name: str
     version: int
     position: int
     lag: int
+
+
+Number = int | float | None
+
+
+class Percentiles(Document, frozen=True):
+    """Of how many values, and below which so many of them are; null of none."""
+
+    count: int
+    p50: Number
+    p90: Number
+    p99: Number
+
+
+class SeriesDocument(Document, frozen=True):
+    """Numbers by name, one for each time, which is when a point begins; null is not known."""
+
+    since: str
+    until: str
+    step_s: int
+    times: list[str]
+    series: dict[str, list[Number]]
+    totals: dict[str, int]
+    percentiles: dict[str, Percentiles]
 
 
 class Status(Document, frozen=True):

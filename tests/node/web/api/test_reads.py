@@ -14,7 +14,7 @@ from events.times import parse_ms
 from node.web.access import Access
 from node.web.api.app import api_app
 from node.web.api.documents.jobs import ExecutionPage, JobDocument, JobPage, LanesDocument
-from node.web.api.documents.log import EventPage, LogPage
+from node.web.api.documents.log import EventPage, LogPage, ProjectionRow, SeriesDocument
 from node.web.api.documents.nodes import NodeDocument, NodeList, RingDocument
 from node.web.api.shared import Api
 from projections.job_fold import JobFold
@@ -34,7 +34,7 @@ class Asking:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
 
-    async def get(self, path: str, kind: type | None, **query: Any) -> Any:
+    async def get(self, path: str, kind: Any, **query: Any) -> Any:
         """Return a document, as plain objects."""
         answer = await self.client.get(path, params=query)
         assert answer.status_code == 200, answer.text
@@ -216,9 +216,36 @@ async def test_the_ring_shows_who_was_asked(tmp_path: Path) -> None:
     assert compared
 
 
+async def test_statistics_add_up(tmp_path: Path) -> None:
+    """Over the time of the whole log, totals are what the log says, and points add up to them."""
+    records = story(3)
+    async with asking(log_of(records), tmp_path) as api:
+        end = (await api.get("/jobs", JobPage))["time"]
+        found = await api.get(
+            "/statistics", SeriesDocument, since="2d", as_of=len(records), points=10
+        )
+    submitted = sum(record.subject.endswith(".job.submitted") for record in records)
+    assert found["totals"]["jobs.submitted"] == submitted
+    assert sum(found["series"]["jobs.submitted"]) == submitted
+    assert len(found["times"]) == len(found["series"]["jobs.submitted"]) <= 10
+    assert found["until"] >= end
+
+
+async def test_projections_say_how_far_they_are(tmp_path: Path) -> None:
+    """The position of each, and what it has still to store, come to the end of the log."""
+    async with asking(log_of(story(3)), tmp_path) as api:
+        found = await api.get("/projections", list[ProjectionRow])
+    assert {row["position"] + row["lag"] for row in found} == {len(story(3))}
+    assert {"jobs", "statistics"} <= {row["name"] for row in found}
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status"),
     [
+        ("/statistics", {"since": "soon"}, 422),
+        ("/statistics", {"since": "1h", "until": "2h"}, 422),
+        ("/statistics", {"points": "1"}, 422),
+        ("/statistics", {"step": "0s"}, 422),
         ("/jobs", {"as_of": "999999"}, 404),
         ("/jobs", {"as_of": "0"}, 422),
         ("/jobs", {"as_of": "yesterday"}, 422),
