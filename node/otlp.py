@@ -1,6 +1,7 @@
 """Spans on their way to OpenTelemetry: OTLP over HTTP, by the packages of the extra `otel`."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -10,10 +11,12 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
+from events.connection import without_login
 from events.errors import LotaError, WrongUsage
 from projections.spans import Span
 
 PATH = "/v1/traces"
+LOGGER = logging.getLogger(OTLPSpanExporter.__module__)
 NS_PER_MS = 1_000_000
 
 
@@ -28,6 +31,9 @@ class SpanSender:
     def __init__(self, endpoint: str | None) -> None:
         self._exporter = OTLPSpanExporter(endpoint=None if endpoint is None else _whole(endpoint))
         self._resource = Resource({"service.name": "lota"})
+        self._said = _Said()
+        LOGGER.addHandler(self._said)
+        LOGGER.propagate = False
 
     async def send(self, spans: Sequence[Span]) -> None:
         """Send spans in one request; raises LotaError when they were not taken.
@@ -35,15 +41,17 @@ class SpanSender:
         It is repeated for some seconds while the collector is out of reach or busy.
         """
         readable = [self._readable(span) for span in spans]
+        self._said.first = ""
         result = await asyncio.to_thread(self._exporter.export, readable)
         if result is not SpanExportResult.SUCCESS:
             raise LotaError(
-                "the collector did not take the spans",
-                hint="why is said above; what has been sent may be sent again",
+                f"the collector did not take the spans: {without_login(self._said.first)}",
+                hint="see that it runs, and takes OTLP over HTTP there; then send them again",
             )
 
     def close(self) -> None:
         """Give up what is being sent."""
+        LOGGER.removeHandler(self._said)
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _readable(self, span: Span) -> ReadableSpan:
@@ -59,6 +67,15 @@ class SpanSender:
             start_time=span.start_ms * NS_PER_MS,
             end_time=span.end_ms * NS_PER_MS,
         )
+
+
+class _Said(logging.Handler):
+    """What the exporter said first of a failure: that names its cause."""
+
+    first = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.first = self.first or record.getMessage()
 
 
 def _context(trace_id: str, span_id: str) -> SpanContext:

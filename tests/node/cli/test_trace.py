@@ -160,11 +160,12 @@ async def test_a_job_that_has_not_ended(lota: Lota, begin: Begin, collector: Col
 
 
 async def test_a_collector_that_refuses(lota: Lota, job: JobOnLog, collector: Collector) -> None:
-    """What a collector does not take is an error, and no trace id is printed."""
+    """What a collector does not take is an error that says why, and no trace id is printed."""
     collector.answer = lambda _: reply(400)
     ran = await lota("trace", "export", job.id, "--endpoint", collector.endpoint)
     assert (ran.code, ran.out) == (1, "")
     assert "did not take the spans" in ran.err
+    assert "400" in ran.err
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:4318", "grpc://localhost:4317", "http://", ""])
