@@ -2,12 +2,17 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
+from cyclopts import Parameter
 
 from events.client.contexts import Context, ContextFiles
+from events.errors import LotaError
 from node.cli.interrupts import interrupted
+from node.cli.output import note
 from node.cli.texts import Texts
 from node.config import allowed_paths, default_publish_root
 from node.credentials import take_credentials
@@ -26,6 +31,8 @@ async def dev(
     allow_path: Texts = (),
     allow_webhook: Texts = (),
     credentials: Path | None = None,
+    ui: Annotated[bool, Parameter(negative="--no-ui")] = True,
+    ui_port: int | None = None,
 ) -> None:
     """Run nats-server, a requester and compute nodes on this machine until Ctrl-C.
 
@@ -47,6 +54,10 @@ async def dev(
         A host that webhooks may be delivered to, besides this machine; * for any.
     credentials
         Folder of the credentials to publish with, one file NAME/FIELD for each field.
+    ui
+        Serve the dashboard and the HTTP API to this machine; --no-ui leaves it out.
+    ui_port
+        Serve it on this port: 8470 or, if that is taken, a free one if none is given.
     """
     log_to_stderr()
     folder = state or Path(platformdirs.user_data_dir("lota")) / "dev"
@@ -63,11 +74,13 @@ async def dev(
         take_credentials(credentials),
     )
     stopped = interrupted()
-    async with network:
+    async with network, AsyncExitStack() as stack:
         contexts = ContextFiles()
         contexts.save(CONTEXT, Context(server=network.url))
         contexts.use(CONTEXT)
         print(f"LOTA_SERVER={network.url}", flush=True)
+        if ui:
+            await _serve_ui(stack, network, ui_port)
         _introduce(network, nodes)
         failing = asyncio.ensure_future(network.failed())
         await asyncio.wait((failing, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -75,6 +88,24 @@ async def dev(
             failing.result()
         failing.cancel()
         print("stopping", file=sys.stderr)
+
+
+async def _serve_ui(stack: AsyncExitStack, network: LocalNetwork, port: int | None) -> None:
+    """Serve the dashboard beside the network, which goes on without it if that cannot be."""
+    from node.cli.doors import HOST, Serving, open_door
+    from node.cli.local_dashboard import local_dashboard
+
+    door = None
+    try:
+        door = await open_door(Serving(listen=f"{HOST}:{port}" if port is not None else None))
+        folder = network.config.folder / "observer"
+        await stack.enter_async_context(local_dashboard(network.url, folder, door))
+    except LotaError as error:
+        if door is not None:
+            door.bound.close()
+        note(f"lota: there is no dashboard: {error.what}")
+        return
+    print(f"The dashboard is {door.page()}", file=sys.stderr)
 
 
 def _introduce(network: LocalNetwork, nodes: int) -> None:

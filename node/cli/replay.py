@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from events.errors import NotFound, WrongUsage
 from node.cli import exits
+from node.cli.doors import Serving
 from node.cli.output import Form, note, show_view
 from node.cli.recorded import Recorded, named_job, point, recorded, records_until
 from node.cli.server import Server
@@ -29,12 +30,15 @@ async def replay(
     check: Annotated[bool, Parameter(negative=())] = False,
     what_if: Annotated[list[str] | None, Parameter(negative=())] = None,
     from_file: Annotated[Path | None, Parameter(name="--from")] = None,
+    serve: Annotated[bool, Parameter(negative=())] = False,
     output: Annotated[Form, Parameter(name=["--output", "-o"])] = "table",
+    serving: Serving | None = None,
     server: Server | None = None,
 ) -> int:
     """Show the network, a node or a job as it was at a point of the log, or how it came there.
 
-    With --check, decide everything again. Exits with 1 when a decision would differ.
+    With --check, decide everything again. Exits with 1 when a decision would differ. With --from
+    and --serve, look at it in a browser, as lota ui does at a server.
 
     Example: lota replay --job 01kb2m --until-time "2h ago"
 
@@ -63,11 +67,17 @@ async def replay(
         and show how placement and messages would have changed.
     from_file
         Read this export (lota events export) instead of a server.
+    serve
+        Serve the dashboard of the export until Ctrl-C, and print its URL.
     output
         `jsonl` prints the whole as one line, or each step as one.
     """
-    asked = _Asked(job, node, shard, closed, step, check, what_if or [], output)
+    until = until_position is not None or until_time is not None
+    asked = _Asked(job, node, shard, closed, step, check, what_if or [], output, until)
     _refuse(asked)
+    if serve:
+        await _serve(from_file, asked, serving)
+        return exits.OK
     async with recorded(from_file, server) as source:
         last = await point(source, until_position, until_time)
         if check or what_if:
@@ -87,6 +97,29 @@ class _Asked(NamedTuple):
     check: bool
     what_if: list[str]
     output: Form
+    until: bool
+
+    @property
+    def beyond_a_job(self) -> bool:
+        """Whether more is asked for than a job."""
+        about = self.node, self.closed, self.step, self.check, self.what_if, self.until
+        return any(about) or self.shard is not None or self.output != "table"
+
+
+async def _serve(file: Path | None, asked: _Asked, serving: Serving | None) -> None:
+    """Serve the dashboard of an export."""
+    from node.cli.doors import open_door, serve_until_interrupted
+    from node.cli.observed import observing_file
+    from node.jobs import find_job
+
+    if file is None:
+        raise WrongUsage("--serve is about a file", hint="give --from; lota ui serves a server's")
+    if asked.beyond_a_job:
+        raise WrongUsage("--serve shows all there is", hint="besides --from it goes with --job")
+    door = await open_door(serving)
+    async with observing_file(file) as found:
+        name = await find_job(found.observer.log, asked.job) if asked.job else ""
+        await serve_until_interrupted(found, door, show=door.page(name))
 
 
 async def _again(source: Recorded, last: int, asked: _Asked) -> int:

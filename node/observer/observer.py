@@ -110,6 +110,7 @@ class Observer:
     async def _start(self, stack: AsyncExitStack) -> None:
         self._end = await self.log.last()
         self.failed = asyncio.ensure_future(self._run())
+        self.failed.add_done_callback(_tell)
         measuring = asyncio.ensure_future(self._measure())
         stack.push_async_callback(self._stop, self.failed, measuring)
 
@@ -293,6 +294,12 @@ class Observer:
                 hint="choose a later position",
             )
         return Told(fold.job, past.network.nodes, fold.timeline, fold.lanes)
+
+
+def _tell(ended: "asyncio.Task[None]") -> None:
+    error = None if ended.cancelled() else ended.exception()
+    if error is not None:
+        log.error("the log is not followed any more: %s", error)
 
 
 def _models() -> tuple[Closed, TrackRecords, Statistics]:
