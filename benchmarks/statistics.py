@@ -68,7 +68,7 @@ def bucket(chance: Random, level: Level) -> Bucket:
         values = (round(chance.lognormvariate(7, spread)) for _ in range(min(jobs, JOBS_MAX)))
         made.histograms[name] = histogram.binned(values)
     made.gauges = {name: chance.randint(0, 1 << 20) for name in names.GAUGES}
-    made.peaks = {names.QUEUE: chance.randint(0, 1 << 20)}
+    made.peaks = {name: chance.randint(0, 1 << 20) for name in names.PEAKS}
     return made
 
 

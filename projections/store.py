@@ -226,6 +226,12 @@ class Store:
                 yield [(key, bytes(body)) for key, body in part]
                 first = f"{part[-1][0]} "
 
+    async def first(self, projection: str, first: str, end: str) -> tuple[str, bytes] | None:
+        """Return key and body of the first row from one key on and before another."""
+        with naming(self.path, KIND):
+            found = await self._all(_BETWEEN, projection, first, end, 1)
+        return (found[0][0], bytes(found[0][1])) if found else None
+
     async def newest(self, projection: str, before: str, limit: int) -> list[tuple[str, bytes]]:
         """Return key and body of the last rows whose keys come before one, the last of them first.
 

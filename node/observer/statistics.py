@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from projections.statistics.bucket import Bucket, decode
-from projections.statistics.levels import EVER, key
+from projections.statistics.levels import EVER, EVER_S, key
 from projections.statistics.model import NAME
 from projections.statistics.series import Points, Series
-from projections.statistics.span import POINTS, Span, span_of
+from projections.statistics.span import BUCKETS, POINTS, Span, span_of
 from projections.store import Store
 
 
@@ -54,6 +54,20 @@ class StatisticsReader:
                 for name, body in part:
                     points.add(start_of(name), decode(body))
         return points.series(await self._before(span))
+
+    async def first_ms(self) -> int:
+        """Return when the first event was counted, to the length of the buckets that are left.
+
+        0 before any event. Raises DatabaseUnusable.
+        """
+        await self._written()
+        first, within_s = 0, EVER_S
+        for level in reversed(BUCKETS):
+            found = await self._store.first(NAME, key(level, first), key(level, first + within_s))
+            if found is None:
+                break
+            first, within_s = start_of(found[0]), level.width_s
+        return first * 1000
 
     async def whole(self) -> Bucket:
         """Return what happened in all of the log; its counts only grow. Raises DatabaseUnusable."""

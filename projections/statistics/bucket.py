@@ -7,7 +7,7 @@ from projections.statistics.histogram import Bins
 
 
 class Bucket(msgspec.Struct, omit_defaults=True):
-    """Counts, histograms, gauges as they stood at the end, and the peaks of gauges.
+    """Counts, histograms, gauges as they stood at the end, and the most that gauges came to.
 
     A count that is not there is 0, a gauge that is not there is not known.
     """

@@ -88,19 +88,19 @@ class Fold:
         if concluded := counts.pop(_CONCLUDED, 0):
             for name in (names.EXECUTIONS["proposed"], names.EXECUTIONS["accepted"]):
                 counts[name] = counts.get(name, 0) + concluded
-        peaks = {names.QUEUE: self._queue_max}
-        self.pending.add(Bucket(counts, histograms, self.gauges.values(), peaks))
+        gauges = self.gauges
+        self.pending.add(Bucket(counts, histograms, gauges.values(), gauges.settle()))
         self._forget()
 
     def forget(self) -> None:
         """Drop what was counted and not taken: it is counted already."""
         self.pending.forget()
+        self.gauges.settle()
         self._forget()
 
     def _forget(self) -> None:
         self._count: defaultdict[str, int] = defaultdict(int)
         self._samples: defaultdict[str, list[int]] = defaultdict(list)
-        self._queue_max = self.gauges.queue
 
     def _advance(self, time_ms: int, stored_ms: int) -> None:
         """Let the time be that of an event, unless it lies behind when it was stored."""
@@ -133,7 +133,7 @@ class Fold:
         known = opened(job)
         known.state, known.size_bytes = "submitted", 0
         self.jobs[job.id] = known
-        self.gauges.open_jobs += 1
+        self.gauges.submit()
         self._count[names.JOBS["submitted"]] += 1
         return known
 
@@ -145,9 +145,8 @@ class Fold:
             self._note_moves(known, job, network.moves, time_ms)
         waiting = len(job.placing)
         if waiting != known.waiting:
-            self.gauges.queue += waiting - known.waiting
+            self.gauges.wait(waiting - known.waiting)
             known.waiting = waiting
-            self._queue_max = max(self._queue_max, self.gauges.queue)
         if job.state != known.state:
             known.state = job.state
             if job.state in TERMINAL:
@@ -176,9 +175,7 @@ class Fold:
             elif (what, item) in _ITEMS:
                 count[_ITEMS[what, item]] += 1
         if running:
-            self.gauges.running += running
-            self.gauges.used_cpu += running * known.cpu
-            self.gauges.used_memory += running * known.memory
+            self.gauges.run(running, known.cpu, known.memory)
         if moved:
             self._note_stages(known, job, moved, time_ms)
 

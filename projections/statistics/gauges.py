@@ -31,6 +31,42 @@ class Gauges:
         self.used_memory = 0
         self._nodes: dict[str, Capacity] = {}
         self._declared = NOTHING
+        self._peaks = dict.fromkeys(names.PEAKS, 0)
+
+    def wait(self, shards: int) -> None:
+        """Take in that so many more shards wait for a node, or fewer."""
+        self.queue += shards
+        self._rise(names.QUEUE, self.queue)
+
+    def run(self, executions: int, cpu: int, memory: int) -> None:
+        """Take in that so many more executions run, or fewer, each of which takes so much."""
+        self.running += executions
+        self.used_cpu += executions * cpu
+        self.used_memory += executions * memory
+        if executions > 0:
+            self._rise(names.RUNNING, self.running)
+            self._rise(names.USED_CPU, self.used_cpu)
+            self._rise(names.USED_MEMORY, self.used_memory)
+
+    def submit(self) -> None:
+        """Take in that one more job is open."""
+        self.open_jobs += 1
+        self._rise(names.OPEN_JOBS, self.open_jobs)
+
+    def _rise(self, name: str, value: int) -> None:
+        self._peaks[name] = max(self._peaks[name], value)
+
+    def settle(self) -> dict[str, int]:
+        """Return the most that each has come to since this was called last."""
+        peaks = self._peaks
+        self._peaks = {
+            names.QUEUE: self.queue,
+            names.RUNNING: self.running,
+            names.OPEN_JOBS: self.open_jobs,
+            names.USED_CPU: self.used_cpu,
+            names.USED_MEMORY: self.used_memory,
+        }
+        return peaks
 
     def node(self, name: str, node: Node | None) -> None:
         """Take in how a node is now."""
@@ -74,6 +110,7 @@ def gauges_of(network: Network) -> Gauges:
         made.running += busy
         made.used_cpu += busy * cpu
         made.used_memory += busy * memory
+    made.settle()
     return made
 
 

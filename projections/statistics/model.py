@@ -17,7 +17,7 @@ from projections.statistics.open_jobs import Kept, kept_of, restored
 from projections.statistics.pending import Counted, kept
 
 NAME = "statistics"
-VERSION = 1
+VERSION = 2
 """Raise it when something else is counted than before, or rows or the state have another shape."""
 
 

@@ -1,10 +1,10 @@
 """The names of what is counted, as they stand in buckets, in series and in `lota stats`."""
 
 from projections.lanes import STAGES
-from projections.state import TERMINAL
 
-JOBS = {state: f"jobs.{state}" for state in ("submitted", *sorted(TERMINAL))}
-SHARDS = {state: f"shards.{state}" for state in ("planned", *sorted(TERMINAL))}
+ENDS = ("completed", "failed", "cancelled")
+JOBS = {state: f"jobs.{state}" for state in ("submitted", *ENDS)}
+SHARDS = {state: f"shards.{state}" for state in ("planned", *ENDS)}
 BIDS = {item: f"bids.{item}" for item in ("placed", "declined")}
 EXECUTIONS = {
     item: f"executions.{item}"
@@ -52,7 +52,6 @@ JOB_BYTES = "bytes_per_job"
 HISTOGRAMS = (*LATENCY.values(), TOTAL, MESSAGES, JOB_BYTES)
 
 QUEUE = "queue"
-QUEUE_MAX = "queue.max"
 RUNNING = "running"
 OPEN_JOBS = "open_jobs"
 NODES = "nodes"
@@ -72,5 +71,7 @@ GAUGES = (
     USED_CPU,
     USED_MEMORY,
 )
+PEAKS = {name: f"{name}.max" for name in (QUEUE, RUNNING, OPEN_JOBS, USED_CPU, USED_MEMORY)}
+"""Gauges of which the most in a bucket is kept as well: what came and went in between."""
 IN_THOUSANDTHS = frozenset({DECLARED_CPU, USED_CPU})
 """Gauges that buckets hold in thousandths: sums of fractions would not come back to 0."""

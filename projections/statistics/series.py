@@ -20,8 +20,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers by name, one for each time, which is when a point begins.
 
     A count is of what happened from then until the next time; a gauge says how things stood at the
-    end of it, and `queue.max` the most. `totals` are those of all counts over the whole span, and
-    `percentiles` those of all values in it, with their count.
+    end of it, and one that ends in `.max` the most that it came to. `totals` are those of all
+    counts over the whole span, and `percentiles` those of all values in it, with their count.
     """
 
     since_ms: int
@@ -128,16 +128,16 @@ def _percentiles(bins: histogram.Bins) -> dict[str, Number]:
 
 def _gauges(points: Iterable[Bucket | None], before: Bucket) -> dict[str, list[Number]]:
     """Return the gauges; where nothing happened they stand as before."""
-    made: dict[str, list[Number]] = {name: [] for name in (*names.GAUGES, names.QUEUE_MAX)}
+    made: dict[str, list[Number]] = {name: [] for name in (*names.GAUGES, *names.PEAKS.values())}
     stand = before.gauges
     for point in points:
-        peak = stand.get(names.QUEUE)
+        peaks = stand
         if point is not None:
-            stand = point.gauges
-            peak = point.peaks.get(names.QUEUE)
+            stand, peaks = point.gauges, point.peaks
         for name in names.GAUGES:
             made[name].append(_gauge(name, stand.get(name)))
-        made[names.QUEUE_MAX].append(peak)
+        for name, peak in names.PEAKS.items():
+            made[peak].append(_gauge(name, peaks.get(name)))
     return made
 
 

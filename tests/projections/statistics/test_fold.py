@@ -115,6 +115,7 @@ def test_cancelled_executions_no_longer_run() -> None:
     ended = talk.counted()
 
     assert (running.gauges["running"], running.gauges["queue"]) == (3, 2)
+    assert (ended.peaks["running"], ended.peaks["queue"]) == (3, 2)
     assert running.gauges["used.cpu"] == 3 * round(1000 * talk.job.spec.resources.cpu)
     assert (ended.gauges["running"], ended.gauges["queue"], ended.gauges["used.cpu"]) == (0, 0, 0)
     assert ended.counts["executions.cancelled"] == 3
