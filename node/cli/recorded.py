@@ -39,8 +39,7 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
     if file is not None:
         from events.archive.file_log import FileLog
 
-        if options is not None and (options.server or options.context):
-            raise WrongUsage("--from reads a file, and --server a server", hint="give one of them")
+        refuse_server(options)
         export = await FileLog.open(file)
         first = export.contents.first or export.header.last + 1
         scope = scope_of(export.header)
@@ -58,6 +57,12 @@ async def recorded(file: Path | None, options: Server | None) -> AsyncIterator[R
             yield Recorded(connection.log, first, last, history.position_since, scope, base)
         finally:
             await history.close()
+
+
+def refuse_server(options: Server | None) -> None:
+    """Refuse a server beside the file that is to be read. Raises WrongUsage."""
+    if options is not None and (options.server or options.context):
+        raise WrongUsage("--from reads a file, and --server a server", hint="give one of them")
 
 
 async def point(source: Recorded, position: int | None, time: str | None) -> int:
