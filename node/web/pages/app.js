@@ -57,7 +57,8 @@ async function once() {
     try {
       if (path !== undefined) next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, stop.signal) : null;
     } catch (problem) {
-      next[name] = null;
+      const refused = problem.status >= 400 && problem.status < 500;
+      next[name] = refused ? null : next[name] ?? null;
       problems.push(problem);
     }
     if (--left && fresh && !stop.signal.aborted) draw(page, route);
@@ -164,7 +165,7 @@ setInterval(() => { if (PAGES[here().page].ticks) wake(); }, TICK_MS);
 follow((change) => {
   Object.assign(newest, { position: change.position, time: change.time });
   if (here().at === null) drawMoment(PAGES[here().page], here());
-  if (PAGES[here().page].touched(change, here())) wake();
+  if (change.position > (data.moment?.last ?? 0) && PAGES[here().page].touched(change, here())) wake();
 }, (connected) => {
   if (connected && !newest.connected) wake();
   newest.connected = connected;

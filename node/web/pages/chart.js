@@ -39,7 +39,7 @@ export function chart({ title, times, series, show = count, stacked = false, per
           onkeydown: (event) => walk(event, times.length, 10, readAt),
         },
         h("path", { class: "rule", d: `M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}` }),
-        drawn.map((values, at) => [
+        drawn.map((values, at) => values.some((value) => value) && [
           stacked && h("path", { class: `area s${tones[at]}`, d: area(values, at ? drawn[at - 1] : null, top) }),
           h("path", { class: `line s${tones[at]}`, d: line(values, top) }),
           h("path", { class: `dots s${tones[at]}`, d: alone(values, top) }),

@@ -15,10 +15,10 @@ export function eventRows(events, route, withJob = false) {
   return events.map((event) => {
     return { key: event.id ?? event.position, mark: chain.has(event.id) && "chain", row: [
       ALONE ? count(event.position) : h("a", { href: href(route, { at: event.position }), title: "Show everything as of this event" }, count(event.position)),
-      moment(event.time), h("span", { class: `role ${event.role}`, title: ROLES[event.role] ?? "" }, event.type ?? "foreign"), event.author,
-      [withJob && event.job && [h("a", { href: elsewhere(route, `jobs/${event.job}`) }, event.job), " "], event.summary,
+      h("span", { class: "once" }, moment(event.time, true)), h("span", { class: `role ${event.role}`, title: ROLES[event.role] ?? "" }, event.type ?? "foreign"), event.author,
+      [withJob && event.job && [h("a", { href: elsewhere(route, `jobs/${event.job}`), title: event.job }, `${event.job.slice(0, 12)}…`), " "], event.summary,
         h("details", {}, h("summary", {}, "Document"), h("pre", {}, JSON.stringify(event, null, 2)))],
-      event.causation ? h("a", { href: href(route, { event: event.id }), title: event.causation }, causeOf(events, event)) : "",
+      event.causation && event.causation !== event.id ? h("a", { class: "once", href: href(route, { event: event.id }), title: event.causation }, causeOf(events, event)) : "",
     ] };
   });
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** One job: where its time went, why it waits, its shards, what was agreed on, where the copies are, and all of its events. */
 import { ALONE, BASE, send } from "./api.js";
-import { address, facts, h, legend, section, stateOf, table } from "./dom.js";
+import { address, choice, facts, h, legend, section, stateOf, table } from "./dom.js";
 import { eventRows, EVENT_HEADINGS } from "./events.js";
 import { asked, elsewhere, href } from "./route.js";
 import { cells, lanes } from "./shapes.js";
@@ -33,12 +33,12 @@ export const job = {
   },
   draw: (data, route) => {
     const view = data.job;
-    if (!view) return [h("h1", {}, "Job"), h("p", { class: "note" }, `Nothing is known about ${route.id} at this moment.`)];
+    if (!view) return [h("h1", {}, "Job"), h("p", { class: "note" }, view === null ? `Nothing is known of ${route.id} at this moment.` : "Reading the log…")];
     const known = chosenShard(view, route);
     return [
       head(view, route),
       view.why_waiting.length > 0 && section("Why it waits", { class: "why" }, h("ul", {}, view.why_waiting.map((reason) =>
-        h("li", {}, h("b", {}, reason.node ?? reason.stage), ` ${reason.message}`, reason.shards ? h("small", {}, ` ${count(reason.shards)} shards`) : null)))),
+        h("li", {}, h("b", {}, reason.node ?? reason.stage), ` ${reason.message}`, reason.shards > 1 && h("small", {}, ` ${count(reason.shards)} shards`))))),
       data.lanes && timeline(data.lanes, route),
       view.shards.length > 0 && section("Shards", {},
         view.shards.length > 1 && cells({ shards: view.shards, chosen: known?.index ?? null, choose: (index) => { location.hash = href(route, { shard: index, stream: null, path: null }); } }),
@@ -125,15 +125,16 @@ function shardOf(shard, view, data, route) {
   return h("div", { class: "shard", "data-key": `shard-${shard.index}` },
     h("h3", {}, `Shard ${shard.index} `, stateOf(shard.state)),
     shard.reason && h("p", { class: "bad" }, `${shard.code}: ${shard.reason}`),
-    verdict && h("p", {}, h("b", {}, `Verdict: ${verdict.result}. `), verdict.reason, verdict.claim && [" Agreed on ", h("code", {}, verdict.claim.cid), `, exit code ${verdict.claim.exit_code}.`]),
-    table("Executions and what they claim", ["Execution", "Node", "State", "Judged", "#Exit", "#Size", "CID that it claims", "Reason"], shard.executions.map((one) => ({ key: one.id, row: [
+    verdict && h("p", {}, h("b", {}, `Verdict: ${verdict.result}. `), `${verdict.reason ?? ""} `, verdict.claim && ["on ", h("code", {}, verdict.claim.cid), `, exit code ${verdict.claim.exit_code}.`]),
+    !shard.executions.length && h("p", { class: "note" }, "No node has it yet."),
+    shard.executions.length > 0 && table("Executions and what they claim", ["Execution", "Node", "State", "Judged", "#Exit", "#Size", "CID that it claims", "Reason"], shard.executions.map((one) => ({ key: one.id, row: [
       h("code", {}, one.id.split("-").slice(-2).join("-")), one.node, stateOf(one.state), tell(one.id), one.claim?.exit_code ?? "", one.claim ? bytes(one.claim.dag_size_bytes) : "",
       one.claim && h("code", {}, one.claim.cid), one.reason,
     ] }))),
     shard.slots.length > 0 && [h("h4", {}, "Copies"), copies([...shard.publications, ...shard.slots.filter((slot) => slot.state !== "published" && (slot.reason || slot.state !== "idle"))])],
-    h("nav", { class: "choice", "aria-label": `Output of shard ${shard.index}` }, ["stdout", "stderr"].map((name) =>
-      h("a", { href: href(route, { shard: shard.index, stream: name }), "aria-current": stream === name && "true" }, name)),
-    verdict?.claim && h("a", { href: href(route, { shard: shard.index, path: "" }), "aria-current": route.query.has("path") && "true" }, "files")),
+    shard.executions.length > 0 && choice(`Output of shard ${shard.index}`, [
+      ...["stdout", "stderr"].map((name) => [name, href(route, { shard: shard.index, stream: name }), stream === name]),
+      ...(verdict?.claim ? [["files", href(route, { shard: shard.index, path: "" }), route.query.has("path")]] : [])]),
     stream && h("pre", { class: "log", tabindex: 0, "aria-label": `${stream} of shard ${shard.index}`, role: "region" }, data.logs ?? "", data.logs === "" && h("i", {}, `${stream} is empty`)),
     data.results && files(shard, view, data.results, route));
 }
@@ -162,14 +163,14 @@ function copies(rows) {
 
 function events(view, data, route) {
   const full = route.query.get("view") === "full";
-  const choice = h("nav", { class: "choice", "aria-label": "Events" }, [[null, "by type"], ["full", "each"]].map(([name, text]) =>
-    h("a", { href: href(route, { view: name, cursor: null, event: null, type: null }), "aria-current": full === (name === "full") && "true" }, text)));
+  const views = choice("Events", [["by type", null], ["each", "full"]].map(([words, view]) =>
+    [words, href(route, { view, cursor: null, event: null, type: null }), full === (view !== null)]));
   if (full) {
-    return section("Events", {}, choice, data.events && table("Events", EVENT_HEADINGS, eventRows(data.events.events, route)),
+    return section("Events", {}, views, data.events && table("Events", EVENT_HEADINGS, eventRows(data.events.events, route)),
       data.events?.next && h("nav", { class: "pages", "aria-label": "Pages of events" }, h("a", { href: href(route, { cursor: data.events.next }) }, "More")));
   }
   const start = view.timeline.length ? Date.parse(view.timeline[0].first) : 0;
-  return section("Events", {}, choice, table("Events by type", ["#After", "Event", "#Events", "#Items", "Until", "By"], view.timeline.map((row) => ({ key: row.kind, row: [
+  return section("Events", {}, views, table("Events by type", ["#After", "Event", "#Events", "#Items", "Until", "By"], view.timeline.map((row) => ({ key: row.kind, row: [
     duration(Date.parse(row.first) - start), h("a", { href: href(route, { view: "full", type: row.kind }) }, row.kind), count(row.events), count(row.items),
     duration(Date.parse(row.last) - start), row.authors.slice(0, 5).join(", ") + (row.authors.length > 5 ? ` and ${row.authors.length - 5} more` : ""),
   ] }))));

@@ -1,10 +1,11 @@
 // @ts-check
 /** The jobs, newest first: by state, label and words. */
-import { h, stateOf, table } from "./dom.js";
+import { choice, h, search, stateOf, table } from "./dom.js";
 import { asked, elsewhere, href } from "./route.js";
 import { count, duration, moment } from "./words.js";
 
 const STATES = ["submitted", "running", "completed", "failed", "cancelled"];
+const FIELDS = { q: "name, id or label", label: "label=value" };
 const PAGE = 50;
 
 /** @type {import("./route.js").Page} */
@@ -19,20 +20,11 @@ export const jobs = {
   draw: ({ jobs: read }, route) => {
     const { query } = route;
     const state = query.get("state");
-    const search = (event) => {
-      event.preventDefault();
-      const form = new FormData(event.currentTarget);
-      location.hash = href(route, { q: form.get("q") || null, label: form.get("label") || null, cursor: null });
-    };
     const filtered = ["state", "q", "label", "cursor"].some((name) => query.get(name));
     return [
       h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Jobs"),
-        h("nav", { class: "choice", "aria-label": "State" }, [null, ...STATES].map((name) =>
-          h("a", { href: href(route, { state: name, cursor: null }), "aria-current": name === state && "true" }, name ?? "all"))),
-        h("form", { role: "search", onsubmit: search },
-          h("input", { name: "q", type: "search", placeholder: "name, id or command", "aria-label": "Search jobs", value: query.get("q") }),
-          h("input", { name: "label", placeholder: "label=value", "aria-label": "Label", value: query.get("label") }),
-          h("button", {}, "Search"))),
+        choice("State", [null, ...STATES].map((name) => [name ?? "all", href(route, { state: name, cursor: null }), name === state])),
+        search(query, FIELDS, "Search", (given) => { location.hash = href(route, { ...given, cursor: null }); })),
       read && !read.jobs.length && h("div", { class: "empty", "data-key": "empty" }, filtered
         ? [h("p", {}, "No job is like that."), h("a", { href: elsewhere(route, "jobs") }, "Show all jobs")]
         : [h("p", {}, "No jobs yet. Submit one:"), h("pre", {}, h("code", {}, "lota run -- echo hello"))]),

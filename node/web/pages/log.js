@@ -1,6 +1,6 @@
 // @ts-check
 /** The log itself, newest first, and how far each projection has read it. */
-import { h, section, table } from "./dom.js";
+import { h, search, section, table } from "./dom.js";
 import { EVENT_HEADINGS, eventRows } from "./events.js";
 import { asked, href } from "./route.js";
 import { count } from "./words.js";
@@ -19,16 +19,10 @@ export const log = {
   }),
   draw: ({ log: read, projections }, route) => {
     const { query } = route;
-    const filter = (event) => {
-      event.preventDefault();
-      const form = new FormData(event.currentTarget);
-      location.hash = href(route, { before: null, ...Object.fromEntries(Object.keys(FILTERS).map((name) => [name, form.get(name) || null])) });
-    };
     const oldest = read?.events[read.events.length - 1];
     return [
       h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Log"),
-        h("form", { role: "search", onsubmit: filter }, Object.entries(FILTERS).map(([name, text]) =>
-          h("input", { name, placeholder: text, "aria-label": `Filter by ${name}`, value: query.get(name) })), h("button", {}, "Filter")),
+        search(query, FILTERS, "Filter", (given) => { location.hash = href(route, { ...given, before: null }); }),
         read && h("span", { class: "note" }, `positions ${count(read.first)} to ${count(read.last)}`)),
       read && !read.events.length && h("p", { class: "empty", "data-key": "empty" }, "No event is like that."),
       read?.events.length && table("Events", EVENT_HEADINGS, eventRows(read.events, route, true)),
@@ -36,7 +30,7 @@ export const log = {
         query.get("before") && h("a", { href: href(route, { before: null }) }, "Newest"),
         oldest && oldest.position > read.first && h("a", { href: href(route, { before: oldest.position }) }, "Older")),
       projections && section("Projections", {}, table("Projections", ["Name", "#Version", "#Position", "#Behind"],
-        (projections.projections ?? projections).map((one) => ({ key: one.name, row: [one.name, one.version, count(one.position), count(one.lag)] })))),
+        projections.map((one) => ({ key: one.name, row: [one.name, one.version, count(one.position), count(one.lag)] })))),
     ];
   },
 };

@@ -1,11 +1,12 @@
 // @ts-check
 /** The network over time: what came in, what was done with it, what failed, and how long each stage takes. */
 import { chart, sparkline } from "./chart.js";
-import { h, section, table } from "./dom.js";
+import { choice, h, section, table } from "./dom.js";
 import { asked, href } from "./route.js";
 import { bytes, count, duration } from "./words.js";
 
 const RANGES = { "1m": "1 minute", "10m": "10 minutes", "1h": "1 hour", "6h": "6 hours", "1d": "1 day", "7d": "7 days", "30d": "30 days", "90d": "90 days" };
+const RANGE = "10m";
 const STAGES = ["total", "queue", "bid", "run", "verify", "publish"];
 const NAMES = { total: "From submission to end", queue: "Queue: until a plan", bid: "Bid: until a node has it", run: "Run: until its result", verify: "Verify: until the verdict", publish: "Publish: until the copies" };
 const PERCENTILES = ["p50", "p90", "p99"];
@@ -16,7 +17,8 @@ const COUNTED = {
   Executions: ["executions", ["awarded", "accepted", "rejected", "failed", "lost", "cancelled"]],
   Publications: ["publications", ["published", "failed"]],
 };
-const TONES = { completed: 1, accepted: 1, published: 1, failed: 2, cancelled: 3, lost: 4, declined: 4, rejected: 5 };
+const TONES = { completed: 1, accepted: 1, published: 1, failed: 2, cancelled: 3, lost: 4, declined: 4, unverified: 4, rejected: 5 };
+const CLASSES_MAX = 6;
 const TILES = { "Open jobs": "open_jobs", Running: "running", "Waiting for a node": "queue", "Nodes live": "nodes" };
 
 /** @type {import("./route.js").Page} */
@@ -25,7 +27,7 @@ export const network = {
   pace_ms: 1000,
   ticks: true,
   touched: () => true,
-  reads: ({ query }) => ({ statistics: `/statistics${asked({ since: query.get("range") ?? "1h", points: query.get("points") ?? 300 })}` }),
+  reads: ({ query }) => ({ statistics: `/statistics${asked({ since: query.get("range") ?? RANGE, points: query.get("points") ?? 300 })}` }),
   draw: ({ statistics: read }, route) => {
     if (!read) return [head(route)];
     const { times, series, totals, percentiles } = read;
@@ -37,7 +39,7 @@ export const network = {
     const under = (family) => Object.keys(series).filter((name) => name.startsWith(`${family}.`)).map((name) => name.slice(family.length + 1));
     const spread = (title, family, show) => chart({ title, times, show, series: PERCENTILES.map((name) => ({ name, values: given(`${family}.${name}`) })) });
     const gauges = (title, pairs, show = count) => chart({ title, times, show, series: Object.entries(pairs).map(([name, key]) => ({ name, values: given(key) })) });
-    const classes = under("failures");
+    const classes = under("failures").sort((a, b) => (totals[`failures.${b}`] ?? 0) - (totals[`failures.${a}`] ?? 0)).slice(0, CLASSES_MAX);
     return [
       head(route),
       h("ul", { class: "tiles" }, Object.entries(TILES).map(([name, key]) => {
@@ -47,17 +49,16 @@ export const network = {
       section("Work", {}, h("div", { class: "charts" },
         Object.entries(COUNTED).slice(0, 4).map(([title, [family, names]]) => counted(title, family, names)),
         counted("Verdicts", "verdicts", under("verdicts")),
-        counted("Publications", ...COUNTED.Publications),
+        counted("Publications", ...COUNTED.Publications))),
+      section("Load and failures", {}, h("div", { class: "charts" },
         chart({ title: "Failures by class", times, per, stacked: true,
-          series: classes.map((name) => ({ name, values: given(`failures.${name}`), total: totals[`failures.${name}`] ?? 0 })) }))),
-      section("Load", {}, h("div", { class: "charts" },
+          series: classes.map((name) => ({ name, values: given(`failures.${name}`), total: totals[`failures.${name}`] ?? 0 })) }),
         gauges("Queue", { "shards waiting": "queue", "executions running": "running" }),
         gauges("Processors", { declared: "declared.cpu", used: "used.cpu" }),
         gauges("Memory", { declared: "declared.memory_bytes", used: "used.memory_bytes" }, bytes),
         spread("Messages per job", "messages_per_job", count),
-        spread("Bytes per job", "bytes_per_job", bytes),
-        chart({ title: "Events", times, per, series: [{ name: "stored", values: given("events"), total: totals.events ?? 0 }] }))),
-      section("Latency by stage", {}, table("Percentiles of the whole range", ["Stage", "#p50", "#p90", "#p99", "#Shards"],
+        spread("Bytes per job", "bytes_per_job", bytes))),
+      section("Latency by stage", {}, table("Percentiles of the whole range", ["Stage", "#p50", "#p90", "#p99", "#Measured"],
         STAGES.map((stage) => {
           const found = percentiles[`latency.${stage}`] ?? {};
           return { key: stage, row: [NAMES[stage], ...PERCENTILES.map((name) => duration(found[name])), count(found.count ?? 0)] };
@@ -68,8 +69,7 @@ export const network = {
 };
 
 function head(route) {
-  const chosen = route.query.get("range") ?? "1h";
+  const chosen = route.query.get("range") ?? RANGE;
   return h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Network"),
-    h("nav", { class: "choice", "aria-label": "Range" }, Object.entries(RANGES).map(([range, name]) =>
-      h("a", { href: href(route, { range }), title: name, "aria-label": name, "aria-current": range === chosen && "true" }, range))));
+    choice("Range", Object.entries(RANGES).map(([range, name]) => [range, href(route, { range }), range === chosen, name])));
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /** The nodes: what each can do and has done, and the ring on which jobs fall. */
-import { facts, h, section, stateOf, table } from "./dom.js";
+import { facts, h, search, section, stateOf, table } from "./dom.js";
 import { asked, elsewhere, href } from "./route.js";
 import { ring } from "./shapes.js";
 import { bytes, count, moment } from "./words.js";
@@ -13,18 +13,13 @@ export const nodes = {
   reads: ({ query }) => ({ nodes: "/nodes", ring: `/ring${asked({ job: query.get("job") })}` }),
   draw: ({ nodes: read, ring: drawn }, route) => {
     const given = route.query.get("job") ?? "";
-    const search = (event) => {
-      event.preventDefault();
-      location.hash = href(route, { job: new FormData(event.currentTarget).get("job") || null });
-    };
-    const asking = drawn?.asked ?? 1;
     return [
       h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Nodes"), read && h("span", { class: "note" }, `${count(read.nodes.filter((node) => node.state === "live").length)} of ${count(read.nodes.length)} live`)),
       read && !read.nodes.length && h("div", { class: "empty", "data-key": "empty" }, h("p", {}, "No nodes yet. Start one:"), h("pre", {}, h("code", {}, "lota node serve"))),
       read?.nodes.length && h("ul", { class: "cards", "data-key": "cards" }, read.nodes.map((node) => h("li", { "data-key": node.name }, card(node)))),
       section("The ring", {}, h("p", { class: "note" }, "Each node's share of the shards is as wide as its arc. For a job, the bars show how its first shards score, and the best are asked first."),
-        h("form", { role: "search", onsubmit: search }, h("input", { name: "job", placeholder: "job id", "aria-label": "Job to place on the ring", value: given }), h("button", {}, "Place"), given && h("a", { href: elsewhere(route, `jobs/${given}`) }, "Show the job")),
-        drawn?.nodes.length > 0 && h("div", { class: "ring-field" }, ring({ nodes: drawn.nodes, asked: given ? asking : 0, title: given ? given.slice(0, 10) : "" }),
+        h("div", { class: "line" }, search(route.query, { job: "job id" }, "Place", (chosen) => { location.hash = href(route, chosen); }), given && h("a", { href: elsewhere(route, `jobs/${given}`) }, "Show the job")),
+        drawn?.nodes.length > 0 && h("div", { class: "ring-field" }, ring({ nodes: drawn.nodes, asked: given ? drawn.asked : 0, title: given ? given.slice(0, 10) : "" }),
           table("The ring's order", ["#Rank", "Node", "#Weight", "Why not"], drawn.nodes.map((node) => ({ key: node.name, row: [node.rank ?? "", node.name, count(node.weight), node.refusal] }))))),
     ];
   },
@@ -43,8 +38,8 @@ function card(node) {
       Credentials: node.credentials.join(", "),
       Labels: Object.entries(node.labels).map(([name, value]) => h("span", { class: "tag" }, `${name}=${value}`)),
       Verdicts: node.agreed || node.differed ? `${count(node.agreed)} agreed, ${count(node.differed)} differed` : null,
-      Bids: node.bids ? `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost` : null,
-      Failures: node.failures ? Object.entries(node.failures).map(([name, number]) => h("span", { class: "tag" }, `${name} ${count(number)}`)) : null,
+      Bids: node.roles.includes("compute") ? `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost` : null,
+      Failures: Object.entries(node.failures).filter(([, number]) => number).map(([name, number]) => h("span", { class: "tag" }, `${name} ${count(number)}`)),
       Joined: `${moment(node.joined_at)}, version ${node.version}`,
     }),
   ];

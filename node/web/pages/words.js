@@ -43,9 +43,11 @@ export function timeText(time, span_ms = 0) {
   return form.format(new Date(time));
 }
 
-/** A moment in full: day and second. */
-export function moment(time) {
-  return time ? `${day.format(new Date(time))} ${clock.format(new Date(time))}` : "–";
+/** A moment in full: the day and the second, or the millisecond. */
+export function moment(time, exact = false) {
+  if (!time) return "–";
+  const at = new Date(time);
+  return `${day.format(at)} ${clock.format(at)}${exact ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : ""}`;
 }
 
 const LOOKS = {

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.node.web.pages.given_server import GivenServer
 from tests.servers.chromium import chromium
+
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 DRAWN = "main[aria-busy=false]"
 """The page stands: all that it asked for has come."""
@@ -40,7 +43,7 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
         context.on("request", lambda request: asked.append(request.url))
         context.on("weberror", lambda error: errors.append(str(error.error)))
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         await page.goto(url)
         await page.wait_for_selector(drawn)
         return page

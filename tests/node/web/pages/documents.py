@@ -277,7 +277,7 @@ def node(number: int, state: str) -> Document:
         "differed": 2,
         "executions": 2,
         "bids": {"placed": 200, "won": 120, "lost": 80, "declined": 3},
-        "failures": {"failed": 3},
+        "failures": {"failed": 3, "lost": 0, "rejected": 1},
     }
 
 
@@ -326,7 +326,5 @@ def answers() -> dict[str, Any]:
         },
         "/ring": ring(),
         "/log": log,
-        "/projections": {
-            "projections": [{"name": "jobs", "version": 3, "position": LAST, "lag": 0}]
-        },
+        "/projections": [{"name": "jobs", "version": 3, "position": LAST, "lag": 0}],
     }
