@@ -30,6 +30,7 @@ MB = 1e6
 READY = Limit(1.0, at_most=True)
 LOOK = Limit(0.3, at_most=True)
 PAGE = Limit(0.05, at_most=True)
+SCRAPE = Limit(0.05, at_most=True)
 SHARE = Limit(0.1, at_most=True)
 MEMORY_MB = Limit(300.0, at_most=True)
 
@@ -81,6 +82,8 @@ async def measure() -> AsyncIterator[Figure]:
         yield Figure(what="the network at any position, p50", value=median(looks), unit="s")
         yield Figure(what="the same, the slowest", value=looks[-1], unit="s", limit=LOOK)
         yield Figure(what="a page of 50 jobs", value=again["page"], unit="s", limit=PAGE)
+        scrape = median(again["scrapes"])
+        yield Figure(what="a scrape of /metrics, p50", value=scrape, unit="s", limit=SCRAPE)
         yield Figure(
             what="keyframes, as a share of the log's bytes",
             value=_frames_bytes(folder) / log_bytes,

@@ -15,12 +15,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
+
 from events.connection import connect
 from events.jetstream import History, open_log
 from node.observer.observer import Observer
+from node.web.metrics import metrics_route
+from node.web.process_metrics import ProcessMetrics
 from projections.rebuilding import rebuild
 
 KIB = 1024
+SCRAPES = 20
 
 
 async def plain(url: str, folder: Path) -> dict[str, Any]:
@@ -53,10 +58,21 @@ async def observe(url: str, folder: Path, positions: list[int]) -> dict[str, Any
         began = time.perf_counter()
         await observer.jobs(past=await observer.at(None), limit=50)
         page = time.perf_counter() - began
+        scrapes = [await scrape(observer, ProcessMetrics(client)) for _ in range(SCRAPES)]
     await history.close()
     await log.close()
     await client.close()
-    return {"seconds": took, "looks": looks, "page": page}
+    return {"seconds": took, "looks": looks, "page": page, "scrapes": scrapes}
+
+
+async def scrape(observer: Observer, process: ProcessMetrics) -> float:
+    """Return how long an answer with all metrics takes, from the request to its bytes."""
+    began = time.perf_counter()
+    request = Request({"type": "http", "method": "GET", "headers": []})
+    answer = await metrics_route(observer, process).endpoint(request)
+    took = time.perf_counter() - began
+    assert b"lota_stage_seconds_bucket" in answer.body
+    return took
 
 
 def main() -> None:
