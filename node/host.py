@@ -147,6 +147,8 @@ class Host:
         def take(orders: Orders) -> None:
             if orders.job == NET:
                 membership.lost(orders)
+                if membership.drain(orders) and compute is not None:
+                    compute.draining = True
             elif compute is not None:
                 compute.take(orders)
 

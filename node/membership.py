@@ -56,6 +56,7 @@ class Membership:
         self._bus = bus
         self._holds = holds
         self._joining: asyncio.Task[Mark] | None = None
+        self._saying: asyncio.Task[Mark] | None = None
 
     async def join(self) -> Mark:
         """Begin a new life on the log; return the mark of it there."""
@@ -65,7 +66,10 @@ class Membership:
             capabilities=self._capabilities,
             holds=tuple(self._holds()[:HOLDS_MAX]),
         )
-        return await self._tell(NodeJoined, data)
+        mark = await self._tell(NodeJoined, data)
+        if self.draining:
+            self._say_draining()
+        return mark
 
     def lost(self, orders: Orders) -> None:
         """Join again when it is this life of the node that was given up on."""
@@ -73,15 +77,28 @@ class Membership:
             log.warning("%s was given up on; it joins again", self.name)
             self._joining = asyncio.ensure_future(self.join())
 
-    async def drain(self) -> None:
-        """Take no new work from here on, and say so."""
-        self.draining = True
-        await self._tell(NodeDrained, NodeDrainedData(incarnation=self.incarnation))
+    def drain(self, orders: Orders) -> bool:
+        """Take no new work from here on, and say so; return whether this life of the node is meant.
+
+        A repeat says nothing new. The next start of the node is a life that takes work again.
+        """
+        if not orders.drain or orders.drain != self.incarnation:
+            return False
+        if not self.draining:
+            log.warning("%s was asked to drain; it finishes what it has", self.name)
+            self.draining = True
+            self._say_draining()
+        return True
+
+    def _say_draining(self) -> None:
+        data = NodeDrainedData(incarnation=self.incarnation)
+        self._saying = asyncio.ensure_future(self._tell(NodeDrained, data))
 
     async def leave(self) -> None:
         """Say that this life ends in good order; without a server it just ends."""
-        if self._joining is not None:
-            self._joining.cancel()
+        for task in (self._joining, self._saying):
+            if task is not None:
+                task.cancel()
         if not self.incarnation:
             return
         try:

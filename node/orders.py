@@ -90,7 +90,8 @@ class Orders(_Wire, frozen=True):
     there whenever the node may not know the job yet. `complete` is for orders that a node made
     itself by reading the log: there is nothing else that it owes, but for what a decision may say
     that only a newer version of Lota knows; `held` names it. `closed` says that the job needs
-    nothing of this node any more.
+    nothing of this node any more. `drain` is no matter of a job: this life of the node is to take
+    no new work.
     """
 
     job: str
@@ -110,6 +111,7 @@ class Orders(_Wire, frozen=True):
     complete: bool = False
     held: str = ""
     closed: bool = False
+    drain: str = ""
 
     def with_job(self, job: Job) -> "Orders":
         """Return the orders with all that a node needs to know of the job."""
