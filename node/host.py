@@ -146,8 +146,7 @@ class Host:
 
         def take(orders: Orders) -> None:
             if orders.job == NET:
-                membership.lost(orders)
-                if membership.drain(orders) and compute is not None:
+                if membership.take(orders) and compute is not None:
                     compute.draining = True
             elif compute is not None:
                 compute.take(orders)

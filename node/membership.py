@@ -71,24 +71,20 @@ class Membership:
             self._say_draining()
         return mark
 
-    def lost(self, orders: Orders) -> None:
-        """Join again when it is this life of the node that was given up on."""
+    def take(self, orders: Orders) -> bool:
+        """Follow orders about the node itself; return whether it takes new work no more.
+
+        It joins again when it is this life that was given up on. A node that is asked to drain says
+        so once; its next start is a life that takes work again.
+        """
         if orders.decision == self.incarnation and (self._joining is None or self._joining.done()):
             log.warning("%s was given up on; it joins again", self.name)
             self._joining = asyncio.ensure_future(self.join())
-
-    def drain(self, orders: Orders) -> bool:
-        """Take no new work from here on, and say so; return whether this life of the node is meant.
-
-        A repeat says nothing new. The next start of the node is a life that takes work again.
-        """
-        if not orders.drain or orders.drain != self.incarnation:
-            return False
-        if not self.draining:
+        if orders.drain and orders.drain == self.incarnation and not self.draining:
             log.warning("%s was asked to drain; it finishes what it has", self.name)
             self.draining = True
             self._say_draining()
-        return True
+        return self.draining
 
     def _say_draining(self) -> None:
         data = NodeDrainedData(incarnation=self.incarnation)

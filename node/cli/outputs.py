@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 from nats.aio.client import Client
 
-from events.commitment import execution_id
 from events.errors import LotaError
 from node.cli.output import write_bytes
 from node.results.job_results import JobResults
-from node.rpc import stream_result
-from projections.state import OPEN, Execution
+from node.results.printed import printed
 from publishers.pipeline import in_order
-from publishers.reading import fetch
 
 AHEAD = 8
 """Streams that are begun before their turn: most are short, and asking takes the time."""
@@ -68,7 +65,7 @@ async def print_streams(
     """
 
     async def begin(stream: Stream) -> _Begun:
-        rest = _chunks(client, results, stream)
+        rest = printed(client, results, stream.shard, stream.name, offset=stream.offset)
         try:
             return _Begun(stream, await anext(rest, b""), rest, "")
         except LotaError as error:
@@ -99,55 +96,6 @@ async def _print(begun: _Begun) -> str:
         except LotaError as error:
             return f"it breaks off: {error.what}"
     return ""
-
-
-async def _chunks(
-    client: Client, results: JobResults, stream: Stream
-) -> AsyncGenerator[bytes, None]:
-    shard = results.job.shards[stream.shard]
-    if shard.verdict is None or shard.verdict.claim is None:
-        async with aclosing(_unchecked(client, results, stream)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-        return
-    opened = await results.shard(stream.shard)
-    try:
-        part = fetch(opened.copy, opened.claim.cid, stream.name, offset=stream.offset)
-        async with aclosing(part) as chunks:
-            async for chunk in chunks:
-                yield chunk
-    finally:
-        await opened.close()
-
-
-async def _unchecked(
-    client: Client, results: JobResults, stream: Stream
-) -> AsyncGenerator[bytes, None]:
-    """Give what the first node that answers says; accepted ones, then running ones come first."""
-    executions = results.job.shards[stream.shard].executions
-    said: list[str] = []
-    for attempt in sorted(range(len(executions)), key=lambda n: (_rank(executions[n]), n)):
-        node = executions[attempt].node
-        name = execution_id(results.job.id, stream.shard, attempt)
-        given = False
-        try:
-            async with aclosing(stream_result(client, node, name, stream.name)) as chunks:
-                async for chunk in chunks:
-                    given = True
-                    yield chunk
-        except LotaError as error:
-            if given:
-                raise
-            said.append(f"node {node}: {error.what}")
-        else:
-            return
-    raise LotaError("; ".join(said) or "it has not run yet")
-
-
-def _rank(execution: Execution) -> int:
-    if execution.state == "accepted":
-        return 0
-    return 1 if execution.state in OPEN else 2
 
 
 def _write_error(data: bytes) -> None:

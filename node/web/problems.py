@@ -15,6 +15,7 @@ from events.errors import (
     ContentError,
     InvalidInput,
     InvalidSpec,
+    JobFailed,
     JobIdTaken,
     LogUnavailable,
     LotaError,
@@ -32,6 +33,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: Mapping[type[LotaError], int] = {
     NotFound: 404,
     Ambiguous: 409,
+    JobFailed: 409,
     JobIdTaken: 409,
     ReadOnlyLog: 409,
     WrongExpectedPosition: 409,

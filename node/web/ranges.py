@@ -2,6 +2,8 @@
 
 import re
 
+from starlette.requests import Request
+
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})", re.ASCII)
 
 
@@ -29,3 +31,27 @@ def byte_range(header: str, size_bytes: int) -> tuple[int, int] | None:
     if start >= size_bytes or start >= stop:
         raise Unsatisfiable
     return start, stop
+
+
+def range_asked(request: Request, size_bytes: int, etag: str | None) -> tuple[int, int] | None:
+    """Return the range that a request asks for of a file with this tag, None for all of it.
+
+    Raises `Unsatisfiable`.
+    """
+    asked = request.headers.get("range")
+    condition = request.headers.get("if-range")
+    if asked is None or request.method != "GET" or (condition is not None and condition != etag):
+        return None
+    return byte_range(asked, size_bytes)
+
+
+def with_range(headers: dict[str, str], span: tuple[int, int], size_bytes: int) -> dict[str, str]:
+    """Return the headers of an answer that is a range of a file."""
+    start, stop = span
+    return {**headers, "content-range": f"bytes {start}-{stop - 1}/{size_bytes}"}
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Return whether the client has the file with this tag already."""
+    known = request.headers.get("if-none-match", "")
+    return known.strip() == "*" or etag in [one.strip() for one in known.split(",")]

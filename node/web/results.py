@@ -24,7 +24,7 @@ from events.errors import ContentError, LotaError, NotFound, PublishError
 from events.unixfs import CHUNK_SIZE_BYTES
 from node.web.blocks import ResultBlocks
 from node.web.listening import admitted
-from node.web.ranges import Unsatisfiable, byte_range
+from node.web.ranges import Unsatisfiable, is_known, range_asked, with_range
 from publishers.local_root import open_below
 from publishers.port import require_key
 
@@ -106,7 +106,7 @@ class ResultRoutes:
             "etag": etag,
         }
         data = await self._blocks.node(key, cid_bytes(text))
-        if _is_known(request, etag):
+        if is_known(request, etag):
             return Response(status_code=304, headers=headers)
         return Response(data, headers=headers)
 
@@ -142,53 +142,35 @@ def _small_file(request: Request, data: bytes, headers: dict[str, str]) -> Respo
     """Answer from memory; a file of one chunk has its CID for the price of hashing it."""
     etag = f'"{raw_cid(data)}"'
     headers = {**headers, "etag": etag}
-    if _is_known(request, etag):
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     try:
-        span = _range_asked(request, len(data), etag)
+        span = range_asked(request, len(data), etag)
     except Unsatisfiable:
         return _no_such_range(len(data))
     if span is None:
         return Response(data, headers=headers)
-    return Response(data[slice(*span)], 206, _with_range(headers, span, len(data)))
+    return Response(data[slice(*span)], 206, with_range(headers, span, len(data)))
 
 
 def _large_file(
     request: Request, descriptor: int, size_bytes: int, headers: dict[str, str]
 ) -> Response:
     try:
-        span = _range_asked(request, size_bytes, None)
+        span = range_asked(request, size_bytes, None)
     except Unsatisfiable:
         return _no_such_range(size_bytes)
     status = 200 if span is None else 206
     start, stop = span or (0, size_bytes)
     if span is not None:
-        headers = _with_range(headers, span, size_bytes)
+        headers = with_range(headers, span, size_bytes)
     if request.method == "HEAD":
         return Response(None, status, {**headers, "content-length": str(stop - start)})
     return _FileAnswer(descriptor, start, stop, status, headers)
 
 
-def _range_asked(request: Request, size_bytes: int, etag: str | None) -> tuple[int, int] | None:
-    asked = request.headers.get("range")
-    condition = request.headers.get("if-range")
-    if asked is None or request.method != "GET" or (condition is not None and condition != etag):
-        return None
-    return byte_range(asked, size_bytes)
-
-
-def _with_range(headers: dict[str, str], span: tuple[int, int], size_bytes: int) -> dict[str, str]:
-    start, stop = span
-    return {**headers, "content-range": f"bytes {start}-{stop - 1}/{size_bytes}"}
-
-
 def _no_such_range(size_bytes: int) -> Response:
     return Response(status_code=416, headers={"content-range": f"bytes */{size_bytes}"})
-
-
-def _is_known(request: Request, etag: str) -> bool:
-    known = request.headers.get("if-none-match", "")
-    return known.strip() == "*" or etag in [one.strip() for one in known.split(",")]
 
 
 def _named(request: Request) -> tuple[str, str]:

@@ -141,9 +141,9 @@ class SeriesQuery(AsOfQuery, frozen=True):
 
 
 class OutputQuery(Asking, frozen=True):
-    """Which stream of which shard, and from which byte on; without a shard, of all in order."""
+    """Which stream of which shard, and from which byte on."""
 
-    shard: OptionalShard = msgspec.UNSET
+    shard: Index = 0
     stream: Literal["stdout", "stderr"] = "stdout"
     offset: Position = 0
 
@@ -166,9 +166,12 @@ class FilePath(Asking, frozen=True):
 
 
 class SubmitQuery(Asking, frozen=True):
-    """Under which id to submit: a repeat with the same one is no second job."""
+    """Under which id to submit; a new one by default."""
 
-    id: Annotated[str, Meta(pattern=f"{JOB[:-1]}$|^$")] = ""
+    id: Annotated[
+        str,
+        Meta(pattern=f"{JOB[:-1]}$|^$", description="A repeat with the same id is no second job."),
+    ] = ""
 
 
 class Cancelling(Asking, frozen=True):

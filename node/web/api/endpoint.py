@@ -39,7 +39,7 @@ def read_json(data: bytes, type: type) -> Any:
 class Endpoint:
     """One method of one path.
 
-    `answer` is the type of the document, or the media type of what is none. `body` is what the
+    `answer` is the type of the document, or the media types of what is none. `body` is what the
     document says of the request, where `read` takes more than that type. `problems` are statuses
     of errors besides those of every request.
     """

@@ -24,7 +24,7 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     """Return the whole document as plain objects."""
     parameters = {kind for e in endpoints for name, kind in e.takes.items() if name != "body"}
     bodies = [_body_type(e) for e in endpoints if "body" in e.takes]
-    answers = [e.answer for e in endpoints if not isinstance(e.answer, str)]
+    answers = [e.answer for e in endpoints if not isinstance(e.answer, str | tuple)]
     kinds = [Problem, *answers, *bodies, *sorted(parameters, key=lambda kind: kind.__name__)]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
     schema_of = dict(zip((_key(kind) for kind in kinds), schemas, strict=True))
@@ -96,8 +96,9 @@ def _of(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _response(endpoint: Endpoint, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
-    if isinstance(endpoint.answer, str):
-        content: dict[str, Any] = {endpoint.answer: {"schema": {"type": "string"}}}
+    if isinstance(endpoint.answer, str | tuple):
+        kinds = (endpoint.answer,) if isinstance(endpoint.answer, str) else endpoint.answer
+        content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in kinds}
     else:
         content = {JSON: {"schema": schema_of[_key(endpoint.answer)]}}
     return {"description": HTTPStatus(endpoint.status).phrase, "content": content}

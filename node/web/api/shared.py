@@ -5,20 +5,35 @@ from typing import Any
 
 from events.client.points import read_point
 from events.clock import now_ms
-from events.errors import NotFound
+from events.errors import NotFound, ReadOnlyLog
 from events.times import parse_ms, rfc3339
 from node.observer.observer import Observer
 from node.observer.past import Past
+from node.web.api.gateway import Gateway
 from node.web.api.hub import Hub
 
 
 @dataclass(frozen=True)
 class Api:
-    """What all handlers share; `events` and `changes` tell those who follow."""
+    """What all handlers share.
+
+    `gateway` leads to the network, None where there is a log and nothing else. `events` and
+    `changes` tell those who follow.
+    """
 
     observer: Observer
+    gateway: Gateway | None = None
     events: Hub = field(default_factory=Hub)
     changes: Hub = field(default_factory=Hub)
+
+    @property
+    def network(self) -> Gateway:
+        """The way to the network. Raises ReadOnlyLog where there is none."""
+        if self.gateway is None:
+            raise ReadOnlyLog(
+                "this is a log without its network, to look at", hint="ask where the network runs"
+            )
+        return self.gateway
 
     async def past(self, as_of: str) -> Past:
         """Return the network as it was at a point, or as it is.

@@ -275,3 +275,10 @@ class ExecutionPage(AsOf, frozen=True):
 
     executions: list[ExecutionRow]
     next: Cursor
+
+
+class Asked(Document, frozen=True):
+    """What was asked of a job stands on the log at this position."""
+
+    id: str
+    position: int
