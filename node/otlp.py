@@ -52,6 +52,7 @@ class SpanSender:
     def close(self) -> None:
         """Give up what is being sent."""
         LOGGER.removeHandler(self._said)
+        LOGGER.propagate = True
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _readable(self, span: Span) -> ReadableSpan:

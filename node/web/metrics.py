@@ -3,6 +3,7 @@
 A scrape reads one row and what is folded already; it folds nothing.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,37 +27,39 @@ def metrics_route(observer: Observer, process: ProcessMetrics) -> Route:
     async def metrics(request: Request) -> Response:
         ever = await observer.statistics.whole() if observer.ready.is_set() else None
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(_Scrape(observer, process, ever)), media_type=content_type)
+        # Of a thousand nodes the text takes longer than others should wait for their turn.
+        found = _Collected(list(_families(observer, process, ever)))
+        return Response(await asyncio.to_thread(encode, found), media_type=content_type)
 
     return Route(PATH, metrics)
 
 
-class _Scrape(NamedTuple):
-    """What there is to tell now. Until the log is folded, that is the process and the lag."""
+class _Collected(NamedTuple):
+    families: list[Metric]
 
-    observer: Observer
-    process: ProcessMetrics
-    ever: Bucket | None
+    def collect(self) -> list[Metric]:
+        return self.families
 
-    def collect(self) -> Iterator[Metric]:
-        yield from self.process.collect()
-        observer = self.observer
-        last = observer.position + observer.lag
-        positions = {"fold": observer.position, **observer.store.positions}
-        yield from metric_families.of_projections(positions, last)
-        yield GaugeMetricFamily(
-            "lota_ready",
-            "Whether the log has been read, so that all metrics are there.",
-            int(self.ever is not None),
-        )
-        if self.ever is None:
-            return
-        yield GaugeMetricFamily(
-            "lota_last_event_timestamp_seconds",
-            "When the newest event says that it happened.",
-            observer.time_ms / 1_000,
-        )
-        yield from metric_families.counted(self.ever)
-        network = observer.network
-        yield from metric_families.standing(network, self.ever.gauges, observer.time_ms)
-        yield from metric_families.of_nodes(network, observer.track_records.of)
+
+def _families(observer: Observer, process: ProcessMetrics, ever: Bucket | None) -> Iterator[Metric]:
+    """Yield what there is to tell now. Until the log is folded, that is the process and the lag."""
+    yield from process.collect()
+    last = observer.position + observer.lag
+    positions = {"fold": observer.position, **observer.store.positions}
+    yield from metric_families.of_projections(positions, last)
+    yield GaugeMetricFamily(
+        "lota_ready",
+        "Whether the log has been read and is followed, so that all metrics are there.",
+        int(ever is not None and not observer.failed.done()),
+    )
+    if ever is None:
+        return
+    yield GaugeMetricFamily(
+        "lota_last_event_timestamp_seconds",
+        "When the newest event says that it happened.",
+        observer.time_ms / 1_000,
+    )
+    yield from metric_families.counted(ever)
+    network = observer.network
+    yield from metric_families.standing(network, ever.gauges, observer.time_ms)
+    yield from metric_families.of_nodes(network, observer.track_records.of)

@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from events.connection import connect
+from events.errors import LogUnavailable
 from events.log import EVERYTHING, Record
 from events.memory import MemoryLog
 from events.subjects import NET
@@ -78,6 +79,7 @@ def entry_job(record: Record) -> str:
 async def test_openmetrics_is_given_to_who_asks(tmp_path: Path) -> None:
     """Prometheus gets OpenMetrics, strictly parsed; others get the text form, of equal values."""
     async with observing(log_of(story(SEED)), tmp_path / "o") as observer:
+        await counters(observer)
         plain = await scrape(observer)
         asked = await scrape(observer, accept=OPENMETRICS)
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -110,6 +112,29 @@ async def test_counters_go_on_after_a_restart(tmp_path: Path) -> None:
     shared = before.keys() & after.keys()
     assert all(before[key] <= after[key] for key in shared if "node" not in key[0])
     assert after == anew
+
+
+class Broken(MemoryLog):
+    """A log that cannot be followed."""
+
+    async def follow(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        async for batch in super().read(filters, after=after):
+            yield batch
+        raise LogUnavailable("the server is gone")
+
+
+async def test_an_observer_that_has_failed_is_not_ready(tmp_path: Path) -> None:
+    """What follows the log no more says so, and still tells what it has counted."""
+    log = Broken()
+    extend(log, story(SEED)[:100])
+    (tmp_path / "o").mkdir()
+    async with Observer.open(log, tmp_path / "o", no_times) as observer:
+        await asyncio.wait((observer.failed,))
+        found = samples((await scrape(observer)).text)
+    assert isinstance(observer.failed.exception(), LogUnavailable)
+    assert found["lota_ready", ()] == 0
 
 
 class Unread(MemoryLog):
