@@ -10,6 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from node.cli.dashboard_process import dashboard_process
 from node.config import Address, NodeConfig, cores, memory_bytes
 from node.host import Host
 from node.logs import log_to_stderr
@@ -34,13 +35,16 @@ def config(name: str, folder: Path, url: str, nodes: int) -> NodeConfig:
     )
 
 
-async def serve(url: str, folder: Path, nodes: int, policy: Policy) -> None:
+async def serve(url: str, folder: Path, nodes: int, policy: Policy, *, dashboard: bool) -> None:
     """Run a requester and so many compute nodes until stdin ends or one of them fails."""
     names = [*(f"node-{number + 1}" for number in range(nodes)), "requester"]
     async with AsyncExitStack() as stack:
         hosts = [Host(config(name, folder, url, nodes), policy=policy) for name in names]
         for host in hosts:
             await stack.enter_async_context(host)
+        if dashboard:
+            shown = dashboard_process(url, folder / "observer", 0)
+            await stack.enter_async_context(shown)
         print("ready", flush=True)
         ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
         failed = [host.failed for host in hosts]
@@ -57,10 +61,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--nodes", type=int, required=True)
     parser.add_argument("--over-ask", type=int, required=True)
+    parser.add_argument("--dashboard", action="store_true")
     chosen = parser.parse_args()
     log_to_stderr()
     policy = Policy(version=f"asks-{chosen.over_ask}", over_ask=chosen.over_ask)
-    asyncio.run(serve(chosen.url, chosen.folder, chosen.nodes, policy))
+    asyncio.run(serve(chosen.url, chosen.folder, chosen.nodes, policy, dashboard=chosen.dashboard))
 
 
 if __name__ == "__main__":

@@ -17,18 +17,23 @@ RELAXED = "# sync_interval: always"
 
 @asynccontextmanager
 async def network(
-    nodes: int, *, over_ask: int = Policy().over_ask, synced: bool = False
+    nodes: int,
+    *,
+    over_ask: int = Policy().over_ask,
+    synced: bool = False,
+    dashboard: bool = False,
 ) -> AsyncIterator[EmbeddedServer]:
     """Start a network of so many compute nodes and yield its server.
 
-    `synced` has the server sync every message to the disk before it acknowledges it.
+    `synced` has the server sync every message to the disk before it acknowledges it. With a
+    `dashboard` it is served in the process of the nodes.
     """
     with tempfile.TemporaryDirectory(prefix="lota-bench-") as name:
         folder = Path(name)
         settings = _synced(folder) if synced else CONFIG
         async with (
             EmbeddedServer(folder / "nats", config=settings) as server,
-            _hosts(server, folder, nodes, over_ask),
+            _hosts(server, folder, nodes, over_ask, dashboard=dashboard),
         ):
             yield server
 
@@ -43,11 +48,12 @@ def _synced(folder: Path) -> Path:
 
 @asynccontextmanager
 async def _hosts(
-    server: EmbeddedServer, folder: Path, nodes: int, over_ask: int
+    server: EmbeddedServer, folder: Path, nodes: int, over_ask: int, *, dashboard: bool
 ) -> AsyncIterator[None]:
     log = folder / "nodes.log"
     options = [server.url, str(folder / "nodes")]
     options += ["--nodes", str(nodes), "--over-ask", str(over_ask)]
+    options += ["--dashboard"] if dashboard else []
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

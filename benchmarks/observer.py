@@ -16,8 +16,11 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from benchmarks.client import client, per_s
 from benchmarks.figures import Figure, Limit, Peer
+from benchmarks.jobs import JUDGED
 from benchmarks.long_log import long_log, store
+from benchmarks.network import network
 from events.connection import connect
 from events.jetstream import open_log
 from node.server import EmbeddedServer
@@ -25,6 +28,9 @@ from node.server import EmbeddedServer
 EVENTS = 1_000_000
 CROWD = 200
 LOOKS = 40
+ROUNDS = 3
+WARM_UP = 500
+JOBS = 3_000
 MB = 1e6
 
 READY = Limit(1.0, at_most=True)
@@ -50,21 +56,21 @@ async def child(what: str, url: str, folder: Path, *positions: int) -> dict[str,
 
 
 async def measure() -> AsyncIterator[Figure]:
-    """Yield what following, starting and looking back take."""
+    """Yield what following, starting and looking back take, and what it takes from a network."""
     chance = Random(5)
     positions = [chance.randint(1, EVENTS) for _ in range(LOOKS)]
     with tempfile.TemporaryDirectory(prefix="lota-bench-") as name:
         folder = Path(name)
         async with EmbeddedServer(folder / "nats") as server:
-            client = await connect(server.url, name="bench")
-            log = await open_log(client)
-            await store(client, long_log(EVENTS, crowd=CROWD, large=0))
-            log_bytes = await _bytes_of(client)
+            connection = await connect(server.url, name="bench")
+            log = await open_log(connection)
+            await store(connection, long_log(EVENTS, crowd=CROWD, large=0))
+            log_bytes = await _bytes_of(connection)
             plain = await child("plain", server.url, folder)
             first = await child("observe", server.url, folder)
             again = await child("look", server.url, folder, *positions)
             await log.close()
-            await client.close()
+            await connection.close()
         yield Figure(
             what=f"the observer from nothing, {EVENTS:,} events",
             value=EVENTS / first["seconds"],
@@ -96,6 +102,28 @@ async def measure() -> AsyncIterator[Figure]:
             unit="MB",
             limit=MEMORY_MB,
         )
+    without, beside = await _rates()
+    yield Figure(
+        what="noop jobs with the dashboard of lota dev beside them",
+        value=median(beside),
+        unit="jobs/s",
+        peer=Peer(
+            name="without it",
+            value=median(without),
+            ratio=median(now / then for now, then in zip(beside, without, strict=True)),
+        ),
+    )
+
+
+async def _rates() -> tuple[list[float], list[float]]:
+    """Return jobs a second without and with a dashboard beside the network, in turn."""
+    rates: tuple[list[float], list[float]] = [], []
+    for _ in range(ROUNDS):
+        for number, shown in enumerate((False, True)):
+            async with network(2, dashboard=shown) as server, client(server.url) as made:
+                await per_s(made, JUDGED, WARM_UP)
+                rates[number].append(await per_s(made, JUDGED, JOBS))
+    return rates
 
 
 async def _bytes_of(client: Any) -> int:

@@ -10,9 +10,8 @@ import platformdirs
 from cyclopts import Parameter
 
 from events.client.contexts import Context, ContextFiles
-from events.errors import LotaError
+from node.cli.dashboard_process import dashboard_process
 from node.cli.interrupts import interrupted
-from node.cli.output import note
 from node.cli.texts import Texts
 from node.config import allowed_paths, default_publish_root
 from node.credentials import take_credentials
@@ -80,7 +79,8 @@ async def dev(
         contexts.use(CONTEXT)
         print(f"LOTA_SERVER={network.url}", flush=True)
         if ui:
-            await _serve_ui(stack, network, ui_port)
+            shown = dashboard_process(network.url, folder / "observer", ui_port)
+            await stack.enter_async_context(shown)
         _introduce(network, nodes)
         failing = asyncio.ensure_future(network.failed())
         await asyncio.wait((failing, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -88,24 +88,6 @@ async def dev(
             failing.result()
         failing.cancel()
         print("stopping", file=sys.stderr)
-
-
-async def _serve_ui(stack: AsyncExitStack, network: LocalNetwork, port: int | None) -> None:
-    """Serve the dashboard beside the network, which goes on without it if that cannot be."""
-    from node.cli.doors import HOST, Serving, open_door
-    from node.cli.local_dashboard import local_dashboard
-
-    door = None
-    try:
-        door = await open_door(Serving(listen=f"{HOST}:{port}" if port is not None else None))
-        folder = network.config.folder / "observer"
-        await stack.enter_async_context(local_dashboard(network.url, folder, door))
-    except LotaError as error:
-        if door is not None:
-            door.bound.close()
-        note(f"lota: there is no dashboard: {error.what}")
-        return
-    print(f"The dashboard is {door.page()}", file=sys.stderr)
 
 
 def _introduce(network: LocalNetwork, nodes: int) -> None:

@@ -1,0 +1,72 @@
+"""The process that serves the dashboard of `lota dev`: see `node.cli.dashboard_process`.
+
+    python -m node.cli.dashboard_child URL FOLDER [PORT]
+
+Prints the URL of the pages, or a line that begins with `!` and says why there are none. It ends
+when its input does.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from events.connection import connect
+from events.errors import LotaError
+from events.jetstream import History, open_log
+from node.cli.doors import HOST, Serving, open_door
+from node.logs import log_to_stderr
+from node.observer.folder import locked_folder
+from node.observer.observer import Observer
+from node.web.dashboard import dashboard
+
+NICE = 10
+"""Whatever the network does goes before."""
+
+
+async def serve(url: str, folder: Path, listen: str | None) -> None:
+    """Serve the dashboard of the server's log until the input ends. Raises LotaError."""
+    async with AsyncExitStack() as stack:
+        door = await open_door(Serving(listen=listen))
+        stack.callback(door.bound.close)
+        client = await connect(url, name="dashboard")
+        stack.push_async_callback(client.close)
+        log = await open_log(client)
+        stack.push_async_callback(log.close)
+        history = History(client)
+        stack.push_async_callback(history.close)
+        kept = stack.enter_context(locked_folder(folder))
+        opened = Observer.open(log, kept, history.position_since)
+        observer = await stack.enter_async_context(opened)
+        served = await stack.enter_async_context(dashboard(observer, client, door))
+        print(door.page(), flush=True)
+        stopped = asyncio.ensure_future(_input_ended())
+        ended = asyncio.ensure_future(served.ended())
+        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()
+        stopped.cancel()
+        ended.cancel()
+
+
+async def _input_ended() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    url, folder, *port = sys.argv[1:]
+    os.nice(NICE)
+    log_to_stderr()
+    try:
+        asyncio.run(serve(url, Path(folder), f"{HOST}:{port[0]}" if port else None))
+    except LotaError as error:
+        print(f"! {error.what}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
