@@ -71,10 +71,12 @@ async def serve_until_interrupted(found: "Observed", door: "Door", *, show: str)
     Raises what ends it before.
     """
     from node.cli.interrupts import interrupted
+    from node.credentials import take_credentials
     from node.web.dashboard import dashboard
 
     stopped = interrupted()
-    async with dashboard(found.observer, found.client, door) as served:
+    credentials = take_credentials() if found.client is not None else None
+    async with dashboard(found.observer, found.client, door, credentials=credentials) as served:
         print(show, flush=True)
         print("serving until Ctrl-C", file=sys.stderr)
         ended = asyncio.ensure_future(served.ended())

@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from nats.aio.client import Client
 
+from events.jetstream import JetStreamLog
+from node.credentials import Credentials
 from node.observer.observer import Observer
 from node.web.access import Access, Token
+from node.web.api.gateway import Gateway
 from node.web.api.serving import ServedApi
 from node.web.api.shared import Api
 from node.web.metrics import metrics_route
@@ -35,10 +38,22 @@ class Door(NamedTuple):
 
 @asynccontextmanager
 async def dashboard(
-    observer: Observer, client: Client | None, door: Door
+    observer: Observer,
+    client: Client | None,
+    door: Door,
+    *,
+    credentials: Credentials | None = None,
+    allow_paths: Sequence[str] = (),
 ) -> AsyncIterator[ServedApi]:
-    """Serve what an observer knows; `client` is its connection to NATS, None for a file."""
-    api = Api(observer)
+    """Serve what an observer knows; `client` is its connection to NATS, None for a file.
+
+    Published results are read with `credentials`, and jobs may name files below `allow_paths`.
+    """
+    gateway = None
+    if client is not None and isinstance(observer.log, JetStreamLog):
+        read = (credentials or Credentials()).read
+        gateway = await Gateway.open(client, observer.log, read, allow_paths)
+    api = Api(observer, gateway)
     process = ProcessMetrics(client, {"events": api.events, "changes": api.changes})
     more = [*page_routes(), metrics_route(observer, process)]
     access = Access(door.tokens, tls=door.tls is not None)

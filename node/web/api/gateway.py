@@ -139,7 +139,7 @@ class AllowedFiles(LocalFiles):
         if not await asyncio.to_thread(allowed, source, self._allow):
             raise InvalidInput(
                 f"{source} is none of the folders that jobs may read here",
-                hint="lota job submit lists files where they are; here --allow-path names folders",
+                hint="lota job submit lists files where they are; lota dev has --allow-path",
             )
         return await super().canonical(source)
 

@@ -3,9 +3,12 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 from events.clock import now_ms
 from events.errors import NotFound
 from node.jobs import shard_indexes
+from node.observer.past import Past
 from node.policy import Policy
 from node.web.api.asking import AsOfQuery, NodePath, RingQuery
 from node.web.api.bidding import (
@@ -19,6 +22,7 @@ from node.web.api.shared import Api, when
 from projections.nodes import Node, refusal, weight
 from projections.ring import score
 from projections.state import Job
+from projections.track_records import TrackRecord
 from projections.travel import node_state_view
 from projections.views import judged_node_view
 
@@ -28,7 +32,8 @@ FAILURES_MAX = 100
 async def list_nodes(api: Api, query: AsOfQuery) -> dict[str, Any]:
     """List the nodes of the network, by name.
 
-    `executions` counts what a node has in hand; `bids` and `failures` are of the open jobs.
+    `executions` counts what a node has in hand; `bids` and `failures` are of the open jobs,
+    `record` is of those that have ended.
     """
     past = await api.past(query.as_of)
     jobs = list(past.network.jobs.values())
@@ -42,6 +47,7 @@ async def list_nodes(api: Api, query: AsOfQuery) -> dict[str, Any]:
             "executions": load[name],
             "bids": bids_view(bids.get(name)),
             "failures": failures_view(failures.get(name)),
+            "record": _record(api, past, name),
         }
         for name, node in sorted(past.network.nodes.members.items())
     ]
@@ -62,6 +68,7 @@ async def get_node(api: Api, path: NodePath, query: AsOfQuery) -> dict[str, Any]
         **node_state_view(past.travel, node),
         "bids": bids_view(bids_by_node(jobs).get(node.name)),
         "failures": failures_of(jobs, node.name)[-FAILURES_MAX:],
+        "record": _record(api, past, node.name),
     }
 
 
@@ -90,6 +97,16 @@ async def get_ring(api: Api, query: RingQuery) -> dict[str, Any]:
     deal = job.spec.deal
     asked = min(len(able), max(deal.replicas * Policy().over_ask, deal.min_bids))
     return {**when(past), "job": job.id, "shard": query.shard, "asked": asked, "nodes": rows}
+
+
+def _record(api: Api, past: Past, node: str) -> dict[str, int] | None:
+    """Return how a node fared in the jobs that have ended; only the present is known."""
+    if not past.live:
+        return None
+    record: dict[str, int] = msgspec.to_builtins(
+        api.observer.track_records.of.get(node) or TrackRecord()
+    )
+    return {name: record.get(name, 0) for name in TrackRecord.__struct_fields__}
 
 
 def _ranked_by(job: Job, shard: int) -> int:

@@ -48,12 +48,28 @@ class FailureCounts(Document, frozen=True):
     rejected: int
 
 
+class Record(Document, frozen=True):
+    """How a node fared in the jobs that have ended: those it bid for and was given a part of, or
+    not, those it only declined, and how many executions it failed or was lost with.
+    """
+
+    won: int
+    lost: int
+    declined: int
+    failed: int
+
+
 class NodeRow(Member, frozen=True):
-    """One node as a line of a list; `executions` counts what it has in hand."""
+    """One node as a line of a list; `executions` counts what it has in hand.
+
+    `bids` and `failures` are of the open jobs, `record` of those that have ended: null as of a past
+    position, of which it is not known.
+    """
 
     executions: int
     bids: Bidding
     failures: FailureCounts
+    record: Record | None
 
 
 class NodeList(AsOf, frozen=True):
@@ -109,6 +125,7 @@ class NodeDocument(Member, frozen=True):
     unanswered: list[Unanswered]
     bids: Bidding
     failures: list[FailedExecution]
+    record: Record | None
 
 
 class RingNode(Document, frozen=True):

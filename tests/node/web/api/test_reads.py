@@ -194,6 +194,9 @@ async def test_nodes_are_those_of_the_fold(seed: int, tmp_path: Path) -> None:
                 assert node["bids"]["placed"] >= node["bids"]["won"] + node["bids"]["lost"]
                 assert len(node["executions"]) == row["executions"]
                 assert len(node["failures"]) == sum(row["failures"].values())
+                assert node["record"] is None
+        now = await api.get("/nodes", NodeList)
+        assert sum(row["record"]["won"] for row in now["nodes"]) > 0
 
 
 async def test_the_ring_shows_who_was_asked(tmp_path: Path) -> None:
