@@ -90,6 +90,11 @@ async def _before(source: Recorded, since: str | None) -> int:
 
     found = read_point(since, now_ms())
     first = found if isinstance(found, int) else await source.position_since(parse_ms(found))
+    if first > source.last + 1:
+        raise WrongUsage(
+            f"position {first} is beyond the end of the log",
+            hint=f"its last position is {source.last}",
+        )
     return first - 1
 
 
@@ -161,9 +166,11 @@ class _Export:
 
     def _sum_up(self, traces: "Traces") -> None:
         if self._job and not self._jobs:
+            if traces.open:
+                raise LotaError(f"job {self._job} has not ended", hint="wait for it with --follow")
             raise LotaError(
-                f"job {self._job} has not ended" if traces.open else "the job's end is not here",
-                hint="wait for it with --follow",
+                f"job {self._job} is not told from its submission to its end here",
+                hint="leave out --since, or read the archive that has it by --from",
             )
         if traces.open:
             note(f"lota: {traces.open:,} job(s) have not ended and are left out")

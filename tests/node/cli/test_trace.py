@@ -118,6 +118,21 @@ async def test_only_jobs_that_ended_since(
     assert still_open.id not in ran.out
 
 
+async def test_a_beginning_that_leaves_nothing(
+    lota: Lota, log: JetStreamLog, job: JobOnLog, collector: Collector
+) -> None:
+    """A point beyond the end is wrong usage; a job that ended before the point is named."""
+    words = ("trace", "export", job.id, "--endpoint", collector.endpoint, "--since")
+    last = await log.last()
+    beyond = await lota(*words, str(last + 2))
+    assert beyond.code == 2
+    assert "beyond the end of the log" in beyond.err
+    before = await lota(*words, str(last + 1))
+    assert before.code == 1
+    assert f"job {job.id} is not told" in before.err
+    assert not collector.delivered
+
+
 async def test_following_sends_a_job_when_it_ends(
     begin: Begin, log: JetStreamLog, nats_url: str, collector: Collector, tmp_path: Path
 ) -> None:
