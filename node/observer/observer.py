@@ -1,15 +1,21 @@
 """The observer: follows the log, and answers what the network is, was, and how it came."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
 from events.entry import Entry
-from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotFound
+from events.errors import (
+    AnotherLog,
+    DatabaseUnusable,
+    LogError,
+    LogUnavailable,
+    NotAdmitted,
+    NotFound,
+)
 from events.log import Followed
 from events.recognition import look_up
 from node.jobs import the_one
@@ -30,6 +36,8 @@ from projections.store import Store
 from projections.track_records import TrackRecords
 
 LAG_EVERY_S = 1.0
+VERIFIED_EVERY_S = 3.0
+RETRY_S = 1.0
 CANDIDATES_MAX = 11
 
 PositionSince = Callable[[int], Awaitable[int]]
@@ -129,21 +137,27 @@ class Observer:
             try:
                 await self._recognise()
                 await self._run_once()
-                raise LogUnavailable("the log was closed", hint="begin again")
+                break
             except AnotherLog as error:
                 log.warning("%s is built anew: %s", self.store.path, error.what)
                 await self.store.reset()
-            except LogUnavailable:
+                await self._keyframes.drop()
+            except NotAdmitted:
                 raise
+            except LogUnavailable as error:
+                log.warning("waiting for the log: %s", error.what)
+                await asyncio.sleep(RETRY_S)
             except LogError as error:
                 if self.position <= came_to:
                     raise
                 log.warning("looking again at the log: %s", error.what)
-            came_to = self.position
+                came_to = self.position
             self._begin()
+        raise LogUnavailable("the log was closed", hint="begin again")
 
     async def _recognise(self) -> None:
         """Drop keyframes of another log, and begin anew where they are missing."""
+        await self._require_anchor()
         mark = await self._keyframes.newest()
         if mark is not None and await look_up(self.log, mark) == "differs":
             await self._keyframes.drop()
@@ -158,17 +172,36 @@ class Observer:
             await self.store.reset()
 
     async def _run_once(self) -> None:
-        keeping = asyncio.ensure_future(self._keep())
-        running = asyncio.ensure_future(self._runner.run(self._folded))
+        following = self._runner.run(self._folded)
+        work = [asyncio.ensure_future(each) for each in (following, self._keep(), self._verify())]
         try:
-            await asyncio.wait((keeping, running), return_when=asyncio.FIRST_COMPLETED)
-            for task in (running, keeping):
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in work:
                 if task.done():
                     task.result()
         finally:
-            for task in (keeping, running):
+            for task in work:
                 task.cancel()
-            await asyncio.gather(keeping, running, return_exceptions=True)
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _verify(self) -> None:
+        """Look now and then whether this is the same log still: its server may have been wiped.
+
+        Raises AnotherLog when it is not.
+        """
+        while True:
+            await asyncio.sleep(VERIFIED_EVERY_S)
+            with suppress(LogUnavailable):
+                await self._require_anchor()
+
+    async def _require_anchor(self) -> None:
+        """Raise AnotherLog unless the log has what it had when the store began.
+
+        What is folded last may be of the new log, on top of what was folded of the old one.
+        """
+        checkpoint = self.store.checkpoint
+        if checkpoint is not None and await look_up(self.log, checkpoint.anchor) == "differs":
+            raise AnotherLog(f"the log does not have {checkpoint.anchor} any more")
 
     async def _keep(self) -> None:
         """Keep keyframes as they are due."""
@@ -189,7 +222,7 @@ class Observer:
         """Look now and then how far the log goes."""
         while True:
             await asyncio.sleep(LAG_EVERY_S)
-            with contextlib.suppress(LogError):
+            with suppress(LogError):
                 self._end = await self.log.last()
 
     # What is

@@ -1,5 +1,6 @@
 """Keyframes: any moment is one and a short fold, whatever became of the observer meanwhile."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
@@ -160,3 +161,24 @@ async def test_pasts_of_an_archived_log(tmp_path: Path) -> None:
             elif record.position >= 120:
                 now = await observer.at(record.position)
                 assert list(now.network.jobs.values()) == list(plain.network.jobs.values())
+
+
+async def test_a_fold_lets_others_have_their_turn(tmp_path: Path) -> None:
+    """While thousands of messages are folded to a past, the loop turns again and again."""
+    log = MemoryLog()
+    extend(log, tuple(Record(at, f"lota.ev.00.job{at}.x.y.z", b"{}") for at in range(1, 5_001)))
+    loop = asyncio.get_running_loop()
+    turns, done = 0, False
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if not done:
+            loop.call_soon(turn)
+
+    async with observing(log, tmp_path, Spacing(every=1_000_000)) as observer:
+        loop.call_soon(turn)
+        past = await observer.at(4_999)
+        done = True
+    assert past.network.foreign == 4_999
+    assert turns > 4_999 / 300
