@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check simulate audit-sweep histories kill bench format schemas lock clean
+.PHONY: help demo test check simulate audit-sweep histories kill bench format schemas pictures lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -57,6 +57,9 @@ format: $(INSTALLED) ## format, and mend what lint can mend
 schemas: $(INSTALLED) ## write docs/events and docs/openapi.json anew from the types
 	@$(BIN)/python -m tests.events.documents
 	@$(BIN)/python -m tests.node.web.api.description
+
+pictures: $(INSTALLED) ## draw docs/pictures anew in a browser, of a network that has been at work
+	@$(BIN)/python -m tests.node.web.pages.pictures
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

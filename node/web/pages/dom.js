@@ -89,7 +89,7 @@ export function table(label, headings, rows) {
 /** A definition list of what has a value. */
 export function facts(pairs) {
   return h("dl", { class: "facts" }, Object.entries(pairs)
-    .filter(([, value]) => value !== null && value !== undefined && value !== "" && value.length !== 0)
+    .filter(([, value]) => value && value.length !== 0)
     .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 

@@ -26,7 +26,7 @@ export const job = {
       lanes: `${of}/lanes`,
       events: query.get("view") === "full" ? `${of}/events${asked({ limit: EVENTS, cursor: query.get("cursor"), type: query.get("type") })}` : null,
       logs: stream ? `${of}/logs${asked({ shard: shard ?? 0, stream })}` : null,
-      results: path === null ? null : `${of}/results${asked({ shard: shard ?? 0, path })}`,
+      results: path === null ? null : `${of}/results?shard=${shard ?? 0}&path=${path}&cursor=${query.get("file") ?? ""}`,
       first: known.first ? undefined : { now: `/log${asked({ job: id, after: 0, limit: 1 })}` },
       last: known.job?.closed && known.last ? undefined : { now: `/log${asked({ job: id, limit: 1 })}` },
     };
@@ -62,13 +62,13 @@ function head(view, route) {
   const ended = ENDED.includes(view.state);
   const can = !ended && route.at === null && view.cancel_asked === null && !ALONE;
   return h("div", { "data-key": "head" },
-    h("div", { class: "head" }, h("h1", {}, view.name || "Job"), stateOf(view.state),
+    h("div", { class: "head" }, h("h1", {}, view.name || command(spec) || view.id), stateOf(view.state),
       h("span", { class: "actions" }, can && cancelling(view),
         !ALONE && h("a", { href: `${BASE}/jobs/${view.id}/export`, download: `job-${view.id}.html` }, "Save as one file"))),
     view.code && h("p", { class: "bad" }, h("b", {}, view.code), ` ${view.reason ?? ""}`),
     facts({
       Id: h("code", {}, view.id),
-      Runs: h("code", {}, [spec.engine, spec.image, ...(spec.command ?? [])].filter(Boolean).join(" ")),
+      Runs: h("code", {}, `${spec.engine} ${command(spec)}`),
       Submitted: `${moment(view.submitted_at)} by ${view.gateway}`,
       Took: ended ? duration(Date.parse(view.ended_at) - Date.parse(view.submitted_at)) : null,
       Deadline: ended ? null : moment(view.deadline_at),
@@ -80,6 +80,8 @@ function head(view, route) {
         !ALONE && h("a", { href: elsewhere(route, `nodes?job=${view.id}`) }, "on the ring")],
     }));
 }
+
+const command = (spec) => [spec.image, ...(spec.command ?? [])].filter(Boolean).join(" ");
 
 function cancelling(view) {
   const reason = h("input", { name: "reason", required: true, maxlength: 500 });
@@ -139,19 +141,30 @@ function shardOf(shard, view, data, route) {
     data.results && files(shard, view, data.results, route));
 }
 
-function files(shard, view, { entries }, route) {
-  const path = route.query.get("path") ?? "";
-  const below = (name) => (path ? `${path}/${name}` : name);
-  const url = (name) => `${BASE}/jobs/${view.id}/results/${shard.index}/${below(name).split("/").map(encodeURIComponent).join("/")}`;
+/** What is in a folder of a result. A path is kept as the server encodes it, since a name may be any bytes. */
+function files(shard, view, { entries, next }, route) {
+  const path = route.query.get("path");
+  const below = ({ encoded }) => (path ? `${path}/${encoded}` : encoded);
   const parts = path.split("/").filter(Boolean);
+  const folder = (to) => href(route, { shard: shard.index, path: to, file: null });
   return [
-    h("nav", { class: "crumbs", "aria-label": "Folder" }, [["result", ""], ...parts.map((part, at) => [part, parts.slice(0, at + 1).join("/")])].map(([name, to]) =>
-      [h("a", { href: href(route, { path: to }) }, name), " / "])),
-    table("Files of the result", ["Name", "#Size", "CID"], entries.map((entry) => ({ key: entry.name, row: [
-      entry.kind === "folder" ? h("a", { href: href(route, { path: below(entry.name) }) }, `${entry.name}/`) : h("a", { href: url(entry.name), download: entry.name }, entry.name),
-      bytes(entry.size_bytes), h("code", {}, entry.cid ?? ""),
+    h("nav", { class: "crumbs", "aria-label": "Folder" }, [["result", ""], ...parts.map((part, at) => [readable(part), parts.slice(0, at + 1).join("/")])].map(([name, to]) =>
+      [h("a", { href: folder(to) }, name), " / "])),
+    table("Files of the result", ["Name", "#Size", "CID"], entries.map((entry) => ({ key: entry.encoded, row: [
+      entry.kind === "folder" ? h("a", { href: folder(below(entry)) }, `${entry.name}/`)
+        : h("a", { href: `${BASE}/jobs/${view.id}/results/${shard.index}/${below(entry)}`, download: entry.name }, entry.name),
+      bytes(entry.size_bytes), h("code", {}, entry.cid),
     ] }))),
+    next && h("nav", { class: "pages", "aria-label": "Pages of the folder" }, h("a", { href: href(route, { file: next }) }, "More")),
   ];
+}
+
+function readable(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function copies(rows) {

@@ -26,20 +26,23 @@ export const nodes = {
 };
 
 function card(node) {
+  const compute = node.roles.includes("compute");
   return [
     h("h2", {}, node.name, " ", stateOf(node.quarantined && node.state === "live" ? "quarantined" : node.state)),
     node.reason && h("p", { class: "bad" }, node.reason),
     facts({
       Roles: node.roles.join(", "),
-      Capacity: node.roles.includes("compute") ? `${count(node.cpu)} CPU, ${bytes(node.memory_bytes)}, ${count(node.width)} at a time${node.gpu ? `, ${node.gpu} GPU` : ""}` : null,
-      "In hand": node.executions === undefined ? null : count(node.executions.length ?? node.executions),
+      Capacity: compute && `${count(node.cpu)} CPU, ${bytes(node.memory_bytes)}, ${count(node.width)} at a time${node.gpu ? `, ${node.gpu} GPU` : ""}`,
+      "In hand": compute && count(node.executions),
       Engines: node.engines.join(", "),
       Publishers: node.publishers.join(", "),
       Credentials: node.credentials.join(", "),
       Labels: Object.entries(node.labels).map(([name, value]) => h("span", { class: "tag" }, `${name}=${value}`)),
       Verdicts: node.agreed || node.differed ? `${count(node.agreed)} agreed, ${count(node.differed)} differed` : null,
-      Bids: node.roles.includes("compute") ? `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost` : null,
-      Failures: Object.entries(node.failures).filter(([, number]) => number).map(([name, number]) => h("span", { class: "tag" }, `${name} ${count(number)}`)),
+      "Jobs so far": compute && node.record && `${count(node.record.won)} won, ${count(node.record.lost)} lost, ${count(node.record.declined)} declined`,
+      Failures: compute && node.record && `${count(node.record.failed)} executions`,
+      "Open bids": compute && `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost`,
+      "Open failures": Object.entries(node.failures).filter(([, number]) => number).map(([name, number]) => h("span", { class: "tag" }, `${name} ${count(number)}`)),
       Joined: `${moment(node.joined_at)}, version ${node.version}`,
     }),
   ];

@@ -278,6 +278,7 @@ def node(number: int, state: str) -> Document:
         "executions": 2,
         "bids": {"placed": 200, "won": 120, "lost": 80, "declined": 3},
         "failures": {"failed": 3, "lost": 0, "rejected": 1},
+        "record": {"won": 31, "lost": 12, "declined": 2, "failed": 1},
     }
 
 
@@ -304,8 +305,8 @@ def answers() -> dict[str, Any]:
     log = {"events": newest, "first": 1, "last": LAST, "next": str(LAST - 19), "position": LAST}
     states = ("live", "live", "draining", "lost")
     entries = [
-        {"name": "outputs", "kind": "folder", "size_bytes": 4000, "cid": CID},
-        {"name": MARKUP, "kind": "file", "size_bytes": 96, "cid": CID},
+        {"name": "outputs", "encoded": "outputs", "kind": "folder", "size_bytes": 4000, "cid": CID},
+        {"name": MARKUP, "encoded": "a%2Fb", "kind": "file", "size_bytes": 96, "cid": CID},
     ]
     return {
         "/statistics": statistics(),
@@ -318,7 +319,7 @@ def answers() -> dict[str, Any]:
             "position": LAST,
         },
         f"/jobs/{JOB}/logs": f"line\n{MARKUP}\n",
-        f"/jobs/{JOB}/results": {"entries": entries},
+        f"/jobs/{JOB}/results": {"entries": entries, "next": None},
         "/nodes": {
             "nodes": [node(number, state) for number, state in enumerate(states, 1)],
             "position": LAST,

@@ -11,11 +11,8 @@ from events.spec import Deal, JobSpec, PublisherSpec, Resources, Sharding
 from node.config import ServeConfig
 from node.local import LocalConfig, LocalNetwork
 from node.observer.observer import Observer
-from node.web.access import Access
-from node.web.api.serving import ServedApi
-from node.web.api.shared import Api
+from node.web.dashboard import Door, dashboard
 from node.web.listening import listen
-from node.web.pages import page_routes
 from tests.integration.watch import Watch
 from tests.node.web.pages.documents import MARKUP
 
@@ -55,8 +52,8 @@ class ShownNetwork:
             )
             listener = listen(ServeConfig(listen="127.0.0.1:0"))
             self.url = listener.url
-            api = ServedApi(Api(self.observer), Access(), listener.bound, more=page_routes())
-            await stack.enter_async_context(api)
+            door = Door(listener.bound, listener.url)
+            await stack.enter_async_context(dashboard(self.observer, client, door))
             await self._submit()
             self._stack = stack.pop_all()
         return self
@@ -67,6 +64,11 @@ class ShownNetwork:
     async def noop(self, name: str) -> str:
         """Submit a job that comes to nothing, and return its id."""
         return await self.watch.submit(JobSpec(engine="noop", name=name))
+
+    async def too_large(self) -> str:
+        """Submit a job that no node can run, and return its id."""
+        spec = _shell("true", name="too large", resources=Resources(cpu=1000))
+        return await self.watch.submit(spec)
 
     async def _submit(self) -> None:
         self.census = await self.watch.submit(
@@ -82,9 +84,7 @@ class ShownNetwork:
         )
         self.failed = await self.watch.submit(_shell("exit 3", name="broken"))
         self.markup = await self.watch.submit(_shell(f"echo {quote(MARKUP)}", name=MARKUP))
-        self.waiting = await self.watch.submit(
-            _shell("true", name="too large", resources=Resources(cpu=1000))
-        )
+        self.waiting = await self.too_large()
         for job in (self.census, self.failed, self.markup):
             await self.watch.closed(job)
 

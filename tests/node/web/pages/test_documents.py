@@ -8,6 +8,7 @@ import pytest
 from node.web.api.documents.jobs import JobDocument, JobPage, LanesDocument
 from node.web.api.documents.log import EventPage, LogPage, ProjectionRow, SeriesDocument
 from node.web.api.documents.nodes import NodeList, RingDocument
+from node.web.api.documents.results import ResultPage
 from tests.node.web.pages.documents import JOB, answers
 
 KINDS: dict[str, Any] = {
@@ -16,6 +17,7 @@ KINDS: dict[str, Any] = {
     f"/jobs/{JOB}": JobDocument,
     f"/jobs/{JOB}/lanes": LanesDocument,
     f"/jobs/{JOB}/events": EventPage,
+    f"/jobs/{JOB}/results": ResultPage,
     "/nodes": NodeList,
     "/ring": RingDocument,
     "/log": LogPage,

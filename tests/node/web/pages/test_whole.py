@@ -55,6 +55,32 @@ async def test_a_job_is_shown_whole(shown: ShownNetwork, open_page: Open) -> Non
     await expect(shard).to_contain_text(f"{shown.folder}/published/{shown.census}/3")
 
 
+async def test_output_and_files_are_fetched_from_the_nodes(
+    shown: ShownNetwork, open_page: Open
+) -> None:
+    """What a shard printed is shown, its folders are opened one by one, and a file is saved."""
+    page = await open_page(f"{shown.url}/ui/#/jobs/{shown.census}?shard=3")
+    await page.click("text=stdout")
+    await expect(page.locator("pre.log")).to_have_text("part 3 of the census\n")
+    await page.click("nav[aria-label^=Output] >> text=files")
+    await page.click(".shard td >> text=outputs/")
+    async with page.expect_download() as waiting:
+        await page.click(".shard td >> text=numbers")
+    saved = await (await waiting.value).path()
+    assert saved.read_text() == "1\n2\n3\n4\n5\n"
+
+
+async def test_a_job_is_cancelled(shown: ShownNetwork, open_page: Open) -> None:
+    """What waits is cancelled from its page, and the page shows its end and the reason."""
+    job = await shown.too_large()
+    page = await open_page(f"{shown.url}/ui/#/jobs/{job}")
+    await page.click("text=Cancel…")
+    await page.fill("[name=reason]", "asked for too much")
+    await page.click("text=Cancel the job")
+    await expect(page.locator(".head .state")).to_have_text("⊘ cancelled")
+    await expect(page.locator("main")).to_contain_text("asked for too much")
+
+
 async def test_a_cause_leads_to_its_event(shown: ShownNetwork, open_page: Open) -> None:
     """Of each event one can see what it was an answer to, back to the submission."""
     page = await open_page(f"{shown.url}/ui/#/jobs/{shown.failed}?view=full")
@@ -104,6 +130,7 @@ async def test_nodes_and_the_ring(shown: ShownNetwork, open_page: Open) -> None:
     page = await open_page(f"{shown.url}/ui/#/nodes?job={shown.census}")
     await expect(page.locator(".cards > li")).to_have_count(4)
     await expect(page.locator(".cards > li").first).to_contain_text("agreed")
+    await expect(page.locator(".cards > li").first).to_contain_text(" won, ")
     label = await page.locator("svg.ring").get_attribute("aria-label")
     assert re.search(r"is offered to node-\d, then node-\d", str(label))
 
