@@ -81,7 +81,8 @@ def conclude(
     """Accept a claim that is its own verdict; True when the execution is accepted by it."""
     if not step.move(index, attempt, execution, "concluded"):
         return False
-    step.did("verdict", "unverified", index)
+    if step.moves is not None:
+        step.moves.append(("verdict", "unverified", index, "", "", ""))
     execution.claim = claim
     execution.ended = True
     shard.verdict = Verdict(

@@ -202,7 +202,9 @@ def finish(step: Step, index: int, shard: Shard, state: str) -> None:
     tally(job, before, -1)
     shard.state = state  # type: ignore[assignment]
     tally(job, shard.state, 1)
-    step.did("shard", "finished", index, before, state)
+    moves = step.moves
+    if moves is not None:
+        moves.append(("shard", "finished", index, before, state, ""))
     job.placing.discard(index)
     job.judging.discard(index)
     job.publishing.discard(index)
@@ -213,7 +215,8 @@ def finish(step: Step, index: int, shard: Shard, state: str) -> None:
         if had in OPEN:
             execution.state = EXECUTION[had, "cancelled"]  # type: ignore[assignment]
             job.load[execution.node] -= 1
-            step.did("execution", "cancelled", index, had, execution.state)
+            if moves is not None:
+                moves.append(("execution", "cancelled", index, had, execution.state, ""))
 
 
 def tally(job: Job, state: str, by: int) -> None:

@@ -77,7 +77,8 @@ def _judge(step: Step, item: Judgement, shard: Shard, event: ResultsJudged) -> N
         execution = shard.executions[rejection.attempt]
         if step.move(item.shard, rejection.attempt, execution, "rejected"):
             execution.reason = rejection.reason
-    step.did("verdict", item.result, item.shard)
+    if step.moves is not None:
+        step.moves.append(("verdict", item.result, item.shard, "", "", ""))
     shard.verdict = Verdict(
         result=item.result,
         accepted=list(item.accepted),

@@ -22,7 +22,7 @@ from projections.state import BUSY, TERMINAL, Job
 from projections.statistics import histogram, names
 from projections.statistics.bucket import Bucket
 from projections.statistics.classes import Classes
-from projections.statistics.gauges import gauges_of
+from projections.statistics.gauges import gauges_of, needs
 from projections.statistics.open_jobs import UNKNOWN, OpenJob, opened
 from projections.statistics.pending import Pending
 
@@ -46,30 +46,31 @@ class Fold:
 
     def note(self, record: Record, entry: Entry | None, network: Network) -> None:
         """Count a message that was just folded."""
+        size_bytes = len(record.body)
         if entry is None:
             newer = isinstance(network.skipped, NewerEvent)
             self._count["newer" if newer else "foreign"] += 1
-            self._count[names.BYTES] += len(record.body)
+            self._size_bytes += size_bytes
             return
         time_ms = entry.time_ms
         if time_ms > self.clock_ms:
             self._advance(time_ms, record.stored_ms)
-        address, count = entry.address, self._count
-        count[_EVENTS[address.kind]] += 1
-        count[names.BYTES] += len(record.body)
-        if address.job == NET:
+        self._size_bytes += size_bytes
+        name = entry.address.job
+        self._kinds[entry.address.kind] += 1
+        if name == NET:
             self._note_nodes(entry, network)
             return
-        known = self.jobs.get(address.job)
-        job = network.jobs.get(address.job)
+        job = network.jobs.get(name)
+        known = self.jobs.get(name)
         if known is None:
             if job is None or job.first != record.position:
-                count["late"] += 1
+                self._count["late"] += 1
                 return
-            known = self._submitted(job)
+            known = self._submitted(job, time_ms)
         if job is not None:
-            known.size_bytes += len(record.body) if known.size_bytes != UNKNOWN else 0
-            self._note_job(known, job, network, time_ms)
+            known.size_bytes += size_bytes
+            self._note_job(known, job, network.moves, time_ms)
 
     def resume(self, clock_ms: int) -> None:
         """Go on at a time up to which all is counted."""
@@ -80,10 +81,13 @@ class Fold:
 
     def seal(self) -> None:
         """Put what was counted last to `pending`."""
-        if not self._count:
+        if not self._kinds and not self._count:
             return
         histograms = {name: histogram.binned(values) for name, values in self._samples.items()}
         counts = dict(self._count)
+        counts[names.BYTES] = self._size_bytes
+        for kind, number in self._kinds.items():
+            counts[f"{names.EVENT}{kind}"] = number
         counts.pop(_UNCOUNTED, None)
         if concluded := counts.pop(_CONCLUDED, 0):
             for name in (names.EXECUTIONS["proposed"], names.EXECUTIONS["accepted"]):
@@ -99,6 +103,8 @@ class Fold:
         self._forget()
 
     def _forget(self) -> None:
+        self._size_bytes = 0
+        self._kinds: defaultdict[str, int] = defaultdict(int)
         self._count: defaultdict[str, int] = defaultdict(int)
         self._samples: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -129,27 +135,27 @@ class Fold:
 
     # Jobs
 
-    def _submitted(self, job: Job) -> OpenJob:
-        known = opened(job)
-        known.state, known.size_bytes = "submitted", 0
-        self.jobs[job.id] = known
+    def _submitted(self, job: Job, time_ms: int) -> OpenJob:
+        cpu, memory = needs(job)
+        known = self.jobs[job.id] = OpenJob("submitted", time_ms, cpu, memory)
         self.gauges.submit()
         self._count[names.JOBS["submitted"]] += 1
         return known
 
-    def _note_job(self, known: OpenJob, job: Job, network: Network, time_ms: int) -> None:
-        if len(known.since) < len(job.shards) and known.state not in TERMINAL:
-            self._count[names.SHARDS["planned"]] += len(job.shards) - len(known.since)
+    def _note_job(self, known: OpenJob, job: Job, moves: list[Move] | None, time_ms: int) -> None:
+        state, waiting = job.state, len(job.placing)
+        if known.state == "submitted" and job.shards:
+            self._count[names.SHARDS["planned"]] += len(job.shards)
             known.since = [known.start_ms] * len(job.shards)
-        if network.moves:
-            self._note_moves(known, job, network.moves, time_ms)
-        waiting = len(job.placing)
+            known.state = "running"
+        if moves:
+            self._note_moves(known, job, moves, time_ms)
         if waiting != known.waiting:
             self.gauges.wait(waiting - known.waiting)
             known.waiting = waiting
-        if job.state != known.state:
-            known.state = job.state
-            if job.state in TERMINAL:
+        if state != known.state:
+            known.state = state
+            if state in TERMINAL:
                 self._ended(known, job)
         if job.closed:
             del self.jobs[job.id]
@@ -172,8 +178,8 @@ class Fold:
                     count[self.classes.name("execution", str(detail))] += 1
             elif what in ("slot", "root"):
                 self._note_slot(item, detail)
-            elif (what, item) in _ITEMS:
-                count[_ITEMS[what, item]] += 1
+            elif what in _ITEMS:
+                count[_ITEMS[what][item]] += 1
         if running:
             self.gauges.run(running, known.cpu, known.memory)
         if moved:
@@ -210,20 +216,11 @@ class Fold:
         self._count[names.JOBS[job.state]] += 1
         if job.state == "failed":
             self._count[self.classes.name("job", job.code)] += 1
-        if known.size_bytes != UNKNOWN:
+        if known.size_bytes >= 0:
             self._samples[names.MESSAGES].append(job.seen)
             self._samples[names.JOB_BYTES].append(known.size_bytes)
 
 
-class _Events(dict[str, str]):
-    """The names of the types of events, made when they are met."""
-
-    def __missing__(self, kind: str) -> str:
-        name = self[kind] = f"{names.EVENT}{kind}"
-        return name
-
-
-_EVENTS = _Events()
 _STAGES: dict[str, str] = {
     **dict.fromkeys(TERMINAL, ""),
     **{state: names.LATENCY[stage] for state, stage in STAGE_OF.items()},
@@ -237,10 +234,9 @@ _EXECUTIONS = {
     **names.EXECUTIONS,
     "concluded": _CONCLUDED,
 }
-_ITEMS = {
-    ("offer", "made"): names.OFFERS,
-    **{("bid", item): name for item, name in names.BIDS.items()},
-    **{("verdict", result): name for result, name in names.VERDICTS.items()},
-    ("skipped", "late"): "late",
-    ("skipped", "illegal"): "illegal",
+_ITEMS: dict[str, dict[str, str]] = {
+    "offer": {"made": names.OFFERS},
+    "bid": names.BIDS,
+    "verdict": names.VERDICTS,
+    "skipped": names.SKIPPED,
 }

@@ -1,5 +1,6 @@
 """How things stand: what waits, what runs, and what the nodes have for it."""
 
+from functools import lru_cache
 from math import isfinite
 
 from events.units import size_bytes
@@ -36,7 +37,7 @@ class Gauges:
     def wait(self, shards: int) -> None:
         """Take in that so many more shards wait for a node, or fewer."""
         self.queue += shards
-        self._rise(names.QUEUE, self.queue)
+        self._peaks[names.QUEUE] = max(self._peaks[names.QUEUE], self.queue)
 
     def run(self, executions: int, cpu: int, memory: int) -> None:
         """Take in that so many more executions run, or fewer, each of which takes so much."""
@@ -44,17 +45,15 @@ class Gauges:
         self.used_cpu += executions * cpu
         self.used_memory += executions * memory
         if executions > 0:
-            self._rise(names.RUNNING, self.running)
-            self._rise(names.USED_CPU, self.used_cpu)
-            self._rise(names.USED_MEMORY, self.used_memory)
+            peaks = self._peaks
+            peaks[names.RUNNING] = max(peaks[names.RUNNING], self.running)
+            peaks[names.USED_CPU] = max(peaks[names.USED_CPU], self.used_cpu)
+            peaks[names.USED_MEMORY] = max(peaks[names.USED_MEMORY], self.used_memory)
 
     def submit(self) -> None:
         """Take in that one more job is open."""
         self.open_jobs += 1
-        self._rise(names.OPEN_JOBS, self.open_jobs)
-
-    def _rise(self, name: str, value: int) -> None:
-        self._peaks[name] = max(self._peaks[name], value)
+        self._peaks[names.OPEN_JOBS] = max(self._peaks[names.OPEN_JOBS], self.open_jobs)
 
     def settle(self) -> dict[str, int]:
         """Return the most that each has come to since this was called last."""
@@ -117,7 +116,12 @@ def gauges_of(network: Network) -> Gauges:
 def needs(job: Job) -> tuple[int, int]:
     """Return what one execution of a job takes: thousandths of a core, and bytes of memory."""
     asked = job.spec.resources
-    return _thousandths(asked.cpu), size_bytes(asked.memory)
+    return _needs(asked.cpu, asked.memory)
+
+
+@lru_cache(maxsize=256)
+def _needs(cpu: float, memory: str) -> tuple[int, int]:
+    return _thousandths(cpu), size_bytes(memory)
 
 
 def _declared(node: Node) -> Capacity:

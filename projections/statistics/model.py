@@ -72,13 +72,14 @@ class Statistics:
         self._swept_s = found.clock_ms // SECOND_MS
 
     def note(self, record: Record, entry: Entry | None, network: Network, *, stored: bool) -> None:
+        fold = self._fold
         if self._counted_already and not stored:
             self._drop()
-        self._fold.note(record, entry, network)
+        fold.note(record, entry, network)
         if stored:
             self._counted_already = True
-            if self.pending:
-                self._fold.forget()
+            if len(fold.pending):
+                fold.forget()
 
     def _drop(self) -> None:
         """Forget what was only told again; the rows were swept when it was told first."""

@@ -7,7 +7,9 @@ from projections.state import TERMINAL, Job
 from projections.statistics.gauges import needs
 
 UNKNOWN = -1
-"""Stands for a time, or a number of bytes, that is from before the log begins."""
+"""Stands for a time that is from before the log begins."""
+UNKNOWN_BYTES = -(1 << 62)
+"""Stands for bytes of before that; whatever is added, it stays below 0."""
 
 
 class OpenJob(msgspec.Struct, gc=False):
@@ -45,7 +47,7 @@ def opened(job: Job) -> OpenJob:
         start_ms=parse_ms(job.submitted_at),
         cpu=cpu,
         memory=memory,
-        size_bytes=UNKNOWN,
+        size_bytes=UNKNOWN_BYTES,
         waiting=0 if ended else len(job.placing),
         since=[] if ended else [UNKNOWN] * len(job.shards),
     )
