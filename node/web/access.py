@@ -37,7 +37,8 @@ REQUESTS = Rate(burst=2_000, per_s=200)
 """A page asks a few times a second; a thousand that come back at once are still let in."""
 
 GUESSES = Rate(burst=10, per_s=0.2)
-"""Wrong tokens from one address."""
+"""Wrong tokens from one address. Above it they are answered with 429, and right ones as ever: who
+shares an address with somebody who guesses is not locked out, and no rate finds a token."""
 
 _GRANTED = "lota.role"
 
@@ -61,13 +62,14 @@ class Access:
         *,
         tls: bool = False,
         rate: Rate = REQUESTS,
+        guesses: Rate = GUESSES,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self.tokens = tuple(tokens)
         self.cookie = f"__Host-{COOKIE}" if tls else COOKIE
         self.tls = tls
         self._asked = Rates(rate)
-        self._guessed = Rates(GUESSES)
+        self._guessed = Rates(guesses)
         self._now_s = now_s
 
     @property
@@ -109,7 +111,6 @@ class Access:
         return self._token(request, given.strip()).role if scheme.lower() == "bearer" else None
 
     def _token(self, request: Request, given: str) -> Token:
-        self._count(self._guessed, request, take=False)
         found = None
         digest = _digest(given)
         for token in self.tokens:
@@ -149,9 +150,9 @@ class Access:
                 hint="send Authorization: Bearer TOKEN, or this server's URL as the header Origin",
             )
 
-    def _count(self, rates: Rates, request: Request, *, take: bool = True) -> None:
+    def _count(self, rates: Rates, request: Request) -> None:
         client = request.client.host if request.client is not None else ""
-        wait_s = rates.wait_s(client, self._now_s(), take=take)
+        wait_s = rates.wait_s(client, self._now_s())
         if wait_s:
             raise Refused(
                 429,

@@ -30,14 +30,14 @@ class Rates:
         self._rate = rate
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def wait_s(self, client: str, now_s: float, *, take: bool = True) -> float:
+    def wait_s(self, client: str, now_s: float) -> float:
         """Return 0 and take one when the client may ask now, else after how long it may."""
         key = _key(client)
         bucket = self._buckets.pop(key, _Bucket(self._rate.burst, now_s))
         gained = max(0.0, now_s - bucket.at_s) * self._rate.per_s
         left = min(float(self._rate.burst), bucket.left + gained)
         wait_s = 0.0 if left >= 1 else (1 - left) / self._rate.per_s
-        self._buckets[key] = _Bucket(left - 1 if take and not wait_s else left, now_s)
+        self._buckets[key] = _Bucket(left if wait_s else left - 1, now_s)
         if len(self._buckets) > CLIENTS_MAX:
             self._buckets.popitem(last=False)
         return wait_s

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,20 +10,11 @@ import httpx
 import msgspec
 import pytest
 
-from events.connection import connect
 from events.inputs.file_uri import to_uri
-from events.jetstream import History, open_log
-from node.observer.observer import Observer
-from node.web.access import Access, Token
 from node.web.api.documents.jobs import Asked, JobDocument
 from node.web.api.documents.nodes import Draining
 from node.web.api.documents.results import ResultPage
-from node.web.api.gateway import Gateway
-from node.web.api.shared import Api
-from projections.state import Job
-from tests.integration.small_network import SmallNetwork
-from tests.node.observer.watched import reached
-from tests.node.web.api.served import OFTEN, serving
+from tests.integration.api_of import ApiOf, api_of
 
 PAGE = b"<script>alert(1)</script>\n"
 SHELL = """
@@ -36,64 +26,10 @@ head -c 3000000 /dev/zero | tr '\\0' z > outputs/deep/long
 """
 
 
-class ApiOf:
-    """The API of a small network."""
-
-    def __init__(
-        self, network: SmallNetwork, observer: Observer, client: httpx.AsyncClient
-    ) -> None:
-        self.network = network
-        self.observer = observer
-        self.client = client
-
-    async def submit(self, spec: dict[str, Any], **asked: Any) -> httpx.Response:
-        """Submit a job."""
-        return await self.client.post("/jobs", json=spec, **asked)
-
-    async def closed(self, spec: dict[str, Any]) -> Job:
-        """Submit a job, and wait until it is closed and the observer knows."""
-        answer = await self.submit(spec)
-        assert answer.status_code == 201, answer.text
-        job = await self.network.watch.closed(answer.json()["id"])
-        await self.seen()
-        return job
-
-    async def seen(self) -> None:
-        """Wait until the observer has come to where the test has."""
-        await reached(self.observer, self.network.watch.network.position)
-
-    async def get(self, path: str, kind: Any) -> Any:
-        """Return a document."""
-        answer = await self.client.get(path)
-        assert answer.status_code == 200, answer.text
-        msgspec.json.decode(answer.content, type=kind)
-        return answer.json()
-
-
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[ApiOf]:
-    (tmp_path / "allowed").mkdir()
-    (tmp_path / "observer").mkdir()
-    async with AsyncExitStack() as stack:
-        network = await stack.enter_async_context(SmallNetwork(tmp_path))
-        await network.start("c1")
-        client = await connect(network.url, name="api")
-        stack.push_async_callback(client.close)
-        log = await open_log(client)
-        stack.push_async_callback(log.close)
-        history = History(client).position_since
-        observing = Observer.open(log, tmp_path / "observer", history)
-        observer = await stack.enter_async_context(observing)
-        await observer.ready.wait()
-        gateway = await Gateway.open(
-            client, log, lambda name: {}, allow_paths=(str(tmp_path / "allowed"),)
-        )
-        access = Access([Token("admin", "admin-token-of-a-test")], rate=OFTEN)
-        url = await stack.enter_async_context(serving(Api(observer, gateway), access))
-        asking = httpx.AsyncClient(
-            base_url=f"{url}/api/v1", headers={"authorization": "Bearer admin-token-of-a-test"}
-        )
-        yield ApiOf(network, observer, await stack.enter_async_context(asking))
+    async with api_of(tmp_path) as api:
+        yield api
 
 
 def shell(text: str, **fields: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The API of a log in memory, served on a socket of this machine."""
 
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from events.memory import MemoryLog
 from node.web.access import Access
 from node.web.api.serving import Connection, ServedApi
 from node.web.api.shared import Api
+from node.web.listening import listen_for_pages
 from node.web.rates import Rate
 from tests.node.observer.watched import observing
 
@@ -25,13 +25,11 @@ async def serving(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Serve an API and give its URL."""
-    bound = socket.create_server(("127.0.0.1", 0), backlog=2_000)
-    bound.setblocking(False)
     scheme = "http" if tls is None else "https"
-    url = f"{scheme}://127.0.0.1:{bound.getsockname()[1]}"
+    listener = listen_for_pages("127.0.0.1:0", scheme=scheme, open_to_all=True)
     access = access or Access(rate=OFTEN)
-    async with ServedApi(api, access, bound, connection=connection, tls=tls):
-        yield url
+    async with ServedApi(api, access, listener.bound, connection=connection, tls=tls):
+        yield listener.url
 
 
 @asynccontextmanager
