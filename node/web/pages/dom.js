@@ -56,7 +56,8 @@ export function patchChildren(parent, children) {
 
 /** Make `old` what `made` is. A property `patched` is called when that is done. */
 function patch(old, made) {
-  if (old.nodeName !== made.nodeName) return old.replaceWith(made);
+  const redrawn = old.nodeName === "path" && old.getAttribute("d") !== made.getAttribute("d"); // it would be read twice
+  if (redrawn || old.nodeName !== made.nodeName) return old.replaceWith(made);
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== made.data) old.data = made.data;
     return undefined;

@@ -38,7 +38,7 @@ export const network = {
       series: names.map((name) => ({ name, tone: TONES[name] ?? 0, values: given(`${family}.${name}`), total: totals[`${family}.${name}`] ?? 0 })) });
     const under = (family) => Object.keys(series).filter((name) => name.startsWith(`${family}.`)).map((name) => name.slice(family.length + 1));
     const spread = (title, family, show) => chart({ title, times, show, series: PERCENTILES.map((name) => ({ name, values: given(`${family}.${name}`) })) });
-    const gauges = (title, pairs, show = count) => chart({ title, times, show, series: Object.entries(pairs).map(([name, key]) => ({ name, values: given(key) })) });
+    const gauges = (title, pairs, show = count) => chart({ title, times, show, series: Object.entries(pairs).map(([name, key]) => ({ name, values: series[`${key}.max`] ?? given(key) })) });
     const classes = under("failures").sort((a, b) => (totals[`failures.${b}`] ?? 0) - (totals[`failures.${a}`] ?? 0)).slice(0, CLASSES_MAX);
     return [
       head(route),

@@ -41,7 +41,7 @@ function card(node) {
       Verdicts: node.agreed || node.differed ? `${count(node.agreed)} agreed, ${count(node.differed)} differed` : null,
       "Jobs so far": compute && node.record && `${count(node.record.won)} won, ${count(node.record.lost)} lost, ${count(node.record.declined)} declined`,
       Failures: compute && node.record && `${count(node.record.failed)} executions`,
-      "Open bids": compute && `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost`,
+      "Open bids": node.bids.placed > 0 && `${count(node.bids.placed)} placed, ${count(node.bids.won)} won, ${count(node.bids.lost)} lost`,
       "Open failures": Object.entries(node.failures).filter(([, number]) => number).map(([name, number]) => h("span", { class: "tag" }, `${name} ${count(number)}`)),
       Joined: `${moment(node.joined_at)}, version ${node.version}`,
     }),

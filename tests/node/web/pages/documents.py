@@ -301,8 +301,8 @@ def ring() -> Document:
 
 def answers() -> dict[str, Any]:
     """Return the answers by their paths below /api/v1."""
-    newest = [event(position) for position in range(LAST, LAST - 20, -1)]
-    log = {"events": newest, "first": 1, "last": LAST, "next": str(LAST - 19), "position": LAST}
+    newest = [event(position) for position in range(LAST, LAST - 8, -1)]
+    log = {"events": newest, "first": 1, "last": LAST, "next": str(LAST - 7), "position": LAST}
     states = ("live", "live", "draining", "lost")
     entries = [
         {"name": "outputs", "encoded": "outputs", "kind": "folder", "size_bytes": 4000, "cid": CID},
@@ -314,7 +314,7 @@ def answers() -> dict[str, Any]:
         f"/jobs/{JOB}": job(),
         f"/jobs/{JOB}/lanes": lanes(),
         f"/jobs/{JOB}/events": {
-            "events": [event(position) for position in range(1, 30)],
+            "events": [event(position) for position in range(1, 10)],
             "next": None,
             "position": LAST,
         },

@@ -49,7 +49,7 @@ async def test_one_can_look_around_in_it(file: Path, open_page: Open) -> None:
     await page.click("text=stdout")
     await expect(page.locator("pre.log")).to_contain_text("line")
     await page.click("nav[aria-label=Events] >> text=each")
-    await expect(page.locator("tr[data-key=e29]")).to_be_visible()
+    await expect(page.locator("tr[data-key=e9]")).to_be_visible()
     await page.click("nav[aria-label^=Output] >> text=files")
     await expect(page.locator(".crumbs")).to_be_visible()
 
