@@ -3,6 +3,8 @@
 
 export const BASE = "/api/v1";
 const AGAIN_MS = 3000;
+/** Of longer texts the beginning is shown. */
+export const TEXT_MAX = 256 * 1024;
 
 const kept = JSON.parse(document.getElementById("kept")?.textContent ?? "null");
 /** Whether this is a file of its own, without a server behind it. */
@@ -41,9 +43,21 @@ async function ask(url, options) {
     throw new Problem("The server does not answer", "Is lota ui running? This page tries again by itself");
   }
   const type = answer.headers.get("content-type") ?? "";
-  const said = type.includes("json") ? await answer.json() : await answer.text();
+  const said = type.includes("json") ? await answer.json() : await beginning(answer);
   if (answer.ok) return said;
   throw new Problem(said.detail || said.title || `The server answers ${answer.status}`, said.hint ?? "", answer.status);
+}
+
+async function beginning(answer) {
+  const [reader, decoder] = [answer.body.getReader(), new TextDecoder()];
+  let text = "";
+  while (text.length < TEXT_MAX) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+  reader.cancel();
+  return text.slice(0, TEXT_MAX);
 }
 
 async function readKept(path) {
@@ -52,13 +66,23 @@ async function readKept(path) {
   return found;
 }
 
-/** Be told of changes as they come, over failures of the connection; `told` also hears whether it stands. */
+/**
+ * Be told of changes as they come, over failures of the connection; `told` also hears whether it stands. A page that
+ * nobody looks at lets go of its connection: browsers have few for each server.
+ */
 export function follow(changed, told) {
-  const source = new EventSource(`${BASE}/changes`);
-  source.addEventListener("open", () => told(true));
-  source.addEventListener("change", (event) => changed(JSON.parse(event.data)));
-  source.addEventListener("error", () => {
-    told(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(changed, told), AGAIN_MS);
-  });
+  let source;
+  const begin = () => {
+    source?.close();
+    if (document.hidden) return;
+    source = new EventSource(`${BASE}/changes`);
+    source.addEventListener("open", () => told(true));
+    source.addEventListener("change", (event) => changed(JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      told(false);
+      if (source.readyState === EventSource.CLOSED) setTimeout(begin, AGAIN_MS);
+    });
+  };
+  document.addEventListener("visibilitychange", begin);
+  begin();
 }

@@ -17,7 +17,7 @@ const TICK_MS = 5000;
 
 const by = (id) => /** @type {any} */ (document.getElementById(id));
 const [main, slider, status, when] = ["main", "slider", "status", "when"].map(by);
-const turn = { busy: false, again: false, timer: 0, done_ms: 0, stop: new AbortController() };
+const turn = { busy: false, again: false, timer: 0, done_ms: 0, took_ms: 0, stop: new AbortController() };
 const newest = { position: 0, time: "", connected: false };
 let shown = "";
 let playing = 0;
@@ -34,12 +34,14 @@ async function refresh() {
   turn.again = true;
   if (turn.busy) return;
   turn.busy = true;
+  const begun_ms = performance.now();
   while (turn.again) {
     turn.again = false;
     await once().catch((error) => { reportError(error); tell(error, here()); });
   }
   turn.busy = false;
   turn.done_ms = performance.now();
+  turn.took_ms = turn.done_ms - begun_ms;
 }
 
 async function once() {
@@ -47,7 +49,7 @@ async function once() {
   const page = PAGES[route.page];
   const fresh = `${route.page}/${route.id}` !== shown;
   const stop = (turn.stop = new AbortController());
-  if (fresh) enter(route, page);
+  if (fresh) enter(route);
   const problems = [];
   const next = fresh ? data : { ...data };
   /** @type {Record<string, any>} */
@@ -70,12 +72,11 @@ async function once() {
   tell(problems[0], route);
 }
 
-function enter(route, page) {
+function enter(route) {
   const first = shown === "";
   shown = `${route.page}/${route.id}`;
   data = {};
   main.ariaBusy = "true";
-  document.title = `${page.title} · Lota`;
   main.replaceChildren(h("p", { class: "reading" }, "Reading the log…"));
   for (const link of document.querySelectorAll("header nav a")) {
     const current = link.getAttribute("href")?.slice(2).split("?")[0] === (route.page === "job" ? "jobs" : route.page);
@@ -90,6 +91,7 @@ function enter(route, page) {
 
 function draw(page, route) {
   patchChildren(main, page.draw(data, route).flat(Infinity).filter(Boolean));
+  document.title = `${main.querySelector("h1")?.textContent} · Lota`;
   drawMoment(page, route);
 }
 
@@ -122,10 +124,10 @@ function tell(problem, route) {
   if (status.textContent !== said) status.textContent = said;
 }
 
-/** Read again soon, but no more often than the page asks for, and not while nobody looks. */
+/** Read again soon, but less often than the page asks for if reading takes long, and not while nobody looks. */
 function wake() {
   if (turn.timer || document.hidden || here().at !== null) return;
-  const wait_ms = Math.max(0, turn.done_ms + PAGES[here().page].pace_ms - performance.now());
+  const wait_ms = Math.max(0, turn.done_ms + Math.max(PAGES[here().page].pace_ms, 3 * turn.took_ms) - performance.now());
   turn.timer = setTimeout(() => { turn.timer = 0; refresh(); }, wait_ms);
 }
 

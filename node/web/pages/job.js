@@ -1,6 +1,6 @@
 // @ts-check
 /** One job: where its time went, why it waits, its shards, what was agreed on, where the copies are, and all of its events. */
-import { ALONE, BASE, send } from "./api.js";
+import { ALONE, BASE, send, TEXT_MAX } from "./api.js";
 import { address, choice, facts, h, legend, section, stateOf, table } from "./dom.js";
 import { eventRows, EVENT_HEADINGS } from "./events.js";
 import { asked, elsewhere, href } from "./route.js";
@@ -14,7 +14,6 @@ const BAD = ["failed", "rejected", "lost"];
 
 /** @type {import("./route.js").Page} */
 export const job = {
-  title: "Job",
   pace_ms: 500,
   touched: (change, route) => change.jobs === null || change.nodes || change.jobs.some((id) => id.startsWith(route.id)),
   span: ({ first, last }) => (first?.events.length && last?.events.length ? [first.events[0].position, last.events[0].position] : null),
@@ -137,6 +136,7 @@ function shardOf(shard, view, data, route) {
     shard.executions.length > 0 && choice(`Output of shard ${shard.index}`, [
       ...["stdout", "stderr"].map((name) => [name, href(route, { shard: shard.index, stream: name }), stream === name]),
       ...(verdict?.claim ? [["files", href(route, { shard: shard.index, path: "" }), route.query.has("path")]] : [])]),
+    data.logs?.length === TEXT_MAX && h("p", { class: "note" }, "This is its beginning. ", h("a", { href: `${BASE}/jobs/${view.id}/logs${asked({ shard: shard.index, stream })}`, download: `${stream}.txt` }, "Save all of it")),
     stream && h("pre", { class: "log", tabindex: 0, "aria-label": `${stream} of shard ${shard.index}`, role: "region" }, data.logs ?? "", data.logs === "" && h("i", {}, `${stream} is empty`)),
     data.results && files(shard, view, data.results, route));
 }

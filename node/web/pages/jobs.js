@@ -10,7 +10,6 @@ const PAGE = 50;
 
 /** @type {import("./route.js").Page} */
 export const jobs = {
-  title: "Jobs",
   pace_ms: 500,
   touched: () => true,
   reads: ({ query }) => {

@@ -10,7 +10,6 @@ const PAGE = 100;
 
 /** @type {import("./route.js").Page} */
 export const log = {
-  title: "Log",
   pace_ms: 250,
   touched: (_, { query }) => !query.get("before"),
   reads: ({ query }) => ({

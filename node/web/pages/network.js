@@ -23,7 +23,6 @@ const TILES = { "Open jobs": "open_jobs", Running: "running", "Waiting for a nod
 
 /** @type {import("./route.js").Page} */
 export const network = {
-  title: "Network",
   pace_ms: 1000,
   ticks: true,
   touched: () => true,

@@ -7,7 +7,6 @@ import { bytes, count, moment } from "./words.js";
 
 /** @type {import("./route.js").Page} */
 export const nodes = {
-  title: "Nodes",
   pace_ms: 1000,
   touched: () => true,
   reads: ({ query }) => ({ nodes: "/nodes", ring: `/ring${asked({ job: query.get("job") })}` }),

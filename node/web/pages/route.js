@@ -5,7 +5,7 @@
  * @typedef {{ page: string, id: string, at: string | null, query: URLSearchParams }} Route
  * @typedef {{ position: number, time: string, jobs: string[] | null, nodes: boolean }} Change
  * What a page reads are paths by name; null is nothing, undefined what is known already, and { now } as of now whatever the moment.
- * @typedef {{ title: string, pace_ms: number, reads: (route: Route, known: any) => Record<string, any>, draw: (data: any, route: Route) => any[],
+ * @typedef {{ pace_ms: number, reads: (route: Route, known: any) => Record<string, any>, draw: (data: any, route: Route) => any[],
  *   touched: (change: Change, route: Route) => boolean, ticks?: boolean, span?: (data: any) => number[] | null }} Page
  */
 

@@ -72,6 +72,13 @@ class GivenServer:
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_followed(self, times: int) -> None:
+        """Wait until so many pages follow the changes."""
+        async with asyncio.timeout(20):
+            while len(self._changes) != times:
+                self._news.clear()
+                await self._news.wait()
+
     async def _answer(self, request: Request) -> Response:
         url = request.url.path.removeprefix(API) + (
             f"?{request.url.query}" if request.url.query else ""
@@ -99,13 +106,17 @@ class GivenServer:
     async def _follow(self, _: Request) -> Response:
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._changes.add(queue)
+        self._news.set()
         self.change(LAST)
 
         async def stream() -> AsyncIterator[str]:
             yield "retry: 50\n\n"
-            while (said := await queue.get()) is not None:
-                yield said
-            self._changes.discard(queue)
+            try:
+                while (said := await queue.get()) is not None:
+                    yield said
+            finally:
+                self._changes.discard(queue)
+                self._news.set()
 
         return StreamingResponse(stream(), media_type="text/event-stream")
 

@@ -155,3 +155,27 @@ async def test_a_job_is_cancelled_with_a_reason(given: GivenServer, open_page: O
     await given.until_asked("/cancel")
     assert given.posted == [(f"/jobs/{JOB}/cancel", {"reason": "too slow"})]
     await expect(page.locator("dialog")).to_be_hidden()
+
+
+async def test_of_a_long_output_the_beginning_is_shown(given: GivenServer, open_page: Open) -> None:
+    """A command that printed megabytes does not fill the page, and all of it can be saved."""
+    given.answers[f"/jobs/{JOB}/logs"] = "0123456789abcde\n" * 200_000
+    page = await open_page(f"{given.url}/ui/#/jobs/{JOB}?shard=1&stream=stdout")
+    assert len(str(await page.locator("pre.log").text_content())) == 256 * 1024
+    save = page.get_by_role("link", name="Save all of it")
+    assert str(await save.get_attribute("href")).endswith("/logs?shard=1&stream=stdout")
+
+
+async def test_a_page_that_is_not_looked_at_lets_go(given: GivenServer, open_page: Open) -> None:
+    """A hidden page holds no stream of changes, and follows again when it is shown."""
+    page = await open_page(f"{given.url}/ui/#/jobs")
+    await given.until_followed(1)
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+    tell = "document.dispatchEvent(new Event('visibilitychange'))"
+    await page.evaluate(f"{hide % 'true'}; {tell}")
+    await given.until_followed(0)
+    await page.evaluate(f"{hide % 'false'}; {tell}")
+    await given.until_followed(1)
+    given.answers["/jobs"] = {"jobs": [job_row(7, "running")], "next": None}
+    given.change(LAST + 3)
+    await expect(page.locator("tbody tr")).to_have_count(1)
