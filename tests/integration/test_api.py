@@ -1,6 +1,7 @@
 """The API of a whole network: jobs come in by it, and what they came to goes out."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,19 @@ async def test_a_job_is_cancelled_once(api: ApiOf) -> None:
     assert (again.status_code, again.json()["type"]) == (409, "urn:lota:problem:JobFailed")
     document = await api.get(f"/jobs/{job}", JobDocument)
     assert document["cancel_asked"] == "<b>wrong</b>"
+
+
+async def test_html_in_a_name_stays_text(api: ApiOf) -> None:
+    """What looks like a page in a job's name or labels comes as JSON, which no browser shows."""
+    name = "</script><img src=x onerror=alert(1)>"
+    job = await api.closed({"engine": "noop", "name": name, "labels": {"a": name}})
+    for path in ("/jobs", f"/jobs/{job.id}", f"/jobs/{job.id}/events", "/log"):
+        answer = await api.client.get(path)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert name in json.dumps(answer.json())
+    missing = await api.client.get(f"/jobs/{name}")
+    assert missing.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_node_is_drained(api: ApiOf) -> None:

@@ -5,8 +5,10 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from http import HTTPStatus
 from typing import Self
 
+import h11
 from starlette.routing import BaseRoute
 
 from node.web.access import Access
@@ -15,6 +17,7 @@ from node.web.api.changes import follow_changes
 from node.web.api.events import follow
 from node.web.api.hub import CLIENTS_MAX
 from node.web.api.shared import Api
+from node.web.problems import problem
 from node.web.server import GRACE_S, WebServer
 from node.web.slow_clients import BoundedConnection
 
@@ -35,6 +38,21 @@ class Connection(BoundedConnection):
             bound = transport.get_extra_info("socket")
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self.unsent_bytes_max)
         super().connection_made(transport)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has too long a head, as all else that is refused."""
+        answer = problem(
+            "", 400, "the request is no HTTP, or its head is too long", hint="mend or shorten it"
+        )
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        reason = HTTPStatus(400).phrase.encode()
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=reason),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class ServedApi:
