@@ -23,6 +23,9 @@ CHUNK_BYTES_MAX = 64 * 1024
 READS_AT_ONCE = 8
 """Clients that are far behind read for themselves, a few at a time."""
 
+WAKE_EVERY_S = 0.02
+"""What comes within it is sent to each client at one time, and not one by one."""
+
 PING_S = 15.0
 """How often a client is sent something, so that both ends notice when the other is gone."""
 
@@ -100,6 +103,8 @@ class Hub:
         self._clients_max = clients_max
         self._clients: set[Client] = set()
         self._parted = asyncio.Event()
+        self._waking: asyncio.TimerHandle | None = None
+        self._woke_at_s = 0.0
         self._items: list[Item] = []
         self._positions: list[int] = []
         self._size_bytes = 0
@@ -136,8 +141,11 @@ class Hub:
         self._positions.extend(item.position for item in items)
         self._size_bytes += sum(item.size_bytes for item in items)
         self.last = last
+        self._chunks.clear()
         self._shrink()
-        self._wake()
+        if self._clients and self._waking is None:
+            loop = asyncio.get_running_loop()
+            self._waking = loop.call_at(self._woke_at_s + WAKE_EVERY_S, self._wake)
 
     def join(self, place: int) -> Client:
         """Follow from a position on; `part` ends it."""
@@ -201,6 +209,12 @@ class Hub:
         self._size_bytes = kept_bytes
 
     def _wake(self) -> None:
+        """Let each client look for what there is; one that joined since then knows already."""
         self._chunks.clear()
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        if self._clients:
+            self._woke_at_s = asyncio.get_running_loop().time()
         for client in self._clients:
             client.wake.set()

@@ -1,5 +1,6 @@
 """What is held for those who follow, and who has lost its place in it."""
 
+import asyncio
 from typing import NamedTuple
 
 import pytest
@@ -96,7 +97,7 @@ def test_what_is_held_is_bounded(size: int, limits: dict[str, int]) -> None:
     assert hub.last - hub.floor <= limits.get("items_max", BYTES_MAX // size)
 
 
-def test_who_stands_elsewhere_when_it_begins_anew_has_lost_its_place() -> None:
+async def test_who_stands_elsewhere_when_it_begins_anew_has_lost_its_place() -> None:
     """A log that is replaced leaves clients of the one before no place to go on from."""
     hub = begun()
     beyond, behind = hub.join(20), hub.join(3)
@@ -105,7 +106,7 @@ def test_who_stands_elsewhere_when_it_begins_anew_has_lost_its_place() -> None:
     assert behind.place < hub.floor
 
 
-def test_clients_are_counted() -> None:
+async def test_clients_are_counted() -> None:
     """How many follow, and how far behind they are, is known; only so many may come."""
     hub = begun(clients_max=2)
     one, other = hub.join(10), hub.join(11)
@@ -115,3 +116,19 @@ def test_clients_are_counted() -> None:
     hub.part(one)
     hub.part(other)
     assert (hub.clients, hub.queued, hub.full) == (0, 0, False)
+
+
+async def test_what_comes_at_once_is_told_at_one_time() -> None:
+    """The first item is told within the shortest time, and what follows it together with others."""
+    hub = begun()
+    client = hub.join(10)
+    told = 0
+    for position in range(11, 1_011):
+        hub.add(words(position, position + 1), position)
+        if client.wake.is_set():
+            client.wake.clear()
+            told += 1
+        await asyncio.sleep(0)
+    await client.wake.wait()
+    assert told < 500
+    assert hub.chunk(10).place == 1_010
