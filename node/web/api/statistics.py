@@ -15,10 +15,10 @@ SINCE = "1h"
 async def get_statistics(api: Api, query: SeriesQuery) -> dict[str, Any]:
     """Return series, totals and percentiles of what happened in a span of time.
 
-    `since` and `until` are times, or so long before the moment of `as_of` (by default now). The
-    span is widened to whole points, of so long each (`step`), or so many at most (`points`).
-    Counts are of what happened in a point, gauges of how things stood at its end; null is what is
-    not known.
+    `since` and `until` are times, or so long before the moment of `as_of`: by default now, and of
+    a log without its network its last event. The span is widened to whole points, of so long each
+    (`step`), or so many at most (`points`). Counts are of what happened in a point, gauges of how
+    things stood at its end; null is what is not known.
     """
     moment_ms = await _moment_ms(api, query.as_of)
     since_ms = _time_ms(query.since or SINCE, moment_ms)
@@ -45,11 +45,14 @@ async def list_projections(api: Api) -> list[dict[str, Any]]:
 
 
 async def _moment_ms(api: Api, as_of: str) -> int:
-    """Return the time of a point: its own, or that of the event at a position."""
+    """Return the time of a point: its own, or that of the event at a position.
+
+    A log without its network has its last event for now: nothing of it is ever newer.
+    """
     now = now_ms()
     point = read_point(as_of, now) if as_of else None
     if point is None:
-        return now
+        return now if api.gateway is not None else api.observer.time_ms or now
     if isinstance(point, str):
         return parse_ms(point)
     return (await api.past(as_of)).time_ms

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 
+from events.times import parse_ms
 from node.web.access import Access
 from node.web.api.app import api_app
 from node.web.api.endpoints import ENDPOINTS
@@ -33,6 +34,17 @@ async def test_a_log_alone_answers_409_to_what_needs_the_network(tmp_path: Path)
     for answer in answers:
         assert answer.status_code == 409
         assert answer.json()["type"] == "urn:lota:problem:ReadOnlyLog"
+
+
+async def test_statistics_of_a_log_alone_end_with_its_last_event(tmp_path: Path) -> None:
+    """However long ago it was written, its last hour is what one is shown first."""
+    async with observing(log_of(story(3)), tmp_path) as observer:
+        transport = httpx.ASGITransport(api_app(Api(observer), Access()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            series = (await client.get("/api/v1/statistics")).json()
+        last_ms = observer.time_ms
+    assert series["totals"]["jobs.submitted"] > 0
+    assert 0 <= parse_ms(series["until"]) - last_ms <= 60_000
 
 
 def test_roles_are_as_they_are_told() -> None:
