@@ -13,7 +13,7 @@ async function show() {
   const data = {};
   status.textContent = "";
   for (const [name, path] of Object.entries(job.reads(route, {}))) {
-    data[name] = path && !path.now ? await read(path).catch((problem) => { status.textContent = problem.message; }) : null;
+    data[name] = path && !["first", "last"].includes(name) ? await read(path.now ?? path).catch((problem) => { status.textContent = problem.message; }) : null;
   }
   patchChildren(main, job.draw(data, route).flat(Infinity).filter(Boolean));
 }

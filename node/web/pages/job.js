@@ -24,8 +24,8 @@ export const job = {
       job: of,
       lanes: `${of}/lanes`,
       events: query.get("view") === "full" ? `${of}/events${asked({ limit: EVENTS, cursor: query.get("cursor"), type: query.get("type") })}` : null,
-      logs: stream ? `${of}/logs${asked({ shard: shard ?? 0, stream })}` : null,
-      results: path === null ? null : `${of}/results?shard=${shard ?? 0}&path=${path}&cursor=${query.get("file") ?? ""}`,
+      logs: stream ? { now: `${of}/logs${asked({ shard: shard ?? 0, stream })}` } : null,
+      results: path === null ? null : { now: `${of}/results?shard=${shard ?? 0}&path=${path}&cursor=${query.get("file") ?? ""}` },
       first: known.first ? undefined : { now: `/log${asked({ job: id, after: 0, limit: 1 })}` },
       last: known.job?.closed && known.last ? undefined : { now: `/log${asked({ job: id, limit: 1 })}` },
     };

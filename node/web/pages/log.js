@@ -14,7 +14,7 @@ export const log = {
   touched: (_, { query }) => !query.get("before"),
   reads: ({ query }) => ({
     log: `/log${asked({ type: query.get("type"), job: query.get("job"), author: query.get("author"), before: query.get("before"), limit: PAGE })}`,
-    projections: "/projections",
+    projections: { now: "/projections" },
   }),
   draw: ({ log: read, projections }, route) => {
     const { query } = route;

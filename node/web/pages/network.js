@@ -15,6 +15,7 @@ const COUNTED = {
   Shards: ["shards", ["planned", "completed", "failed", "cancelled"]],
   Bids: ["bids", ["placed", "declined"]],
   Executions: ["executions", ["awarded", "accepted", "rejected", "failed", "lost", "cancelled"]],
+  Verdicts: ["verdicts", ["accepted", "failed", "unverified"]],
   Publications: ["publications", ["published", "failed"]],
 };
 const TONES = { completed: 1, accepted: 1, published: 1, failed: 2, cancelled: 3, lost: 4, declined: 4, unverified: 4, rejected: 5 };
@@ -35,10 +36,9 @@ export const network = {
     const per = `per ${duration(read.step_s * 1000)}`;
     const counted = (title, family, names) => chart({ title, times, per,
       series: names.map((name) => ({ name, tone: TONES[name] ?? 0, values: given(`${family}.${name}`), total: totals[`${family}.${name}`] ?? 0 })) });
-    const under = (family) => Object.keys(series).filter((name) => name.startsWith(`${family}.`)).map((name) => name.slice(family.length + 1));
     const spread = (title, family, show) => chart({ title, times, show, series: PERCENTILES.map((name) => ({ name, values: given(`${family}.${name}`) })) });
     const gauges = (title, pairs, show = count) => chart({ title, times, show, series: Object.entries(pairs).map(([name, key]) => ({ name, values: series[`${key}.max`] ?? given(key) })) });
-    const classes = under("failures").sort((a, b) => (totals[`failures.${b}`] ?? 0) - (totals[`failures.${a}`] ?? 0)).slice(0, CLASSES_MAX);
+    const failures = Object.keys(series).filter((name) => name.startsWith("failures.")).sort((a, b) => totals[b] - totals[a]).slice(0, CLASSES_MAX);
     return [
       head(route),
       h("ul", { class: "tiles" }, Object.entries(TILES).map(([name, key]) => {
@@ -46,12 +46,10 @@ export const network = {
         return h("li", {}, h("span", {}, name), h("b", {}, count(values[values.length - 1])), sparkline(values));
       }), h("li", {}, h("span", {}, "Events stored"), h("b", {}, count(totals.events ?? 0)), sparkline(given("events")))),
       section("Work", {}, h("div", { class: "charts" },
-        Object.entries(COUNTED).slice(0, 4).map(([title, [family, names]]) => counted(title, family, names)),
-        counted("Verdicts", "verdicts", under("verdicts")),
-        counted("Publications", ...COUNTED.Publications))),
+        Object.entries(COUNTED).map(([title, [family, names]]) => counted(title, family, names)))),
       section("Load and failures", {}, h("div", { class: "charts" },
         chart({ title: "Failures by class", times, per, stacked: true,
-          series: classes.map((name) => ({ name, values: given(`failures.${name}`), total: totals[`failures.${name}`] ?? 0 })) }),
+          series: failures.map((name) => ({ name: name.replace("failures.", ""), values: series[name], total: totals[name] })) }),
         gauges("Queue", { "shards waiting": "queue", "executions running": "running" }),
         gauges("Processors", { declared: "declared.cpu", used: "used.cpu" }),
         gauges("Memory", { declared: "declared.memory_bytes", used: "used.memory_bytes" }, bytes),

@@ -18,7 +18,7 @@ COUNTED = {
     "shards": ("planned", "completed", "failed", "cancelled"),
     "bids": ("placed", "declined"),
     "executions": ("awarded", "accepted", "rejected", "failed", "lost", "cancelled"),
-    "verdicts": ("accepted", "failed"),
+    "verdicts": ("accepted", "failed", "unverified"),
     "publications": ("published", "failed"),
     "failures": ("exit_code", "timeout", MARKUP),
 }

@@ -70,6 +70,17 @@ async def test_output_and_files_are_fetched_from_the_nodes(
     assert saved.read_text() == "1\n2\n3\n4\n5\n"
 
 
+@pytest.mark.parametrize(
+    "path", ["network", "jobs", "JOB?shard=3&stream=stdout&path=", "nodes?job=JOB", "log"]
+)
+async def test_every_page_has_a_past(shown: ShownNetwork, open_page: Open, path: str) -> None:
+    """Each page, with whatever is opened on it, can be shown as of a position."""
+    path = path.replace("=JOB", f"={shown.census}").replace("JOB", f"jobs/{shown.census}")
+    page = await open_page(f"{shown.url}/ui/#/{path}{'&' if '?' in path else '?'}at=80")
+    await expect(page.get_by_role("status")).to_have_text(re.compile("The past is shown"))
+    await expect(page.locator("#when")).to_contain_text("position 80 ")
+
+
 async def test_a_job_is_cancelled(shown: ShownNetwork, open_page: Open) -> None:
     """What waits is cancelled from its page, and the page shows its end and the reason."""
     job = await shown.too_large()
