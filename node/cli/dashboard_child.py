@@ -1,11 +1,12 @@
 """The process that serves the dashboard of `lota dev`: see `node.cli.dashboard_process`.
 
-    python -m node.cli.dashboard_child URL FOLDER [PORT]
+    python -m node.cli.dashboard_child URL FOLDER [--port N] [--credentials FOLDER] [--allow-path P]
 
 Prints the URL of the pages, or a line that begins with `!` and says why there are none. It ends
 when its input does.
 """
 
+import argparse
 import asyncio
 import os
 import sys
@@ -16,6 +17,7 @@ from events.connection import connect
 from events.errors import LotaError
 from events.jetstream import History, open_log
 from node.cli.doors import HOST, Serving, open_door
+from node.credentials import take_credentials
 from node.logs import log_to_stderr
 from node.observer.folder import locked_folder
 from node.observer.observer import Observer
@@ -25,8 +27,10 @@ NICE = 10
 """Whatever the network does goes before."""
 
 
-async def serve(url: str, folder: Path, listen: str | None) -> None:
+async def serve(url: str, folder: Path, options: argparse.Namespace) -> None:
     """Serve the dashboard of the server's log until the input ends. Raises LotaError."""
+    listen = f"{HOST}:{options.port}" if options.port is not None else None
+    credentials = take_credentials(options.credentials)
     async with AsyncExitStack() as stack:
         door = await open_door(Serving(listen=listen))
         stack.callback(door.bound.close)
@@ -39,7 +43,10 @@ async def serve(url: str, folder: Path, listen: str | None) -> None:
         kept = stack.enter_context(locked_folder(folder))
         opened = Observer.open(log, kept, history.position_since)
         observer = await stack.enter_async_context(opened)
-        served = await stack.enter_async_context(dashboard(observer, client, door))
+        shown = dashboard(
+            observer, client, door, credentials=credentials, allow_paths=options.allow_path
+        )
+        served = await stack.enter_async_context(shown)
         print(door.page(), flush=True)
         stopped = asyncio.ensure_future(_input_ended())
         ended = asyncio.ensure_future(served.ended())
@@ -59,11 +66,17 @@ async def _input_ended() -> None:
 
 def main() -> None:
     """Do what the arguments say."""
-    url, folder, *port = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--credentials", type=Path)
+    parser.add_argument("--allow-path", action="append", default=[])
+    options = parser.parse_args()
     os.nice(NICE)
     log_to_stderr()
     try:
-        asyncio.run(serve(url, Path(folder), f"{HOST}:{port[0]}" if port else None))
+        asyncio.run(serve(options.url, options.folder, options))
     except LotaError as error:
         print(f"! {error.what}", flush=True)
 

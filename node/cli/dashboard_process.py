@@ -7,7 +7,7 @@ network leaves; it ends with this one, however that ends, as its input does.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,12 +17,25 @@ STOP_S = 5.0
 
 
 @asynccontextmanager
-async def dashboard_process(url: str, folder: Path, port: int | None) -> AsyncIterator[None]:
-    """Serve the dashboard of a server's log meanwhile; say where, or why there is none."""
+async def dashboard_process(
+    url: str,
+    folder: Path,
+    port: int | None,
+    *,
+    credentials: Path | None = None,
+    allow_paths: Sequence[str] = (),
+) -> AsyncIterator[None]:
+    """Serve the dashboard of a server's log meanwhile; say where, or why there is none.
+
+    `credentials` is the folder that published results are read with, and jobs that come over HTTP
+    may name files below `allow_paths`.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "node.cli.dashboard_child", url, str(folder)),
-        *([] if port is None else [str(port)]),
+        *([] if port is None else ["--port", str(port)]),
+        *([] if credentials is None else ["--credentials", str(credentials)]),
+        *(f"--allow-path={path}" for path in allow_paths),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -60,6 +60,7 @@ async def dev(
     """
     log_to_stderr()
     folder = state or Path(platformdirs.user_data_dir("lota")) / "dev"
+    readable = allowed_paths(allow_path or (".",))
     network = LocalNetwork(
         LocalConfig(
             folder=folder,
@@ -67,7 +68,7 @@ async def dev(
             nodes=nodes,
             port=DEFAULT_PORT,
             throw_away=False,
-            allow_paths=allowed_paths(allow_path or (".",)),
+            allow_paths=readable,
             allow_webhooks=(*LOOPBACK, *read_hosts(allow_webhook)),
         ),
         take_credentials(credentials),
@@ -79,7 +80,13 @@ async def dev(
         contexts.use(CONTEXT)
         print(f"LOTA_SERVER={network.url}", flush=True)
         if ui:
-            shown = dashboard_process(network.url, folder / "observer", ui_port)
+            shown = dashboard_process(
+                network.url,
+                folder / "observer",
+                ui_port,
+                credentials=credentials,
+                allow_paths=readable,
+            )
             await stack.enter_async_context(shown)
         _introduce(network, nodes)
         failing = asyncio.ensure_future(network.failed())
