@@ -21,7 +21,6 @@ async def dashboard_process(
     url: str,
     folder: Path,
     port: int | None,
-    *,
     credentials: Path | None = None,
     allow_paths: Sequence[str] = (),
 ) -> AsyncIterator[None]:

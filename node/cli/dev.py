@@ -81,11 +81,7 @@ async def dev(
         print(f"LOTA_SERVER={network.url}", flush=True)
         if ui:
             shown = dashboard_process(
-                network.url,
-                folder / "observer",
-                ui_port,
-                credentials=credentials,
-                allow_paths=readable,
+                network.url, folder / "observer", ui_port, credentials, readable
             )
             await stack.enter_async_context(shown)
         _introduce(network, nodes)

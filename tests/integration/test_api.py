@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from events.inputs.file_uri import to_uri
-from node.web.api.documents.jobs import Asked, JobDocument
+from node.web.api.documents.jobs import Asked, ExecutionPage, JobDocument, LanesDocument
 from node.web.api.documents.nodes import Draining
 from node.web.api.documents.results import ResultPage
 from tests.integration.api_of import ApiOf, api_of
+from tests.node.web.api.followers import Follower
 
 PAGE = b"<script>alert(1)</script>\n"
 SHELL = """
@@ -259,6 +260,48 @@ async def test_a_job_is_cancelled_once(api: ApiOf) -> None:
     assert (again.status_code, again.json()["type"]) == (409, "urn:lota:problem:JobFailed")
     document = await api.get(f"/jobs/{job}", JobDocument)
     assert document["cancel_asked"] == "<b>wrong</b>"
+
+
+async def test_a_large_job_is_described_whole(api: ApiOf) -> None:
+    """Of a job of a thousand shards each is there, in the document, the lanes and the list."""
+    job = await api.closed({"engine": "noop", "sharding": {"count": 1_000}})
+    document = await api.get(f"/jobs/{job.id}", JobDocument)
+    assert [shard["state"] for shard in document["shards"]] == ["completed"] * 1_000
+    lanes = await api.get(f"/jobs/{job.id}/lanes", LanesDocument)
+    assert len(lanes["lanes"]) == 1_000
+    found: list[int] = []
+    cursor = ""
+    while True:
+        query = f"limit=300&cursor={cursor}"
+        page = await api.get(f"/jobs/{job.id}/executions?{query}", ExecutionPage)
+        found += [row["shard"] for row in page["executions"]]
+        if page["next"] is None:
+            break
+        cursor = page["next"]
+    assert found == list(range(1_000))
+    one = await api.get(f"/jobs/{job.id}/executions?shard=999", ExecutionPage)
+    assert [row["shard"] for row in one["executions"]] == [999]
+
+
+async def test_events_come_as_they_are_stored(api: ApiOf) -> None:
+    """From a real log, over a restart of its server, each event comes once and in order."""
+    url = api.client.base_url
+    base = f"http://{url.host}:{url.port}"
+    headers = f"Authorization: {api.client.headers['authorization']}\r\n"
+    follower = await Follower.connect(base, f"{url.path}events?after=0", headers=headers)
+    await api.closed({"engine": "noop"})
+    server = api.network.server
+    await server.kill()
+    await server.start()
+    await api.closed({"engine": "noop", "sharding": {"count": 100}})
+    last = api.network.watch.network.position
+    await follower.until(last)
+    assert follower.ids == list(range(1, last + 1))
+    again = await Follower.connect(base, f"{url.path}events?after=3", headers=headers)
+    await again.until(last)
+    assert again.ids == list(range(4, last + 1))
+    follower.close()
+    again.close()
 
 
 async def test_html_in_a_name_stays_text(api: ApiOf) -> None:
