@@ -47,7 +47,7 @@ class Closed:
     """A read model (`projections.read_model`); `tally` counts what the fold has let go."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self.tally = Tally()

@@ -36,6 +36,7 @@ from events.facts import (
 )
 from events.items import Claim, Judgement, Offer
 from events.requests import CancelRequested, JobSubmitted
+from events.spec import JobSpec
 
 NAMED_MAX = 4
 """Items that a line names one by one."""
@@ -55,12 +56,18 @@ def summary(event: AnyEvent) -> str:
         case JobSubmitted():
             files = sum(listing.count for listing in event.data.inputs if listing is not None)
             spec = event.data.spec
-            what = " ".join(spec.command) or spec.image or spec.engine
-            return _cut(f"{spec.engine}: {what}") + (f", {files:,} input file(s)" if files else "")
+            return _cut(f"{spec.engine}: {what_runs(spec)}") + (
+                f", {files:,} input file(s)" if files else ""
+            )
         case CancelRequested():
             return event.data.reason or "no reason given"
         case _:
             return _about_job(event) or _about_shards(event) or _fact(event)
+
+
+def what_runs(spec: JobSpec) -> str:
+    """Return a job's command in a line, or what there is in its place, as far as it is shown."""
+    return _cut(" ".join(spec.command) or spec.image or spec.engine)
 
 
 def _about_shards(event: AnyEvent) -> str:

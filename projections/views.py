@@ -14,6 +14,7 @@ from events.times import rfc3339
 from projections.newer import newer_view
 from projections.nodes import Node, Nodes
 from projections.state import Execution, Job, RootSlot, Shard, Slot, Story, Verdict
+from projections.summary import what_runs
 from projections.timeline import Timeline
 from projections.waiting import why_waiting
 
@@ -74,6 +75,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "root_cid": job.root_cid or None,
         "labels": dict(job.spec.labels),
         "engine": job.spec.engine,
+        "command": what_runs(job.spec),
         "shards": {
             "total": len(job.shards),
             "completed": job.counts.get("completed", 0),

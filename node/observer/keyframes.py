@@ -1,6 +1,6 @@
 """Keyframes: the fold as it was at some positions, so that any moment is one and a short fold.
 
-A keyframe is a snapshot (`projections.snapshot`) with the tally that goes with it, compressed. One
+A keyframe is a snapshot (`projections.snapshot`) with the counts that go with it, compressed. One
 comes every few thousand events, and later if all of them would take more than a share of what the
 log itself takes. Jobs that were retired are kept apart, each once.
 
@@ -20,6 +20,7 @@ import msgspec
 
 from events.codec import PRESENT
 from events.marks import Mark
+from node.observer.past import Past
 from projections import kept_fold
 from projections.closed import Closed
 from projections.database import Kind, insert, naming, open_database, transaction
@@ -27,6 +28,7 @@ from projections.network import RETIRED_MAX, Network
 from projections.runner import Runner
 from projections.snapshot import Head, Part, Restored, head, parts, read_head
 from projections.tally import Tally
+from projections.track_records import TrackRecords
 from projections.travel import Travel
 
 EVERY = 2_500
@@ -70,6 +72,7 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     """The head of a keyframe; `shape` is the codec's, if it passed over what is newer."""
 
     tally: Tally
+    track_records: msgspec.Raw
     head: msgspec.Raw
     shape: str = ""
 
@@ -92,7 +95,7 @@ class Found(NamedTuple):
     """A keyframe: the fold at `mark`, ready to go on."""
 
     mark: Mark
-    travel: Travel
+    past: Past
 
 
 class Keyframes:
@@ -163,7 +166,7 @@ class Keyframes:
         far = position - self._newest >= self.spacing.every
         return far and self._since_bytes * self.spacing.share >= self._size_bytes
 
-    async def keep(self, runner: Runner, closed: Closed) -> None:
+    async def keep(self, runner: Runner, closed: Closed, track_records: TrackRecords) -> None:
         """Keep the fold as it is now, if that is due still. Raises DatabaseUnusable.
 
         The fold stands still while it is gone through, and goes on while it is packed.
@@ -174,7 +177,7 @@ class Keyframes:
                     return
                 self._since_bytes = 0
                 network = runner.network
-                frame = _frame(network, mark, closed.tally)
+                frame = _frame(network, mark, closed.tally, track_records)
                 retired = [*network.retired, *closed.leaving()][-RETIRED_MAX:]
                 pieces = []
                 for piece in _pieces(network):
@@ -245,7 +248,9 @@ class Keyframes:
                     restored.take(Part(job, number, bytes(part)))
         network = restored.network(PRESENT)
         network.retired.update(dict.fromkeys(await self._retired(position)))
-        return Found(found.mark, Travel(network, tally=frame.tally))
+        track_records = TrackRecords()
+        track_records.restore(bytes(frame.track_records), network)
+        return Found(found.mark, Past(Travel(network, tally=frame.tally), track_records))
 
     async def _retired(self, position: int) -> list[str]:
         """Return the jobs that had been retired last at a keyframe, in order."""
@@ -267,10 +272,15 @@ class Keyframes:
 _Packed = tuple[str, int, msgspec.Raw]
 
 
-def _frame(network: Network, mark: Mark, tally: Tally) -> bytes:
+def _frame(network: Network, mark: Mark, tally: Tally, track_records: TrackRecords) -> bytes:
     made = head(network, mark, [])
     shape = network.codec.shape if network.newer else ""
-    frame = _Frame(tally=tally, head=msgspec.Raw(made.body), shape=shape)
+    frame = _Frame(
+        tally=tally,
+        track_records=msgspec.Raw(track_records.state()),
+        head=msgspec.Raw(made.body),
+        shape=shape,
+    )
     return zlib.compress(msgspec.json.encode(frame), LEVEL)
 
 

@@ -159,7 +159,7 @@ class Observer:
         """Drop keyframes of another log, and begin anew where they are missing."""
         await self._require_anchor()
         mark = await self._keyframes.newest()
-        if mark is not None and await look_up(self.log, mark) == "differs":
+        if mark is None or await look_up(self.log, mark) == "differs":
             await self._keyframes.drop()
             mark = None
         checkpoint = self.store.checkpoint
@@ -208,7 +208,7 @@ class Observer:
         while True:
             await self._due.wait()
             self._due.clear()
-            await self._keyframes.keep(self._runner, self._closed)
+            await self._keyframes.keep(self._runner, self._closed, self.track_records)
 
     def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
         self._changes.note(self.position, self.time_ms, entries)
@@ -267,7 +267,7 @@ class Observer:
         Raises WrongUsage for a position that is not folded, LogError when the log cannot be read.
         """
         if position is None or position == self.position:
-            return present(self.network, self._closed.tally)
+            return present(self.network, self._closed.tally, self.track_records)
         return await self._pasts.at(position, self.position)
 
     async def position_at(self, time_ms: int) -> int:

@@ -7,11 +7,12 @@ from contextlib import aclosing
 from typing import cast
 
 from events.errors import WrongUsage
-from events.log import Readable, Record
+from events.log import Base, Readable, Record
 from events.recognition import look_up
 from node.observer.keyframes import Keyframes
 from node.observer.past import Past
 from projections.base import begin
+from projections.track_records import TrackRecords
 from projections.travel import Travel
 
 KEPT_MAX = 4
@@ -54,21 +55,21 @@ class Pasts:
                 hint=f"it begins at position {begun + 1};"
                 " what was before is in an archive (lota replay --from FILE)",
             )
-        travel = await self._keyframe(position, begun) or Travel(begin(base))
-        await self._fold(travel, position)
-        return Past(travel)
+        past = await self._keyframe(position, begun) or _at_base(base)
+        await self._fold(past, position)
+        return past
 
-    async def _keyframe(self, position: int, begun: int) -> Travel | None:
+    async def _keyframe(self, position: int, begun: int) -> Past | None:
         """Return the fold at the keyframe before a position, if the log goes on from there."""
         found = await self._keyframes.nearest(position)
         if found is None or found.mark.position < begun:
             return None
         if found.mark.position > begun and await look_up(self._log, found.mark) != "there":
             return None
-        return found.travel
+        return found.past
 
-    async def _fold(self, travel: Travel, position: int) -> None:
-        after = travel.network.position
+    async def _fold(self, past: Past, position: int) -> None:
+        after = past.position
         if after == position:
             return
         batches = cast("AsyncGenerator[list[Record], None]", self._log.read(after=after))
@@ -78,7 +79,15 @@ class Pasts:
                     for record in records[start : start + FOLDED_AT_ONCE]:
                         if record.position > position:
                             return
-                        travel.fold(record)
+                        past.fold(record)
                     await asyncio.sleep(0)
                 if records[-1].position >= position:
                     return
+
+
+def _at_base(base: Base | None) -> Past:
+    """Return what stood before the first message of the log."""
+    network = begin(base)
+    records = TrackRecords()
+    records.begin(network)
+    return Past(Travel(network), records)

@@ -47,7 +47,7 @@ async def list_nodes(api: Api, query: AsOfQuery) -> dict[str, Any]:
             "executions": load[name],
             "bids": bids_view(bids.get(name)),
             "failures": failures_view(failures.get(name)),
-            "record": _record(api, past, name),
+            "record": _record(past, name),
         }
         for name, node in sorted(past.network.nodes.members.items())
     ]
@@ -68,7 +68,7 @@ async def get_node(api: Api, path: NodePath, query: AsOfQuery) -> dict[str, Any]
         **node_state_view(past.travel, node),
         "bids": bids_view(bids_by_node(jobs).get(node.name)),
         "failures": failures_of(jobs, node.name)[-FAILURES_MAX:],
-        "record": _record(api, past, node.name),
+        "record": _record(past, node.name),
     }
 
 
@@ -99,13 +99,9 @@ async def get_ring(api: Api, query: RingQuery) -> dict[str, Any]:
     return {**when(past), "job": job.id, "shard": query.shard, "asked": asked, "nodes": rows}
 
 
-def _record(api: Api, past: Past, node: str) -> dict[str, int] | None:
-    """Return how a node fared in the jobs that have ended; only the present is known."""
-    if not past.live:
-        return None
-    record: dict[str, int] = msgspec.to_builtins(
-        api.observer.track_records.of.get(node) or TrackRecord()
-    )
+def _record(past: Past, node: str) -> dict[str, int]:
+    """Return how a node fared in the jobs that have ended."""
+    record: dict[str, int] = msgspec.to_builtins(past.track_records.of.get(node) or TrackRecord())
     return {name: record.get(name, 0) for name in TrackRecord.__struct_fields__}
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,10 @@ import pytest
 from events.log import EVERYTHING, Base, Record
 from events.memory import MemoryLog
 from node.observer.keyframes import Spacing
+from node.observer.observer import Observer
+from node.observer.past import Past
 from projections.base import encode_base
+from projections.track_records import TrackRecords
 from projections.travel import Travel, network_view
 from tests.node.observer.watched import observing, reached
 from tests.projections.story import extend, folded, log_of, story
@@ -43,10 +46,24 @@ class Counting(MemoryLog):
         return super().read(filters, after=after)
 
 
-def stands(travel: Travel) -> dict[str, object]:
+async def keep(observer: Observer) -> None:
+    """Keep a keyframe now, if one is due."""
+    await observer._keyframes.keep(observer._runner, observer._closed, observer.track_records)
+
+
+def plainly(records: Iterable[Record]) -> Past:
+    """Return the past after these messages, folded one by one from the start."""
+    past = Past(Travel(), TrackRecords())
+    for record in records:
+        past.fold(record)
+    return past
+
+
+def stands(past: Past) -> dict[str, object]:
     """Return all of a past that a view or a further fold could show."""
-    network = travel.network
+    travel, network = past.travel, past.network
     return {
+        "records": past.track_records.of,
         "view": {**network_view(travel), "closed": []},
         "jobs": list(network.jobs.values()),
         "nodes": network.nodes,
@@ -65,7 +82,7 @@ async def lived(log: MemoryLog, records: tuple[Record, ...], folder: Path, chanc
                 at = await log.last()
                 await reached(observer, at)
                 if chance.random() < 0.7:
-                    await observer._keyframes.keep(observer._runner, observer._closed)
+                    await keep(observer)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -76,12 +93,12 @@ async def test_a_past_is_a_keyframe_and_a_short_fold(seed: int, tmp_path: Path) 
     kept = frames(tmp_path)
     assert len(kept) > len(records) // 40
     async with observing(log, tmp_path, OFTEN) as observer:
-        plain = Travel()
+        plain = plainly(())
         for record in records:
             plain.fold(record)
             log.begun.clear()
             past = await observer.at(record.position)
-            assert stands(past.travel) == stands(plain)
+            assert stands(past) == stands(plain)
             before = max((at for at in kept if at <= record.position), default=0)
             assert min(log.begun, default=before) >= before - 1
 
@@ -93,7 +110,7 @@ async def test_keyframes_keep_to_their_share(tmp_path: Path) -> None:
         for record in records:
             extend(log, (record,))
             await reached(observer, record.position)
-            await observer._keyframes.keep(observer._runner, observer._closed)
+            await keep(observer)
     with closing(sqlite3.connect(tmp_path / "keyframes.db")) as file:
         ((size, newest),) = file.execute(
             "SELECT sum(size), max(size) FROM frames WHERE position > 1"
@@ -109,10 +126,10 @@ async def test_keyframes_of_a_log_that_lost_its_end(tmp_path: Path) -> None:
     await lived(MemoryLog(), old, tmp_path, Random(1))
     log = log_of(new)
     async with observing(log, tmp_path, OFTEN) as observer:
-        plain = Travel()
+        plain = plainly(())
         for record in new:
             plain.fold(record)
-            assert stands((await observer.at(record.position)).travel) == stands(plain)
+            assert stands(await observer.at(record.position)) == stands(plain)
 
 
 def renumbered(records: tuple[Record, ...], first: int) -> Iterator[Record]:
@@ -140,24 +157,22 @@ async def test_keyframes_that_cannot_be_used(spoil: str, tmp_path: Path) -> None
                 file.execute("PRAGMA user_version=7")
     async with observing(log, tmp_path, OFTEN) as observer:
         for position in range(1, len(records), 13):
-            plain = Travel()
-            for record in records[:position]:
-                plain.fold(record)
-            assert stands((await observer.at(position)).travel) == stands(plain)
+            plain = plainly(records[:position])
+            assert stands(await observer.at(position)) == stands(plain)
 
 
 async def test_pasts_of_an_archived_log(tmp_path: Path) -> None:
     """When the beginning of a log goes, pasts behind it stay what they were."""
     records, log = story(5), MemoryLog()
     await lived(log, records, tmp_path, Random(1))
-    plain = Travel()
+    plain = plainly(())
     async with observing(log, tmp_path, OFTEN) as observer:
         log.archive(Base(120, encode_base(folded(records[:120]))))
         kept = next(at for at in frames(tmp_path) if at >= 120)
         for record in records:
             plain.fold(record)
             if record.position >= kept:
-                assert stands((await observer.at(record.position)).travel) == stands(plain)
+                assert stands(await observer.at(record.position)) == stands(plain)
             elif record.position >= 120:
                 now = await observer.at(record.position)
                 assert list(now.network.jobs.values()) == list(plain.network.jobs.values())

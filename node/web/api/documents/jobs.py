@@ -30,6 +30,7 @@ class JobRow(Document, frozen=True):
     root_cid: str | None
     labels: dict[str, str]
     engine: str
+    command: str
     shards: ShardCounts
     submitted_at: str
     ended_at: str | None

@@ -62,14 +62,13 @@ class Record(Document, frozen=True):
 class NodeRow(Member, frozen=True):
     """One node as a line of a list; `executions` counts what it has in hand.
 
-    `bids` and `failures` are of the open jobs, `record` of those that have ended: null as of a past
-    position, of which it is not known.
+    `bids` and `failures` are of the open jobs, `record` of those that have ended.
     """
 
     executions: int
     bids: Bidding
     failures: FailureCounts
-    record: Record | None
+    record: Record
 
 
 class NodeList(AsOf, frozen=True):
@@ -125,7 +124,7 @@ class NodeDocument(Member, frozen=True):
     unanswered: list[Unanswered]
     bids: Bidding
     failures: list[FailedExecution]
-    record: Record | None
+    record: Record
 
 
 class RingNode(Document, frozen=True):

@@ -11,6 +11,7 @@ import pytest
 
 from events.memory import MemoryLog
 from events.times import parse_ms
+from node.observer.past import Past
 from node.web.access import Access
 from node.web.api.app import api_app
 from node.web.api.documents.jobs import ExecutionPage, JobDocument, JobPage, LanesDocument
@@ -20,6 +21,8 @@ from node.web.api.shared import Api
 from projections.job_fold import JobFold
 from projections.lanes import lanes_view
 from projections.network import Network
+from projections.track_records import TrackRecord, TrackRecords
+from projections.travel import Travel
 from projections.views import job_view
 from tests.node.observer.watched import observing
 from tests.projections.story import log_of, story
@@ -185,8 +188,11 @@ async def test_a_message_that_is_none_of_ours_is_told(tmp_path: Path) -> None:
 async def test_nodes_are_those_of_the_fold(seed: int, tmp_path: Path) -> None:
     """Each node of the log is listed and described, and its bids add up."""
     records = story(seed)
+    past = Past(Travel(), TrackRecords())
     async with asking(log_of(records), tmp_path) as api:
         for position in range(20, len(records), 40):
+            for record in records[past.position : position]:
+                past.fold(record)
             listed = await api.get("/nodes", NodeList, as_of=position)
             for row in listed["nodes"]:
                 node = await api.get(f"/nodes/{row['name']}", NodeDocument, as_of=position)
@@ -194,7 +200,10 @@ async def test_nodes_are_those_of_the_fold(seed: int, tmp_path: Path) -> None:
                 assert node["bids"]["placed"] >= node["bids"]["won"] + node["bids"]["lost"]
                 assert len(node["executions"]) == row["executions"]
                 assert len(node["failures"]) == sum(row["failures"].values())
-                assert node["record"] is None
+                fared = past.track_records.of.get(row["name"]) or TrackRecord()
+                assert node["record"] == {
+                    name: getattr(fared, name) for name in TrackRecord.__struct_fields__
+                }
         now = await api.get("/nodes", NodeList)
         assert sum(row["record"]["won"] for row in now["nodes"]) > 0
 
