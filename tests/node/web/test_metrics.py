@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from events.connection import connect
-from events.errors import LogUnavailable
+from events.errors import NotAdmitted
 from events.log import EVERYTHING, Record
 from events.memory import MemoryLog
 from events.subjects import NET
@@ -122,7 +122,7 @@ class Broken(MemoryLog):
     ) -> AsyncIterator[list[Record]]:
         async for batch in super().read(filters, after=after):
             yield batch
-        raise LogUnavailable("the server is gone")
+        raise NotAdmitted("the server is gone")
 
 
 async def test_an_observer_that_has_failed_is_not_ready(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_an_observer_that_has_failed_is_not_ready(tmp_path: Path) -> None:
     async with Observer.open(log, tmp_path / "o", no_times) as observer:
         await asyncio.wait((observer.failed,))
         found = samples((await scrape(observer)).text)
-    assert isinstance(observer.failed.exception(), LogUnavailable)
+    assert isinstance(observer.failed.exception(), NotAdmitted)
     assert found["lota_ready", ()] == 0
 
 
