@@ -85,12 +85,17 @@ async def dev(
             )
             await stack.enter_async_context(shown)
         _introduce(network, nodes)
-        failing = asyncio.ensure_future(network.failed())
-        await asyncio.wait((failing, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            failing.result()
-        failing.cancel()
+        await _serve(network, stopped)
         print("stopping", file=sys.stderr)
+
+
+async def _serve(network: LocalNetwork, stopped: "asyncio.Future[None]") -> None:
+    """Wait until the network is stopped, or raise what made a node fail."""
+    failing = asyncio.ensure_future(network.failed())
+    await asyncio.wait((failing, stopped), return_when=asyncio.FIRST_COMPLETED)
+    if failing.done():
+        failing.result()
+    failing.cancel()
 
 
 def _introduce(network: LocalNetwork, nodes: int) -> None:
