@@ -7,7 +7,7 @@ before that mark is decompressed again.
 """
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -116,10 +116,13 @@ class FileLog:
     async def position_since(self, time_ms: int) -> int:
         """Return the first position stored at `time_ms` (since the Unix epoch) or later.
 
-        It is one behind what was looked through for the export when there is none.
+        It is one behind what was looked through for the export when there is none. Times that a
+        server's clock put out of order are taken as they come.
         """
         self._check_open()
+        mark = bisect_left(self._index.times_ms, time_ms) - 1
         async with in_thread(reading(self._path)) as file:
+            await asyncio.to_thread(skip_to, file, self._index.offsets[mark] if mark >= 0 else 0)
             content = lines(file)
             while taken := await asyncio.to_thread(step, content):
                 found = await asyncio.to_thread(_first_since, taken, time_ms)
@@ -168,12 +171,15 @@ class FileBlobs:
 
 
 class _Index:
-    """What opening finds: `offsets[i]` is where the message of `positions[i]` begins."""
+    """What opening finds: `offsets[i]` is where the message of `positions[i]` begins, which was
+    stored at `times_ms[i]`.
+    """
 
     def __init__(self) -> None:
         self.header: Header | None = None
         self.positions: list[int] = []
         self.offsets: list[int] = []
+        self.times_ms: list[int] = []
         self.blobs: dict[str, int] = {}
         self.checker = Checker()
         self._offset = 0
@@ -188,6 +194,7 @@ class _Index:
                 if checker.events % MARK_EVERY == 1:
                     self.positions.append(found.position)
                     self.offsets.append(self._offset)
+                    self.times_ms.append(parse_ms(found.time))
             elif isinstance(found, Piece):
                 self.blobs.setdefault(found.blob, self._offset)
             elif isinstance(found, Header):

@@ -22,7 +22,7 @@ from events.errors import (
 )
 from events.log import Readable, Record
 from events.memory import MemoryLog
-from events.times import parse_ms
+from events.times import parse_ms, rfc3339
 from tests.events.archive.logs import export, stored
 
 NAMES = ("log.jsonl", "log.jsonl.zst")
@@ -231,3 +231,19 @@ def test_what_is_written_is_what_is_read(path: Path) -> None:
     """Lines come back as they were written, in the same order."""
     with reading(path) as file:
         assert list(lines(file))[1:4] == export(MESSAGES[:3])[1:4]
+
+
+async def test_a_time_is_found_wherever_it_is(tmp_path: Path) -> None:
+    """The first message stored at a time or later is found, before, between and behind marks."""
+    first_ms = parse_ms("2026-11-23T08:00:00Z")
+    times_ms = [first_ms + 10 * (number // 3) for number in range(COUNT)]
+    messages = [
+        msgspec.structs.replace(message, time=rfc3339(time_ms))
+        for message, time_ms in zip(MESSAGES, times_ms, strict=True)
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"".join(export(messages)))
+    log = await FileLog.open(path)
+    for time_ms in (0, *times_ms[:: MARK_EVERY // 7], times_ms[MARK_EVERY] + 1, times_ms[-1] + 1):
+        expected = sum(1 for stored_ms in times_ms if stored_ms < time_ms) + 1
+        assert await log.position_since(time_ms) == expected
