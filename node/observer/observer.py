@@ -3,41 +3,30 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
-from events.entry import Entry
 from events.errors import (
-    AnotherLog,
     DatabaseUnusable,
-    LogError,
-    LogUnavailable,
-    NotAdmitted,
     NotFound,
 )
 from events.log import Followed
-from events.recognition import look_up
 from node.jobs import the_one
-from node.observer.changes import Change, Changes
+from node.observer.changes import Change
+from node.observer.following import Following, models
 from node.observer.job_streams import JobStreams, Told
 from node.observer.keyframes import SPACING, Keyframes, Spacing
 from node.observer.listing import JobPage, Wanted, jobs
 from node.observer.past import Past, present
 from node.observer.pasts import Pasts
 from node.observer.statistics import StatisticsReader
-from projections.closed import Closed
 from projections.network import Network
 from projections.read_model import versions_with
 from projections.rebuilding import remove
-from projections.runner import Runner
-from projections.statistics.model import Statistics
 from projections.store import Store
 from projections.track_records import TrackRecords
 
-LAG_EVERY_S = 1.0
-VERIFIED_EVERY_S = 3.0
-RETRY_S = 1.0
 CANDIDATES_MAX = 11
 
 PositionSince = Callable[[int], Awaitable[int]]
@@ -74,14 +63,10 @@ class Observer:
         self.log = log
         self.store = store
         self._keyframes = keyframes
-        self._due = asyncio.Event()
-        self.ready = asyncio.Event()
+        self._following = following = Following(log, store, keyframes, self._forget)
+        self.ready = following.ready
         self._position_since = position_since
-        self._changes = Changes()
-        self._streams = JobStreams(log)
-        self._end = 0
-        self.statistics = StatisticsReader(store, lambda: self._counted.time_ms, self._written)
-        self._begin()
+        self.statistics = StatisticsReader(store, lambda: following.counted.time_ms, self._written)
 
     @classmethod
     @asynccontextmanager
@@ -108,144 +93,50 @@ class Observer:
             await observer._start(stack)
             yield observer
 
-    def _begin(self) -> None:
-        """Begin, or begin again, with what the store has."""
-        self._closed, self.track_records, self._counted = models = _models()
-        every = self._keyframes.spacing.snapshot
-        self._runner = Runner(self.log, self.store, snapshot_every=every, models=models)
+    def _forget(self) -> None:
+        """Forget what was folded of the past: it may be that of another log."""
         self._pasts = Pasts(self.log, self._keyframes)
+        self._streams = JobStreams(self.log)
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        self._end = await self.log.last()
-        self.failed = asyncio.ensure_future(self._run())
+        self._following.end = await self.log.last()
+        self.failed = asyncio.ensure_future(self._following.run())
         self.failed.add_done_callback(_tell)
-        measuring = asyncio.ensure_future(self._measure())
+        measuring = asyncio.ensure_future(self._following.measure())
         stack.push_async_callback(self._stop, self.failed, measuring)
 
     async def _stop(self, *tasks: "asyncio.Task[None]") -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._runner.rest()
-
-    # Following
-
-    async def _run(self) -> None:
-        """Follow the log, also when it is replaced by another or loses its end."""
-        came_to = -1
-        while True:
-            try:
-                await self._recognise()
-                await self._run_once()
-                break
-            except AnotherLog as error:
-                log.warning("%s is built anew: %s", self.store.path, error.what)
-                await self.store.reset()
-                await self._keyframes.drop()
-            except NotAdmitted:
-                raise
-            except LogUnavailable as error:
-                log.warning("waiting for the log: %s", error.what)
-                await asyncio.sleep(RETRY_S)
-            except LogError as error:
-                if self.position <= came_to:
-                    raise
-                log.warning("looking again at the log: %s", error.what)
-                came_to = self.position
-            self._begin()
-        raise LogUnavailable("the log was closed", hint="begin again")
-
-    async def _recognise(self) -> None:
-        """Drop keyframes of another log, and begin anew where they are missing."""
-        await self._require_anchor()
-        mark = await self._keyframes.newest()
-        if mark is None or await look_up(self.log, mark) == "differs":
-            await self._keyframes.drop()
-            mark = None
-        checkpoint = self.store.checkpoint
-        if (
-            mark is None
-            and checkpoint is not None
-            and checkpoint.position > self._keyframes.spacing.every
-        ):
-            log.warning("%s is built anew: there are no keyframes beside it", self.store.path)
-            await self.store.reset()
-
-    async def _run_once(self) -> None:
-        following = self._runner.run(self._folded)
-        work = [asyncio.ensure_future(each) for each in (following, self._keep(), self._verify())]
-        try:
-            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-            for task in work:
-                if task.done():
-                    task.result()
-        finally:
-            for task in work:
-                task.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
-
-    async def _verify(self) -> None:
-        """Look now and then whether this is the same log still: its server may have been wiped.
-
-        Raises AnotherLog when it is not.
-        """
-        while True:
-            await asyncio.sleep(VERIFIED_EVERY_S)
-            with suppress(LogUnavailable):
-                await self._require_anchor()
-
-    async def _require_anchor(self) -> None:
-        """Raise AnotherLog unless the log has what it had when the store began.
-
-        What is folded last may be of the new log, on top of what was folded of the old one.
-        """
-        checkpoint = self.store.checkpoint
-        if checkpoint is not None and await look_up(self.log, checkpoint.anchor) == "differs":
-            raise AnotherLog(f"the log does not have {checkpoint.anchor} any more")
-
-    async def _keep(self) -> None:
-        """Keep keyframes as they are due."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            await self._keyframes.keep(self._runner, self._closed, self.track_records)
-
-    def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
-        self._changes.note(self.position, self.time_ms, entries)
-        folded_bytes = sum(len(entry.record.body) for entry in entries)
-        if self._keyframes.is_due(self.position, folded_bytes):
-            self._due.set()
-        if caught_up:
-            self.ready.set()
-
-    async def _measure(self) -> None:
-        """Look now and then how far the log goes."""
-        while True:
-            await asyncio.sleep(LAG_EVERY_S)
-            with suppress(LogError):
-                self._end = await self.log.last()
+        await self._following.runner.rest()
 
     # What is
 
     @property
+    def track_records(self) -> TrackRecords:
+        """How each node has fared in the jobs that have ended."""
+        return self._following.track_records
+
+    @property
     def network(self) -> Network:
         """The live fold; a closed job is in it for a moment."""
-        return self._runner.network
+        return self._following.runner.network
 
     @property
     def position(self) -> int:
         """The last position that is folded."""
-        return self._runner.network.position
+        return self._following.runner.network.position
 
     @property
     def time_ms(self) -> int:
         """When the newest event says that it happened, 0 if there is none."""
-        return self._closed.tally.time_ms
+        return self._following.closed.tally.time_ms
 
     @property
     def lag(self) -> int:
         """How many messages are stored and not folded yet, as far as is known."""
-        return max(0, self._end - self.position)
+        return max(0, self._following.end - self.position)
 
     def projections(self) -> list[Projection]:
         """Return the read models, and how far the rows of each are written."""
@@ -257,7 +148,7 @@ class Observer:
 
     def changes(self) -> AsyncGenerator[Change, None]:
         """Yield what changes from now on, at most one change every 250 ms."""
-        return self._changes.follow()
+        return self._following.changes.follow()
 
     # What was
 
@@ -267,7 +158,7 @@ class Observer:
         Raises WrongUsage for a position that is not folded, LogError when the log cannot be read.
         """
         if position is None or position == self.position:
-            return present(self.network, self._closed.tally, self.track_records)
+            return present(self.network, self._following.closed.tally, self.track_records)
         return await self._pasts.at(position, self.position)
 
     async def position_at(self, time_ms: int) -> int:
@@ -295,10 +186,9 @@ class Observer:
 
     async def _written(self, position: int | None = None) -> None:
         """See to it that what is folded up to a position, by default all, is in the rows."""
-        checkpoint = self.store.checkpoint
         position = self.position if position is None else position
-        if checkpoint is None or checkpoint.position < position:
-            await self._runner.flush()
+        if min(self.store.positions.values()) < position:
+            await self._following.runner.flush()
 
     async def job_id(self, text: str) -> str:
         """Return the id of the job that `text` names: its id, or the start of no other's.
@@ -335,13 +225,8 @@ def _tell(ended: "asyncio.Task[None]") -> None:
         log.error("the log is not followed any more: %s", error)
 
 
-def _models() -> tuple[Closed, TrackRecords, Statistics]:
-    """Return what is kept beside the runner's own read models, with nothing in it."""
-    return Closed(), TrackRecords(), Statistics()
-
-
 async def _store(path: Path) -> Store:
-    return await Store.open(path, versions_with(_models()))
+    return await Store.open(path, versions_with(models()))
 
 
 async def _opened(path: Path, open_file: Callable[[Path], Awaitable[T]]) -> T:

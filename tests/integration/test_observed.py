@@ -179,6 +179,7 @@ async def test_a_server_that_is_wiped_meanwhile(tmp_path: Path) -> None:
         async with log_at(server.url) as log:
             await put(log, story(5))
         await reached(observer, len(story(5)))
+        assert network_view((await observer.at(50)).travel) == plain(story(5)[:50])
         await server.stop()
         shutil.rmtree(server.store)
         await server.start()
@@ -187,6 +188,7 @@ async def test_a_server_that_is_wiped_meanwhile(tmp_path: Path) -> None:
             await shown(observer, plain(records[:-1]))
             await put(log, records[-1:])
             await shown(observer, plain(records))
+            assert network_view((await observer.at(50)).travel) == plain(records[:50])
 
 
 async def shown(observer: Observer, network: dict[str, object]) -> None:

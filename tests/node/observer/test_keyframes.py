@@ -48,7 +48,8 @@ class Counting(MemoryLog):
 
 async def keep(observer: Observer) -> None:
     """Keep a keyframe now, if one is due."""
-    await observer._keyframes.keep(observer._runner, observer._closed, observer.track_records)
+    of = observer._following
+    await of.keyframes.keep(of.runner, of.closed, of.track_records)
 
 
 def plainly(records: Iterable[Record]) -> Past:
