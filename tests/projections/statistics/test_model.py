@@ -103,6 +103,34 @@ async def test_nothing_is_counted_twice(
     assert rows[key(EVER, 0)].counts == Oracle(records).counts()
 
 
+async def test_cut_off_at_each_step(tmp_path: Path) -> None:
+    """A flush that dies after so many turns of the loop, for each number of them, loses nothing."""
+    records, log = slow(1055), log_of(())
+    for turns in range(50):
+        store = await opened(tmp_path)
+        live = Live(log, store, snapshot_every=20, models=[Statistics()])
+        await live.caught_up()
+        extend(log, records[turns * 5 : turns * 5 + 5])
+        await live.reached(await log.last())
+        flushing = asyncio.ensure_future(live.runner.flush())
+        for _ in range(turns):
+            await asyncio.wait((flushing,), timeout=0)
+        flushing.cancel()
+        await asyncio.wait((flushing,))
+        await live.kill()
+        await store.close()
+    store = await opened(tmp_path)
+    live = Live(log, store, models=[Statistics()])
+    await live.caught_up()
+    await live.runner.flush()
+    await live.kill()
+    digest = await store.digest()
+    await store.close()
+
+    assert await log.last() == len(records)
+    assert digest == await rebuilt(log, tmp_path)
+
+
 async def test_rows_are_the_buckets_that_are_kept(tmp_path: Path) -> None:
     """There is a row for each bucket in which something happened, until its level forgets it."""
     records = slow(5)
