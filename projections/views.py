@@ -59,9 +59,11 @@ def job_head(
     }
 
 
-def shard_views(job: Job) -> list[dict[str, Any]]:
-    """Return what a job's view says of its shards."""
-    return [_shard_view(job, index, shard) for index, shard in enumerate(job.shards)]
+def shard_views(job: Job, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+    """Return what a job's view says of its shards, or of those `start <= index < stop`."""
+    return [
+        _shard_view(job, index, shard) for index, shard in enumerate(job.shards[start:stop], start)
+    ]
 
 
 def job_row(job: Job) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def guarded(app: ASGIApp, access: Access) -> ASGIApp:
 
 def _turned_away(request: Request, access: Access) -> Response | None:
     """Return the answer to who may not ask; note of others what they may do."""
-    path = request.url.path
+    path = request.scope["path"]
     try:
         role = access.admit(request)
         if role is None and path not in PUBLIC:
@@ -72,5 +72,5 @@ def _is_page(request: Request) -> bool:
     return (
         request.method == "GET"
         and "text/html" in wants
-        and not request.url.path.startswith("/api/")
+        and not request.scope["path"].startswith("/api/")
     )

@@ -109,30 +109,30 @@ def problem(
 def refused(request: Request, error: Exception) -> Response:
     """Answer a request that cannot be served as it is."""
     assert isinstance(error, Refused)
-    path = request.url.path
+    path = request.scope["path"]
     return problem(path, error.status, error.detail, hint=error.hint, headers=error.headers)
 
 
 def failed(request: Request, error: Exception) -> Response:
     """Answer with an error that Lota raises on purpose."""
     assert isinstance(error, LotaError)
+    path = request.scope["path"]
     found = [kind for kind in type(error).__mro__ if kind in STATUSES]
     status, kind = (STATUSES[found[0]], found[0].__name__) if found else (500, type(error).__name__)
     if not found:
-        log.warning("%s %s failed: %s", request.method, request.url.path, error)
-    return problem(
-        request.url.path, status, error.what, hint=error.hint or HINTS.get(status, ""), kind=kind
-    )
+        log.warning("%s %r failed: %s", request.method, path, error)
+    hint = error.hint or HINTS.get(status, "")
+    return problem(path, status, error.what, hint=hint, kind=kind)
 
 
 def mistaken(request: Request, error: Exception) -> Response:
     """Answer a request that no route takes, or not by this method."""
     assert isinstance(error, HTTPException)
-    path, hint = request.url.path, HINTS.get(error.status_code, "")
+    path, hint = request.scope["path"], HINTS.get(error.status_code, "")
     detail = f"{request.method} {path}: {error.detail}"
     return problem(path, error.status_code, detail, hint=hint, headers=error.headers)
 
 
 def broken(request: Request, _: Exception) -> Response:
     """Answer where this program is wrong; the error itself goes to the log of the server alone."""
-    return problem(request.url.path, 500, "this server made a mistake", hint=HINTS[500])
+    return problem(request.scope["path"], 500, "this server made a mistake", hint=HINTS[500])

@@ -52,7 +52,7 @@ class BytesAnswer(Response):
                     async for chunk in chunks:
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 except LotaError as error:
-                    log.warning("%s breaks off: %s", scope["path"], error)
+                    log.warning("%r breaks off: %s", scope["path"], error)
                     return
             await send({"type": "http.response.body", "body": b""})
 

@@ -6,6 +6,7 @@ these types or refused with a problem; what goes out is an object of the declare
 `Response`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,9 @@ from node.web.problems import Refused
 
 FIELDS_MAX = 100
 BODY_BYTES_MAX = 1024 * 1024
+LOOP_BYTES_MAX = 16 * 1024
+"""A longer body is decoded by a thread: YAML takes its time."""
+
 JSON = "application/json"
 POSITION = "Lota-Position"
 
@@ -164,6 +168,8 @@ async def _body(request: Request, endpoint: Endpoint, kind: Any) -> Any:
             headers={"accept": ", ".join(endpoint.media)},
         )
     try:
+        if len(data) > LOOP_BYTES_MAX:
+            return await asyncio.to_thread(endpoint.read, data, kind)
         return endpoint.read(data, kind)
     except msgspec.ValidationError as error:
         raise Refused(

@@ -249,6 +249,9 @@ async def test_another_site_cannot_embed_what_is_read(client: Client) -> None:
         ("127.0.0.1.evil.test", 403),
         ("localhost:8470.evil.test", 403),
         ("", 403),
+        ("[::1", 403),
+        ("a b", 403),
+        ("localhost/x?y#z", 403),
     ],
 )
 async def test_without_a_token_a_request_names_this_machine(
@@ -257,6 +260,18 @@ async def test_without_a_token_a_request_names_this_machine(
     """A name that an attacker lets point to this machine is refused."""
     answer = await client(Access(), "http://localhost").get("/api/read", headers={"host": host})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("host", ["[::1", "a b", "x@y", "h:99999999"])
+async def test_a_host_that_is_none_breaks_nothing(
+    access: Access, client: Client, host: str
+) -> None:
+    """With a token in hand any Host is answered, and refusals are problems as ever."""
+    asking = client(access, **bearer("admin"))
+    assert (await asking.get("/api/read", headers={"host": host})).status_code == 200
+    refusal = await asking.get("/api/nothing", headers={"host": host})
+    assert (refusal.status_code, refusal.json()["instance"]) == (404, "/api/nothing")
+    assert (await client(access).get("/api/read", headers={"host": host})).status_code == 401
 
 
 async def test_answers_are_marked(access: Access, client: Client) -> None:
