@@ -29,9 +29,9 @@ export const jobs = {
         : [h("p", {}, "No jobs yet. Submit one:"), h("pre", {}, h("code", {}, "lota run -- echo hello"))]),
       read?.jobs.length && table("Jobs", ["State", "Job", "Engine", "Shards", "Submitted", "#Took"], read.jobs.map((row) => ({ key: row.id, row: [
         stateOf(row.state),
-        [h("a", { href: elsewhere(route, `jobs/${row.id}`) }, row.name || row.id), " ",
+        [h("a", { href: elsewhere(route, `jobs/${row.id}`) }, row.name || row.command || row.id), " ",
           Object.entries(row.labels).map(([name, value]) => h("span", { class: "tag" }, `${name}=${value}`)),
-          row.name && h("small", {}, row.id),
+          (row.name || row.command) && h("small", {}, row.id),
           row.code ? h("small", { class: "bad" }, `${row.code}: ${row.reason ?? ""}`) : null],
         row.engine, progress(row.shards), h("span", { class: "once" }, moment(row.submitted_at)), row.ended_at ? duration(Date.parse(row.ended_at) - Date.parse(row.submitted_at)) : "",
       ] }))),

@@ -75,6 +75,7 @@ def job_row(number: int, state: str) -> Document:
         "root_cid": None,
         "labels": {"team": MARKUP},
         "engine": "process",
+        "command": MARKUP if number == 2 else "",
         "shards": {"total": 12, "completed": 9, "failed": 3 if failed else 0, "cancelled": 0},
         "submitted_at": time(number),
         "ended_at": time(number + 30) if state in ("completed", "failed") else None,
@@ -139,7 +140,11 @@ def job(shards: int = 12) -> Document:
     """Return a job that runs."""
     states = ("completed", "completed", "running", "failed", "publishing", "waiting")
     return {
-        **{key: value for key, value in job_row(1, "running").items() if key != "engine"},
+        **{
+            key: value
+            for key, value in job_row(1, "running").items()
+            if key not in ("engine", "command")
+        },
         "exit_code": None,
         "dag_size_bytes": None,
         "gateway": "cli",
