@@ -2,7 +2,8 @@
 
 A keyframe is a snapshot (`projections.snapshot`) with the counts that go with it, compressed. One
 comes every few thousand events, and later if all of them would take more than a share of what the
-log itself takes. Jobs that were retired are kept apart, each once.
+log itself takes. Jobs that were retired, by the hundred thousand, are rows beside them, each once
+and with a number: a keyframe says how many there were.
 
 They are a cache beside the read models: one that is missing costs time. Each bears the mark of the
 message that was folded last, and is used only where the log has that message still.
@@ -38,12 +39,18 @@ SHARE = 0.1
 PIECE_BYTES = 1 << 20
 """Made, packed or unpacked before others get a turn of the loop."""
 LEVEL = 3
+ASKED_AT_ONCE = 500
+NUMBER_BYTES = 24
+"""What a row and its index take besides the name of a job."""
 
 KIND = Kind(
     name="a store of keyframes",
     application_id=0x4C4F544B,  # "LOTK"
-    version=1,
+    version=2,
     schema="""
+        DROP TABLE IF EXISTS frames;
+        DROP TABLE IF EXISTS pieces;
+        DROP TABLE IF EXISTS retired;
         CREATE TABLE frames (
             position INTEGER PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL
         );
@@ -51,9 +58,8 @@ KIND = Kind(
             position INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
             PRIMARY KEY (position, number)
         );
-        CREATE TABLE retired (
-            position INTEGER PRIMARY KEY, whole INTEGER NOT NULL, body BLOB NOT NULL
-        )
+        CREATE TABLE retired (job TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX by_number ON retired (number)
     """,
     sync="NORMAL",
     remedy="Delete it, with the -wal and -shm files beside it: it is built again from the log",
@@ -61,7 +67,8 @@ KIND = Kind(
 
 _NEAREST = "SELECT position, body FROM frames WHERE position <= ? ORDER BY position DESC LIMIT 1"
 _PIECES = "SELECT body FROM pieces WHERE position = ? ORDER BY number"
-_RETIRED = "SELECT whole, body FROM retired WHERE position <= ? ORDER BY position DESC"
+_RETIRED = "SELECT job FROM retired WHERE +number > ? AND +number <= ? AND job"
+_LAST_RETIRED = "SELECT job, number FROM retired ORDER BY number DESC LIMIT 1"
 _NEWEST = "SELECT position, size FROM frames ORDER BY position DESC LIMIT 1"
 _DROPS = ("DELETE FROM frames", "DELETE FROM pieces", "DELETE FROM retired")
 
@@ -74,6 +81,7 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     track_records: msgspec.Raw
     head: msgspec.Raw
+    retired: int
     shape: str = ""
 
 
@@ -92,10 +100,13 @@ SPACING = Spacing()
 
 
 class Found(NamedTuple):
-    """A keyframe: the fold at `mark`, ready to go on."""
+    """A keyframe: the fold at `mark`, ready to go on but for the jobs that were `retired` by then,
+    so many: `Keyframes.retired` knows which.
+    """
 
     mark: Mark
     past: Past
+    retired: int
 
 
 class Keyframes:
@@ -108,7 +119,7 @@ class Keyframes:
         self._newest = 0
         self._size_bytes = 0
         self._since_bytes = 0
-        self._retired_last: str | None = None
+        self._retired = "", 0
         self._one = asyncio.Lock()
 
     @classmethod
@@ -140,11 +151,11 @@ class Keyframes:
 
     async def _begin(self) -> None:
         self._newest = self._size_bytes = self._since_bytes = 0
-        self._retired_last = None
+        self._retired = "", 0
         for position, size_bytes in await self._all(_NEWEST):
             self._newest, self._size_bytes = position, size_bytes
-            names = await self._retired(position)
-            self._retired_last = names[-1] if names else None
+        for job, number in await self._all(_LAST_RETIRED):
+            self._retired = job, number
 
     async def drop(self) -> None:
         """Forget all keyframes: the log begins anew. Raises DatabaseUnusable."""
@@ -177,21 +188,23 @@ class Keyframes:
                     return
                 self._since_bytes = 0
                 network = runner.network
-                frame = _frame(network, mark, closed.tally, track_records)
                 retired = [*network.retired, *closed.leaving()][-RETIRED_MAX:]
+                names = self._since_last(retired)
+                count = self._retired[1] + len(names)
+                frame = _frame(network, mark, closed.tally, track_records, count)
                 pieces = []
                 for piece in _pieces(network):
                     pieces.append(piece)
                     await asyncio.sleep(0)
-            await self._write(mark.position, frame, pieces, retired)
+            await self._write(mark.position, frame, pieces, names)
 
     async def _write(
-        self, position: int, frame: bytes, pieces: list[bytes], retired: list[str]
+        self, position: int, frame: bytes, pieces: list[bytes], names: list[str]
     ) -> None:
         packed = [await asyncio.to_thread(zlib.compress, piece, LEVEL) for piece in pieces]
-        whole, names = self._since_last(retired)
-        list_of = zlib.compress(msgspec.json.encode(names), LEVEL)
-        size = len(frame) + sum(map(len, packed)) + len(list_of)
+        last, count = self._retired
+        numbered = [(name, count + at) for at, name in enumerate(names, 1)]
+        size = len(frame) + sum(map(len, packed)) + sum(len(n) + NUMBER_BYTES for n in names)
         with naming(self._path, KIND):
             async with transaction(self._connection):
                 row = [(position, size, frame)]
@@ -202,21 +215,18 @@ class Keyframes:
                         "INSERT INTO pieces (position, number, body)",
                         [(position, number, body)],
                     )
-                if names:
-                    await insert(
-                        self._connection,
-                        "INSERT INTO retired (position, whole, body)",
-                        [(position, whole, list_of)],
-                    )
+                await insert(
+                    self._connection, "INSERT OR REPLACE INTO retired (job, number)", numbered
+                )
         self._newest, self._size_bytes = position, size
-        self._retired_last = retired[-1] if retired else None
+        self._retired = (names[-1], count + len(names)) if names else (last, count)
 
-    def _since_last(self, retired: Sequence[str]) -> tuple[bool, list[str]]:
+    def _since_last(self, retired: Sequence[str]) -> list[str]:
         """Return those that were retired since the last keyframe, or all if that is not known."""
         for count, name in enumerate(reversed(retired)):
-            if name == self._retired_last:
-                return False, list(retired[len(retired) - count :])
-        return True, list(retired)
+            if name == self._retired[0]:
+                return list(retired[len(retired) - count :])
+        return list(retired)
 
     # Reading
 
@@ -247,22 +257,24 @@ class Keyframes:
                 for job, number, part in msgspec.json.decode(unpacked, type=list[_Packed]):
                     restored.take(Part(job, number, bytes(part)))
         network = restored.network(PRESENT)
-        network.retired.update(dict.fromkeys(await self._retired(position)))
         track_records = TrackRecords()
         track_records.restore(bytes(frame.track_records), network)
-        return Found(found.mark, Past(Travel(network, tally=frame.tally), track_records))
+        past = Past(Travel(network, tally=frame.tally), track_records)
+        return Found(found.mark, past, frame.retired)
 
-    async def _retired(self, position: int) -> list[str]:
-        """Return the jobs that had been retired last at a keyframe, in order."""
-        lists: list[list[str]] = []
-        count = 0
-        async with self._connection.execute(_RETIRED, (position,)) as cursor:
-            async for whole, body in cursor:
-                lists.append(msgspec.json.decode(zlib.decompress(body), type=list[str]))
-                count += len(lists[-1])
-                if whole or count >= RETIRED_MAX:
-                    break
-        return [name for names in reversed(lists) for name in names][-RETIRED_MAX:]
+    async def retired(self, jobs: Sequence[str], count: int) -> list[str]:
+        """Return which of these jobs are among the last that were retired, of so many in all.
+
+        Raises DatabaseUnusable.
+        """
+        found: list[str] = []
+        with naming(self._path, KIND):
+            for start in range(0, len(jobs), ASKED_AT_ONCE):
+                part = jobs[start : start + ASKED_AT_ONCE]
+                query = f"{_RETIRED} IN ({','.join('?' * len(part))})"
+                rows = await self._all(query, count - RETIRED_MAX, count, *part)
+                found += [job for (job,) in rows]
+        return found
 
     async def _all(self, query: str, *values: object) -> list[aiosqlite.Row]:
         async with self._connection.execute(query, values) as cursor:
@@ -272,13 +284,16 @@ class Keyframes:
 _Packed = tuple[str, int, msgspec.Raw]
 
 
-def _frame(network: Network, mark: Mark, tally: Tally, track_records: TrackRecords) -> bytes:
+def _frame(
+    network: Network, mark: Mark, tally: Tally, track_records: TrackRecords, retired: int
+) -> bytes:
     made = head(network, mark, [])
     shape = network.codec.shape if network.newer else ""
     frame = _Frame(
         tally=tally,
         track_records=msgspec.Raw(track_records.state()),
         head=msgspec.Raw(made.body),
+        retired=retired,
         shape=shape,
     )
     return zlib.compress(msgspec.json.encode(frame), LEVEL)

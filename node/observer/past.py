@@ -14,7 +14,8 @@ class Past:
 
     `travel` is what `projections.travel` makes its views of, and `track_records` tells how nodes
     had fared in the jobs that had ended. Nobody changes them; of the live one they go on with the
-    log, so that what is read of it is read without waiting between.
+    log, so that what is read of it is read without waiting between. Of the jobs that were retired
+    it names those alone that it had to know.
     """
 
     def __init__(self, travel: Travel, track_records: TrackRecords, *, live: bool = False) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 from events.errors import WrongUsage
 from events.log import Base, Readable, Record
 from events.recognition import look_up
-from node.observer.keyframes import Keyframes
+from node.observer.keyframes import Found, Keyframes
 from node.observer.past import Past
 from projections.base import begin
 from projections.track_records import TrackRecords
@@ -55,26 +55,28 @@ class Pasts:
                 hint=f"it begins at position {begun + 1};"
                 " what was before is in an archive (lota replay --from FILE)",
             )
-        past = await self._keyframe(position, begun) or _at_base(base)
-        await self._fold(past, position)
+        found = await self._keyframe(position, begun)
+        past, retired = (found.past, found.retired) if found else (_at_base(base), 0)
+        await self._fold(past, position, retired)
         return past
 
-    async def _keyframe(self, position: int, begun: int) -> Past | None:
+    async def _keyframe(self, position: int, begun: int) -> Found | None:
         """Return the fold at the keyframe before a position, if the log goes on from there."""
         found = await self._keyframes.nearest(position)
         if found is None or found.mark.position < begun:
             return None
         if found.mark.position > begun and await look_up(self._log, found.mark) != "there":
             return None
-        return found.past
+        return found
 
-    async def _fold(self, past: Past, position: int) -> None:
+    async def _fold(self, past: Past, position: int, retired: int) -> None:
         after = past.position
         if after == position:
             return
         batches = cast("AsyncGenerator[list[Record], None]", self._log.read(after=after))
         async with aclosing(batches):
             async for records in batches:
+                await self._tell_retired(past, records, retired)
                 for start in range(0, len(records), FOLDED_AT_ONCE):
                     for record in records[start : start + FOLDED_AT_ONCE]:
                         if record.position > position:
@@ -83,6 +85,15 @@ class Pasts:
                     await asyncio.sleep(0)
                 if records[-1].position >= position:
                     return
+
+    async def _tell_retired(self, past: Past, records: list[Record], retired: int) -> None:
+        """Let the fold know which jobs of these messages it had let go before its keyframe."""
+        if not retired:
+            return
+        network = past.network
+        jobs = dict.fromkeys(name for record in records for name in record.subject.split(".")[3:4])
+        unknown = [job for job in jobs if job not in network.jobs and job not in network.retired]
+        network.retired.update(dict.fromkeys(await self._keyframes.retired(unknown, retired)))
 
 
 def _at_base(base: Base | None) -> Past:

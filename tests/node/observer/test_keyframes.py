@@ -68,7 +68,6 @@ def stands(past: Past) -> dict[str, object]:
         "view": {**network_view(travel), "closed": []},
         "jobs": list(network.jobs.values()),
         "nodes": network.nodes,
-        "retired": list(network.retired),
         "strays": list(network.strays.items()),
         "foreign": network.foreign_kept,
     }
@@ -198,3 +197,19 @@ async def test_a_fold_lets_others_have_their_turn(tmp_path: Path) -> None:
         done = True
     assert past.network.foreign == 4_999
     assert turns > 4_999 / 300
+
+
+async def test_a_job_that_was_let_go_stays_late(tmp_path: Path) -> None:
+    """A submission of a job that was let go before the keyframe begins no job in the past."""
+    records, log = story(5), MemoryLog()
+    await lived(log, records, tmp_path, Random(1))
+    async with observing(log, tmp_path, OFTEN) as observer:
+        await keep(observer)
+        assert not observer.network.jobs
+        again = next(record for record in records if record.subject.endswith("job.submitted"))
+        more = (*records, *renumbered((again, again), len(records) + 1))
+        extend(log, more[len(records) :])
+        await reached(observer, len(more))
+        past = await observer.at(len(more) - 1)
+    assert not past.network.jobs
+    assert stands(past) == stands(plainly(more[:-1]))
