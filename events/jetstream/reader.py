@@ -13,6 +13,8 @@ from events.jetstream.consumer import Consumer, ConsumerLost, as_record
 from events.log import EVERYTHING, Record, refuse_gap
 from events.wildcards import refuse_overlap
 
+WHOLE = ">"
+
 TICK_S = 0.25
 """How soon a reader that waits notices a reconnect and the log's end."""
 
@@ -39,7 +41,7 @@ class Reader:
     async def last(self, filter: str) -> int:
         """Return the position of the last message by `filter`, 0 if none, from the leader."""
         self.check_open()
-        found = await last_message(self._client, self._stream, filter)
+        found = await last_message(self._client, self._stream, _asked(filter))
         return found.seq if found else 0
 
     async def read(self, filters: Sequence[str], after: int) -> AsyncGenerator[list[Record], None]:
@@ -86,12 +88,13 @@ class Reader:
         consumer: Consumer[Record] | None = None
         retry = _Retry(patience_s)
         whole = tuple(filters) == (EVERYTHING,)
+        asked = list(map(_asked, filters))
         try:
             while not self._closed:
                 try:
                     if consumer is None:
                         await self._refuse_shorter_log(after)
-                        consumer = Consumer(self._client, self._stream, filters, after, as_record)
+                        consumer = Consumer(self._client, self._stream, asked, after, as_record)
                         await consumer.open()
                     batch = await consumer.take(TICK_S)
                 except (ConsumerLost, LogUnavailable) as error:
@@ -120,7 +123,7 @@ class Reader:
 
     async def _refuse_shorter_log(self, after: int) -> None:
         """A position that the log has not reached is of another log; here it would be silence."""
-        end = await self.last(">") if after else 0
+        end = await self.last(EVERYTHING) if after else 0
         if end < after:
             raise LogError(
                 f"asked for what is behind {after}, but the log ends at {end}",
@@ -131,6 +134,15 @@ class Reader:
         """Raise `LogUnavailable` when this was closed, or the connection."""
         if self._closed or self._client.is_closed:
             raise LogUnavailable("the log is closed", hint="connect again")
+
+
+def _asked(filter: str) -> str:
+    """Return the filter to ask a server with.
+
+    It knows at once what all of a stream is; a pattern it holds against each subject, which takes a
+    tenth of a second where there are some hundred thousand.
+    """
+    return WHOLE if filter == EVERYTHING else filter
 
 
 class _Retry:
