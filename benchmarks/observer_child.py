@@ -34,10 +34,10 @@ async def plain(url: str, folder: Path) -> dict[str, Any]:
     log = await open_log(client)
     began = time.perf_counter()
     await rebuild(log, folder / "plain.db")
-    took = time.perf_counter() - began
+    took, cpu = time.perf_counter() - began, time.process_time()
     await log.close()
     await client.close()
-    return {"seconds": took}
+    return {"seconds": took, "cpu_seconds": cpu}
 
 
 async def observe(url: str, folder: Path, positions: list[int]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ async def observe(url: str, folder: Path, positions: list[int]) -> dict[str, Any
     looks = []
     async with Observer.open(log, folder, history.position_since) as observer:
         await observer.ready.wait()
-        took = time.perf_counter() - began
+        took, cpu = time.perf_counter() - began, time.process_time()
         for position in positions:
             began = time.perf_counter()
             past = await observer.at(position)
@@ -62,7 +62,7 @@ async def observe(url: str, folder: Path, positions: list[int]) -> dict[str, Any
     await history.close()
     await log.close()
     await client.close()
-    return {"seconds": took, "looks": looks, "page": page, "scrapes": scrapes}
+    return {"seconds": took, "cpu_seconds": cpu, "looks": looks, "page": page, "scrapes": scrapes}
 
 
 async def scrape(observer: Observer, process: ProcessMetrics) -> float:

@@ -37,7 +37,8 @@ async def dashboard_process(
         *(f"--allow-path={path}" for path in allow_paths),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
+        # Not a session of its own: systems that share by sessions would not heed its priority.
+        process_group=0,
     )
     telling = asyncio.ensure_future(_tell(process))
     try:
