@@ -22,8 +22,8 @@ QUIET = (
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Start a browser; skip, or with LOTA_REQUIRE_SERVICES=1 fail, where there is none."""
+async def chromium(*more: str) -> AsyncIterator[Browser]:
+    """Start a browser, `more` are arguments of its own; skip, or with LOTA_REQUIRE_SERVICES=1 fail, where there is none."""
     path = shutil.which(NAME)
     if path is None:
         reason = f"there is no {NAME}: on Debian, apt install {NAME}"
@@ -31,6 +31,6 @@ async def chromium() -> AsyncIterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        browser = await playwright.chromium.launch(executable_path=path, args=[*QUIET, *more])
         yield browser
         await browser.close()
