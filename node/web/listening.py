@@ -25,7 +25,9 @@ BACKLOG = 128
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What RFC 6750 lets stand behind `Bearer`."""
 
-_LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_LOCAL_NAME = re.compile(
+    r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?", re.ASCII | re.IGNORECASE
+)
 
 
 class Listener(NamedTuple):
@@ -111,7 +113,7 @@ def admitted(request: Request, token: str) -> bool:
 
 def is_local_name(host: str) -> bool:
     """Return whether a `Host` header names this machine from within."""
-    return re.sub(r":[0-9]+$", "", host).lower() in _LOCAL_NAMES
+    return _LOCAL_NAME.fullmatch(host) is not None
 
 
 def _split(text: str) -> tuple[str, int]:

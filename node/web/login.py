@@ -11,6 +11,7 @@ from node.web.access import SESSION_S, Access
 from node.web.problems import Refused
 
 FORM_BYTES_MAX = 4096
+FIELDS_MAX = 4
 START = "/ui/"
 
 _PAGE = """<!doctype html>
@@ -75,5 +76,10 @@ async def _typed(request: Request) -> str:
         data += chunk
         if len(data) > FORM_BYTES_MAX:
             raise Refused(413, "the form is too long", hint="send the token alone")
-    fields = parse_qs(data.decode("latin-1"), max_num_fields=4, errors="surrogateescape")
+    try:
+        fields = parse_qs(
+            data.decode("latin-1"), max_num_fields=FIELDS_MAX, errors="surrogateescape"
+        )
+    except ValueError:
+        raise Refused(422, "the form has too many fields", hint="send the token alone") from None
     return fields.get("token", [""])[0].strip()
