@@ -124,10 +124,14 @@ async def test_a_path_leads_nowhere_else(api: ApiOf) -> None:
         "0/nothing",
         "1/stdout",
         "0/",
+        "0%2fstdout",
     ):
         status, head = await asked_raw(api, f"/api/v1/jobs/{job.id}/results/{path}")
         assert status == 404, path
         assert b"application/problem+json" in head
+    for path in ("results%2f0%2fstdout", "results%2f0/stdout/x"):
+        status, _ = await asked_raw(api, f"/api/v1/jobs/{job.id}/{path}")
+        assert status == 404, path
 
 
 async def asked_raw(api: ApiOf, path: str) -> tuple[int, bytes]:

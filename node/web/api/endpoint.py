@@ -98,7 +98,7 @@ async def _answer(endpoint: Endpoint, shared: Any, request: Request) -> Response
     given: dict[str, Any] = {}
     for name, kind in endpoint.takes.items():
         if name == "path":
-            given[name] = _converted(request.path_params, kind, "path")
+            given[name] = _converted(_path(request), kind, "path")
         elif name == "query":
             given[name] = _converted(_query(request, kind), kind, "query")
         else:
@@ -126,6 +126,14 @@ def _converted(given: Any, kind: Any, where: str) -> Any:
         raise Refused(422, f"the {where} is not as it has to be: {error}", hint=hint) from None
 
 
+def _path(request: Request) -> Mapping[str, Any]:
+    """Return the values in the path by name; only the path of a file may hold what is no text."""
+    for name, value in request.path_params.items():
+        if name != "path" and not _is_text(value):
+            raise Refused(422, "the path ends a name with a line break", hint="leave it out")
+    return request.path_params
+
+
 def _query(request: Request, kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the query's values by name; only a path may hold bytes that are no text."""
     text = request.scope["query_string"].decode("latin-1")
@@ -143,7 +151,9 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if not _is_text(name) or (name != "path" and not _is_text(value)):
-            raise Refused(422, "the query is not UTF-8", hint="percent-encode text as UTF-8")
+            raise Refused(
+                422, "the query is not UTF-8, or ends a line", hint="percent-encode text as UTF-8"
+            )
         if name in lists:
             found.setdefault(name, []).append(value)
         elif name in found:
@@ -154,7 +164,10 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _is_text(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    """Whether it is Unicode, and no line: the `$` of a pattern lets a line break by at the end."""
+    return not value.endswith("\n") and not any(
+        "\ud800" <= character <= "\udfff" for character in value
+    )
 
 
 async def _body(request: Request, endpoint: Endpoint, kind: Any) -> Any:

@@ -28,6 +28,9 @@ from publishers.reading import Entry, entries, fetch, stat
 PRINTED = {"stdout", "stderr", "exit_code"}
 """What is shown in a browser, as text; all else is saved as a file."""
 
+HEAD_WORDS = len("/api/v1/jobs/ID/results/SHARD".split("/"))
+"""What stands before the path of a file."""
+
 Row = dict[str, Any]
 
 
@@ -141,8 +144,10 @@ def _shown(name: str) -> str:
 
 def _path_of(request: Request) -> str:
     """Return the path in the result, from the bytes that were sent: a decoded one is not exact."""
-    _, _, _, _, _, _, _, *words = request.scope["raw_path"].split(b"/")
-    names = [os.fsdecode(unquote_to_bytes(word)) for word in words]
+    words = request.scope["raw_path"].split(b"/")
+    head, names = words[:HEAD_WORDS], [os.fsdecode(unquote_to_bytes(w)) for w in words[HEAD_WORDS:]]
+    if any(b"/" in unquote_to_bytes(word) for word in head):
+        raise NotFound("a slash before the path is encoded", hint="encode the names in it alone")
     if any("/" in name for name in names):
         raise NotFound("a name in a result holds no slash", hint="percent-encode each name alone")
     return _checked("/".join(names))

@@ -1,10 +1,11 @@
 """A typed route: what it takes and refuses, and that each refusal is a problem document."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
+from msgspec import Meta
 
 from events.errors import NodeSilent, NotFound
 from node.redaction import hide
@@ -23,10 +24,16 @@ class Path(Asking, frozen=True):
     number: int
 
 
+class Name(Asking, frozen=True):
+    """A thing by its name."""
+
+    name: Annotated[str, Meta(pattern="^[a-z]+$")]
+
+
 class Query(Asking, frozen=True):
     """What to echo, or how to fail."""
 
-    word: str = ""
+    word: Annotated[str, Meta(pattern="^[a-z ]*$")] = ""
     many: list[str] = []
     path: str = ""
 
@@ -42,6 +49,11 @@ async def echo(_: str, path: Path, query: Query) -> dict[str, Any]:
     """Say what came."""
     encoded = query.path.encode("utf-8", "surrogateescape").hex()
     return {"number": path.number, "word": query.word, "many": query.many, "path": encoded}
+
+
+async def name(_: str, path: Name, query: Query) -> dict[str, Any]:
+    """Say which."""
+    return {"name": path.name, "word": query.word}
 
 
 async def take(shared: str, path: Path, body: Body) -> dict[str, Any]:
@@ -61,6 +73,7 @@ async def fail(_: str, query: Query) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint("GET", "/api/things/{number}", echo, dict[str, Any]),
     Endpoint("POST", "/api/things/{number}", take, dict[str, Any], status=201),
+    Endpoint("GET", "/api/named/{name}", name, dict[str, Any]),
     Endpoint("GET", "/api/fail", fail, dict[str, Any]),
 )
 
@@ -114,6 +127,8 @@ async def test_an_answer_names_its_status_and_position(client: httpx.AsyncClient
         ("/api/things/7?wrong=1", 422),
         ("/api/things/7?" + "&".join(f"many={n}" for n in range(101)), 422),
         ("/api/things/%00", 422),
+        ("/api/named/seven%0A", 422),
+        ("/api/named/seven?word=w%0A", 422),
         ("/api/nothing", 404),
         ("/api/things/7/", 404),
         ("//api/things/7", 404),
