@@ -23,7 +23,9 @@ QUIET = (
 
 @asynccontextmanager
 async def chromium(*more: str) -> AsyncIterator[Browser]:
-    """Start a browser, `more` are arguments of its own; skip, or with LOTA_REQUIRE_SERVICES=1 fail, where there is none."""
+    """Start a browser with `more` arguments; skip, or with LOTA_REQUIRE_SERVICES=1 fail, where
+    there is none.
+    """
     path = shutil.which(NAME)
     if path is None:
         reason = f"there is no {NAME}: on Debian, apt install {NAME}"

@@ -28,7 +28,7 @@ from publishers.reading import Entry, entries, fetch, stat
 PRINTED = {"stdout", "stderr", "exit_code"}
 """What is shown in a browser, as text; all else is saved as a file."""
 
-HEAD_WORDS = len("/api/v1/jobs/ID/results/SHARD".split("/"))
+HEAD_WORDS = "/api/v1/jobs/ID/results/SHARD/".count("/")
 """What stands before the path of a file."""
 
 Row = dict[str, Any]
