@@ -64,11 +64,11 @@ def _document(text: str, name: str) -> object:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
-        raise InvalidSpec("$", f"{twice!r} is given twice", hint="leave one of them out")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidSpec("$", f"{name!r} is given twice", hint="leave one of them out")
+        found[name] = value
     return found
 
 

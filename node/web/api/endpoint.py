@@ -8,6 +8,7 @@ these types or refused with a problem; what goes out is an object of the declare
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -26,6 +27,9 @@ FIELDS_MAX = 100
 BODY_BYTES_MAX = 1024 * 1024
 LOOP_BYTES_MAX = 16 * 1024
 """A longer body is decoded by a thread: YAML takes its time."""
+
+_READER = ThreadPoolExecutor(1, "bodies")
+"""One for all, so that long bodies leave the other threads to those who ask for less."""
 
 JSON = "application/json"
 POSITION = "Lota-Position"
@@ -182,7 +186,8 @@ async def _body(request: Request, endpoint: Endpoint, kind: Any) -> Any:
         )
     try:
         if len(data) > LOOP_BYTES_MAX:
-            return await asyncio.to_thread(endpoint.read, data, kind)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(_READER, endpoint.read, data, kind)
         return endpoint.read(data, kind)
     except msgspec.ValidationError as error:
         raise Refused(
