@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from events.errors import (
@@ -131,6 +131,12 @@ def mistaken(request: Request, error: Exception) -> Response:
     path, hint = request.scope["path"], HINTS.get(error.status_code, "")
     detail = f"{request.method} {path}: {error.detail}"
     return problem(path, error.status_code, detail, hint=hint, headers=error.headers)
+
+
+def gone(_: Request, error: Exception) -> Response:
+    """Answer nobody: the client left before its request was whole."""
+    assert isinstance(error, ClientDisconnect)
+    return Response(status_code=400)
 
 
 def broken(request: Request, _: Exception) -> Response:

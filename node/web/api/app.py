@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -14,7 +15,7 @@ from node.web.api.endpoint import Endpoint, routes
 from node.web.api.endpoints import ENDPOINTS
 from node.web.guard import guarded
 from node.web.login import login_routes
-from node.web.problems import Refused, broken, failed, mistaken, refused
+from node.web.problems import Refused, broken, failed, gone, mistaken, refused
 
 
 def api_app(
@@ -34,6 +35,7 @@ def api_app(
             Refused: refused,
             LotaError: failed,
             HTTPException: mistaken,
+            ClientDisconnect: gone,
             Exception: broken,
         },
     )

@@ -40,7 +40,13 @@ class Connection(BoundedConnection):
         super().connection_made(transport)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, or has too long a head, as all else that is refused."""
+        """Answer what is no HTTP, or has too long a head, as all else that is refused.
+
+        Where an answer has begun already, the connection ends.
+        """
+        if self.conn.our_state is not h11.IDLE and self.conn.our_state is not h11.SEND_RESPONSE:
+            self.transport.abort()
+            return
         answer = problem(
             "", 400, "the request is no HTTP, or its head is too long", hint="mend or shorten it"
         )

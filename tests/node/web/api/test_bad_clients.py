@@ -141,3 +141,32 @@ async def test_who_goes_in_the_middle_leaves_nothing(
     async with httpx.AsyncClient(base_url=url) as other:
         assert (await other.get("/api/v1/jobs")).status_code == 200
     assert not caplog.records
+
+
+async def test_who_goes_before_its_body_has_come_leaves_nothing(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that hangs up while it sends is no error of this server."""
+    caplog.set_level(logging.WARNING)
+    head = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    typed = b"Content-Type: application/json\r\nContent-Length: 100\r\n"
+    async with Raw(url) as raw:
+        raw.send(head + typed + b"Expect: 100-continue\r\n\r\n{")
+        await raw.reader.readuntil(b"100 Continue")
+    async with httpx.AsyncClient(base_url=url) as other:
+        assert (await other.get("/api/v1/jobs")).status_code == 200
+    assert not caplog.records
+
+
+async def test_what_is_no_http_behind_the_beginning_of_an_answer(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that goes wrong while it is answered ends the connection, without an error here."""
+    caplog.set_level(logging.ERROR)
+    head = b"GET /api/v1/changes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with Raw(url) as raw:
+        raw.send(head)
+        await raw.reader.readuntil(b"event: change")
+        raw.send(b"no chunk\r\n")
+        assert b"HTTP/1.1" not in await raw.reader.read()
+    assert not caplog.records
