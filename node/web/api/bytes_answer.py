@@ -1,5 +1,6 @@
 """Bytes that strangers wrote, as an answer: no browser shows them as a page or runs anything."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 
 
 class BytesAnswer(Response):
-    """Streams chunks; however it ends, what they come from is closed.
+    """Streams chunks; however it ends, and also when the client leaves, what they come from is
+    closed.
 
     What breaks off has no end on the wire either, so that the client sees that bytes are missing.
     """
@@ -39,6 +41,13 @@ class BytesAnswer(Response):
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            await self._send(scope, send, leaving)
+        finally:
+            leaving.cancel()
+
+    async def _send(self, scope: Scope, send: Send, leaving: asyncio.Future[None]) -> None:
         async with self._stack, aclosing(self._chunks) as chunks:
             await send(
                 {
@@ -50,11 +59,19 @@ class BytesAnswer(Response):
             if scope["method"] != "HEAD":
                 try:
                     async for chunk in chunks:
+                        if leaving.done():
+                            return
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 except LotaError as error:
                     log.warning("%r breaks off: %s", scope["path"], error)
                     return
             await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until the client is gone: what is sent to it then raises no error."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def begun(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
