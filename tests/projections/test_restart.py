@@ -229,7 +229,7 @@ def change(path: Path, statement: str) -> None:
     [
         (
             """UPDATE snapshot
-            SET body = CAST(replace(body, '"version":1', '"version":0') AS BLOB) WHERE job = ''""",
+            SET body = CAST(replace(body, '"version":2', '"version":1') AS BLOB) WHERE job = ''""",
             "another version",
         ),
         ("UPDATE snapshot SET body = x'7B7D' WHERE job = ''", "cannot be used"),
