@@ -49,6 +49,7 @@ class StoredMessage(msgspec.Struct):
     """A message as `STREAM.MSG.GET` gives it; headers and body are base64, `time` is RFC 3339."""
 
     seq: int
+    subject: str = ""
     time: str = ""
     hdrs: str = ""
     data: str = ""
@@ -101,10 +102,17 @@ async def call(
 
 async def last_message(client: Client, stream: str, filter: str) -> StoredMessage | None:
     """Return the last message by `filter` as the stream's leader knows it, not a replica."""
+    return await _message(client, stream, {"last_by_subj": filter})
+
+
+async def message_at(client: Client, stream: str, position: int) -> StoredMessage | None:
+    """Return the message at a position as the leader knows it, None if there is none any more."""
+    return await _message(client, stream, {"seq": position})
+
+
+async def _message(client: Client, stream: str, which: dict[str, Any]) -> StoredMessage | None:
     try:
-        found = await call(
-            client, f"STREAM.MSG.GET.{stream}", {"last_by_subj": filter}, _MessageAnswer
-        )
+        found = await call(client, f"STREAM.MSG.GET.{stream}", which, _MessageAnswer)
     except Refused as refusal:
         if refusal.error.err_code == NO_MESSAGE:
             return None

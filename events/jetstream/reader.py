@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from nats.aio.client import Client
 
 from events.errors import LogError, LogUnavailable, NotAdmitted
-from events.jetstream.api import last_message
+from events.jetstream.api import last_message, message_at
 from events.jetstream.consumer import Consumer, ConsumerLost, as_record
 from events.log import EVERYTHING, Record, refuse_gap
 from events.wildcards import refuse_overlap
@@ -86,6 +87,7 @@ class Reader:
         self, filters: Sequence[str], after: int, patience_s: float | None
     ) -> AsyncGenerator[list[Record], None]:
         consumer: Consumer[Record] | None = None
+        latest: Record | None = None
         retry = _Retry(patience_s)
         whole = tuple(filters) == (EVERYTHING,)
         asked = list(map(_asked, filters))
@@ -94,6 +96,7 @@ class Reader:
                 try:
                     if consumer is None:
                         await self._refuse_shorter_log(after)
+                        await self._refuse_another_end(latest)
                         consumer = Consumer(self._client, self._stream, asked, after, as_record)
                         await consumer.open()
                     batch = await consumer.take(TICK_S)
@@ -107,7 +110,8 @@ class Reader:
                     if whole:
                         refuse_gap(after, batch)
                     retry.succeeded()
-                    after = batch[-1].position
+                    latest = batch[-1]
+                    after = latest.position
                     yield batch
         finally:
             if consumer is not None:
@@ -128,6 +132,19 @@ class Reader:
             raise LogError(
                 f"asked for what is behind {after}, but the log ends at {end}",
                 hint="this is not the log that was read before: delete what was folded from that",
+            )
+
+    async def _refuse_another_end(self, latest: Record | None) -> None:
+        """A log that lost its end may have grown beyond what was read of it by now."""
+        if latest is None:
+            return
+        found = await message_at(self._client, self._stream, latest.position)
+        if found is None:
+            return
+        if (found.subject, b64decode(found.data)) != (latest.subject, latest.body):
+            raise LogError(
+                f"the log has another message at {latest.position} than it had before",
+                hint="it lost its end, or is another log: begin again with what was folded of it",
             )
 
     def check_open(self) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from nats.aio.client import Client
 
 from events.connection import connect
-from events.errors import AppendTimeout, LogUnavailable
+from events.errors import AppendTimeout, LogError, LogUnavailable
 from events.jetstream import JetStreamLog, open_log
 from events.log import Expect, Record
 from node.server import EmbeddedServer
@@ -176,6 +178,29 @@ async def test_a_follow_survives_the_death_of_the_server(server: EmbeddedServer)
             await fill(other, 3_000, first=3_000)
         numbers += await take(batches, 6_000 - len(numbers))
         assert numbers == list(range(6_000))
+
+
+async def test_a_log_with_another_end_is_noticed(tmp_path: Path) -> None:
+    """A follow says so when the server comes back with other messages where it had read some."""
+    async with EmbeddedServer(tmp_path / "nats") as server, attached(server.url) as (_, log):
+        await fill(log, 10)
+        await server.stop()
+        shutil.copytree(server.store, tmp_path / "backup")
+        await server.start()
+        await fill(log, 10, first=10)
+        batches = log.follow()
+        assert await take(batches, 20) == list(range(20))
+        await server.stop()
+        shutil.rmtree(server.store)
+        async with (
+            EmbeddedServer(tmp_path / "backup") as restored,
+            attached(restored.url) as (_, other),
+        ):
+            await fill(other, 20, first=100)
+        shutil.copytree(tmp_path / "backup", server.store)
+        await server.start()
+        with pytest.raises(LogError, match="another message at 20"):
+            await anext(batches)
 
 
 async def test_a_follow_survives_cuts(proxy: TcpProxy, server: EmbeddedServer) -> None:
