@@ -1,5 +1,6 @@
 """A job for a file of its own, from what the log says of it up to a position."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -16,6 +17,7 @@ from projections.lanes import lanes_view
 from projections.views import job_view
 
 EVENTS_MAX = 5_000
+EVENTS_BYTES_MAX = 8 * 1024 * 1024
 """Events that a file lists one by one; it counts and draws all of them."""
 
 
@@ -26,7 +28,7 @@ async def exported_job(log: Readable, job: str, *, until: int | None, now_ms: in
     """
     fold = JobFold(job, begin(await log.base()))
     rows: list[dict[str, Any]] = []
-    position, time_ms, cut = 0, 0, False
+    position, time_ms, size_bytes, cut = 0, 0, 0, False
     async with aclosing(_records(log, job, fold.travel.network.position, until)) as records:
         async for record in records:
             entry = fold.fold(record)
@@ -35,7 +37,8 @@ async def exported_job(log: Readable, job: str, *, until: int | None, now_ms: in
             time_ms = max(time_ms, entry.time_ms)
             if entry.address.job == job:
                 position = record.position
-                cut = cut or len(rows) >= EVENTS_MAX
+                cut = cut or len(rows) >= EVENTS_MAX or size_bytes > EVENTS_BYTES_MAX
+                size_bytes += len(record.body)
                 rows += [] if cut else event_rows(record)
     if fold.job is None:
         raise unreadable(fold.travel.network, job)
@@ -44,14 +47,22 @@ async def exported_job(log: Readable, job: str, *, until: int | None, now_ms: in
     said = f"as of {when['time']}, position {when['position']:,} of its log"
     if cut:
         said += f"; of its events the first {len(rows):,} are listed"
-    nodes = fold.travel.network.nodes
-    view = job_view(fold.job, nodes, fold.timeline, now_ms=now)
+    # The fold is this export's own, and of a large job all of this takes seconds.
+    return await asyncio.to_thread(_page, fold, rows, when, now, said)
+
+
+def _page(
+    fold: JobFold, rows: list[dict[str, Any]], when: dict[str, Any], now_ms: int, said: str
+) -> bytes:
+    job = fold.job
+    assert job is not None
+    view = job_view(job, fold.travel.network.nodes, fold.timeline, now_ms=now_ms)
     documents = {
-        f"/jobs/{job}": {**when, **view},
-        f"/jobs/{job}/lanes": {**when, **lanes_view(fold.job, fold.lanes)},
-        f"/jobs/{job}/events": {"events": rows, "next": None, "position": when["position"]},
+        f"/jobs/{job.id}": {**when, **view},
+        f"/jobs/{job.id}/lanes": {**when, **lanes_view(job, fold.lanes)},
+        f"/jobs/{job.id}/events": {"events": rows, "next": None, "position": when["position"]},
     }
-    return job_page(job, said, documents)
+    return job_page(job.id, said, documents)
 
 
 async def _records(

@@ -13,7 +13,8 @@ async def export_job(api: Api, path: JobPath, query: AsOfQuery) -> Response:
     observer = api.observer
     until = await api.position(query.as_of) if query.as_of else None
     job = await observer.job_id(path.id)
-    page = await exported_job(observer.log, job, until=until, now_ms=now_ms())
+    async with api.large:
+        page = await exported_job(observer.log, job, until=until, now_ms=now_ms())
     headers = {
         "content-disposition": f'attachment; filename="job-{job}.html"',
         "content-security-policy": "sandbox",

@@ -60,7 +60,7 @@ async def get_job(api: Api, path: JobPath, query: AsOfQuery) -> Response:
 
     job = found.job
     head = {**when(past), **job_head(job, found.nodes, found.timeline, now_ms=now)}
-    return await _written(job, lambda: {**head, "shards": _shards(job)})
+    return await _written(api, job, lambda: {**head, "shards": _shards(job)})
 
 
 async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
@@ -71,7 +71,8 @@ async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
     if shard is not None:
         shard_indexes(found.job, shard)
     at = when(past)
-    return await _written(found.job, lambda: {**at, **lanes_view(found.job, found.lanes, shard)})
+    job, lanes = found.job, found.lanes
+    return await _written(api, job, lambda: {**at, **lanes_view(job, lanes, shard)})
 
 
 async def list_job_events(api: Api, path: JobPath, query: JobEventsQuery) -> dict[str, Any]:
@@ -101,7 +102,7 @@ async def list_job_executions(api: Api, path: JobPath, query: ExecutionsQuery) -
     if query.shard is not msgspec.UNSET:
         shards = range(*slice(query.shard, query.shard + 1).indices(len(shards)))
     start = int(query.cursor or 0)
-    rows = list(islice(_executions(found.job, shards), start, start + query.limit + 1))
+    rows = list(islice(_executions(found.job, shards, start), query.limit + 1))
     more = len(rows) > query.limit
     return {
         **when(past),
@@ -110,9 +111,11 @@ async def list_job_executions(api: Api, path: JobPath, query: ExecutionsQuery) -
     }
 
 
-def _executions(job: Job, shards: range) -> Iterator[dict[str, Any]]:
+def _executions(job: Job, shards: range, skip: int) -> Iterator[dict[str, Any]]:
     for index in shards:
-        for attempt, execution in enumerate(job.shards[index].executions):
+        executions = job.shards[index].executions
+        first, skip = skip, max(0, skip - len(executions))
+        for attempt, execution in enumerate(executions[first:], first):
             yield {
                 "id": execution_id(job.id, index, attempt),
                 "shard": index,
@@ -133,11 +136,12 @@ def _shards(job: Job) -> msgspec.Raw:
     return msgspec.Raw(b"[%s]" % b",".join(msgspec.json.encode(part)[1:-1] for part in parts))
 
 
-async def _written(job: Job, view: Callable[[], dict[str, Any]]) -> Response:
+async def _written(api: Api, job: Job, view: Callable[[], dict[str, Any]]) -> Response:
     """Answer with a view of a job; that of a large one is made by a thread.
 
     The job may go on meanwhile, so a view that is made there iterates over lists and copies alone.
     """
     if len(job.shards) <= SHARDS_IN_LOOP_MAX:
         return written(view())
-    return await asyncio.to_thread(lambda: written(view()))
+    async with api.large:
+        return await asyncio.to_thread(lambda: written(view()))

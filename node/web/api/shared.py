@@ -1,5 +1,6 @@
 """What the handlers of the API share, and how they find the point of the log that is asked for."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +19,15 @@ class Api:
     """What all handlers share.
 
     `gateway` leads to the network, None where there is a log and nothing else. `events` and
-    `changes` tell those who follow.
+    `changes` tell those who follow. `large` is held while a document of many megabytes is made:
+    by one at a time, since each takes memory and a processor.
     """
 
     observer: Observer
     gateway: Gateway | None = None
     events: Hub = field(default_factory=Hub)
     changes: Hub = field(default_factory=Hub)
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def network(self) -> Gateway:

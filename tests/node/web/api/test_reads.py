@@ -105,6 +105,23 @@ async def test_jobs_at_any_position_are_those_of_a_fold(seed: int, tmp_path: Pat
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+async def test_executions_of_a_job_come_page_by_page(seed: int, tmp_path: Path) -> None:
+    """From page to page each execution comes once, in the order of shards and attempts."""
+    records = story(seed)
+    async with asking(log_of(records), tmp_path) as api:
+        for name in folds(seed, len(records)):
+            whole = await api.get(f"/jobs/{name}/executions", ExecutionPage, limit=1000)
+            found, cursor = [], ""
+            while cursor is not None:
+                page = await api.get(
+                    f"/jobs/{name}/executions", ExecutionPage, limit=2, cursor=cursor
+                )
+                found += page["executions"]
+                cursor = page["next"]
+            assert found == whole["executions"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_events_of_a_job_come_page_by_page(seed: int, tmp_path: Path) -> None:
     """Pages of any size give each event of the job once, in the order of the log."""
     records = story(seed)
