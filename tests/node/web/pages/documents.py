@@ -110,7 +110,7 @@ def shard(index: int, state: str) -> Document:
         "index": index,
         "state": state,
         "code": "exit_code" if state == "failed" else None,
-        "reason": MARKUP if state == "failed" else None,
+        "reason": f"node-1 says {CID}: {MARKUP}" if state == "failed" else None,
         "executions": [execution(index, 0, "accepted"), execution(index, 1, "rejected")],
         "verdict": {
             "result": "accepted",
