@@ -20,14 +20,16 @@ const COUNTED = {
 };
 const TONES = { completed: 1, accepted: 1, published: 1, failed: 2, cancelled: 3, lost: 4, declined: 4, unverified: 4, rejected: 5 };
 const CLASSES_MAX = 6;
-const TILES = { "Open jobs": "open_jobs", Running: "running", "Waiting for a node": "queue", "Nodes live": "nodes" };
+const TILES = { "Open jobs": "open_jobs", "In nodes' hands": "running", "Waiting for a node": "queue", "Nodes live": "nodes" };
+
+const chosen = ({ query }) => query.get("range") ?? RANGE;
 
 /** @type {import("./route.js").Page} */
 export const network = {
   pace_ms: 1000,
   ticks: true,
   touched: () => true,
-  reads: ({ query }) => ({ statistics: `/statistics${asked({ since: query.get("range") ?? RANGE, points: query.get("points") ?? 300 })}` }),
+  reads: ({ query }) => ({ statistics: `/statistics${asked({ since: chosen({ query }), points: query.get("points") ?? 300 })}` }),
   draw: ({ statistics: read }, route) => {
     if (!read) return [head(route)];
     const { times, series, totals, percentiles } = read;
@@ -44,13 +46,13 @@ export const network = {
       h("ul", { class: "tiles" }, Object.entries(TILES).map(([name, key]) => {
         const values = given(key);
         return h("li", {}, h("span", {}, name), h("b", {}, count(values[values.length - 1])), sparkline(values));
-      }), h("li", {}, h("span", {}, "Events stored"), h("b", {}, count(totals.events ?? 0)), sparkline(given("events")))),
+      }), h("li", {}, h("span", {}, `Events in ${RANGES[chosen(route)] ?? "all"}`), h("b", {}, count(totals.events ?? 0)), sparkline(given("events")))),
       section("Work", {}, h("div", { class: "charts" },
         Object.entries(COUNTED).map(([title, [family, names]]) => counted(title, family, names)))),
       section("Load and failures", {}, h("div", { class: "charts" },
         chart({ title: "Failures by class", times, per, stacked: true,
           series: failures.map((name) => ({ name: name.replace("failures.", ""), values: series[name], total: totals[name] })) }),
-        gauges("Queue", { "shards waiting": "queue", "executions running": "running" }),
+        gauges("Queue", { "shards waiting": "queue", "executions in hand": "running" }),
         gauges("Processors", { declared: "declared.cpu", used: "used.cpu" }),
         gauges("Memory", { declared: "declared.memory_bytes", used: "used.memory_bytes" }, bytes),
         spread("Messages per job", "messages_per_job", count),
@@ -66,7 +68,6 @@ export const network = {
 };
 
 function head(route) {
-  const chosen = route.query.get("range") ?? RANGE;
   return h("div", { class: "head", "data-key": "head" }, h("h1", {}, "Network"),
-    choice("Range", Object.entries(RANGES).map(([range, name]) => [range, href(route, { range }), range === chosen, name])));
+    choice("Range", Object.entries(RANGES).map(([range, name]) => [range, href(route, { range }), range === chosen(route), name])));
 }
