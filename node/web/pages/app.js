@@ -49,6 +49,7 @@ async function once() {
   const page = PAGES[route.page];
   const fresh = `${route.page}/${route.id}` !== shown;
   const stop = (turn.stop = new AbortController());
+  const top = history.state?.top ?? 0;
   if (fresh) enter(route);
   const problems = [];
   const next = fresh ? data : { ...data };
@@ -68,6 +69,7 @@ async function once() {
   if (stop.signal.aborted) return;
   data = next;
   draw(page, route);
+  if (fresh && top) scrollTo(0, top);
   main.ariaBusy = "false";
   tell(problems[0], route);
 }
@@ -99,7 +101,7 @@ function drawMoment(page, route) {
   const live = route.at === null;
   if (live && data.moment?.last > newest.position) Object.assign(newest, { position: data.moment.last, time: data.moment.events[0]?.time });
   const [first, last] = page.span?.(data) ?? [data.moment?.first ?? 0, newest.position];
-  const at = live ? last : Number(route.at);
+  const at = live ? last : Number(route.at) || (data.moment?.events[0]?.position ?? first);
   slider.min = String(Math.min(first, at));
   slider.max = String(Math.max(last, at));
   slider.value = String(at);
@@ -132,14 +134,15 @@ function wake() {
 }
 
 function goTo(at) {
-  history.replaceState(null, "", href(here(), { at }));
+  history.replaceState(history.state, "", href(here(), { at }));
   return refresh();
 }
 
 async function frame() {
   const [from, until] = [Number(slider.min), Number(slider.max)];
   const step = Math.max(1, Math.ceil(((until - from) * FRAME_MS) / (Number(by("speed").value) * 1000)));
-  const at = here().at === null || Number(here().at) >= until ? from : Math.min(until, Number(here().at) + step);
+  const now = Number(slider.value);
+  const at = here().at === null || now >= until ? from : Math.min(until, now + step);
   const begun_ms = performance.now();
   await goTo(String(at));
   if (!playing) return;
@@ -162,6 +165,8 @@ addEventListener("hashchange", () => {
   if (`${here().page}/${here().id}` !== shown) turn.stop.abort();
   refresh();
 });
+history.scrollRestoration = "manual";
+document.addEventListener("scrollend", () => history.replaceState({ top: scrollY }, ""));
 document.addEventListener("visibilitychange", wake);
 setInterval(() => { if (PAGES[here().page].ticks) wake(); }, TICK_MS);
 follow((change) => {

@@ -3,7 +3,7 @@
 import { ALONE, BASE, send, TEXT_MAX } from "./api.js";
 import { address, choice, facts, h, legend, section, stateOf, table } from "./dom.js";
 import { eventRows, EVENT_HEADINGS } from "./events.js";
-import { asked, elsewhere, href } from "./route.js";
+import { asked, elsewhere, href, readable } from "./route.js";
 import { cells, lanes } from "./shapes.js";
 import { bytes, count, duration, moment } from "./words.js";
 
@@ -157,14 +157,6 @@ function files(shard, view, { entries, next }, route) {
     ] }))),
     next && h("nav", { class: "pages", "aria-label": "Pages of the folder" }, h("a", { href: href(route, { file: next }) }, "More")),
   ];
-}
-
-function readable(name) {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
 
 function copies(rows) {

@@ -14,7 +14,16 @@ export function routeOf(hash) {
   const [path, words] = hash.replace(/^#\/?/, "").split("?");
   const [name, id] = path.split("/");
   const query = new URLSearchParams(words);
-  return { page: id ? "job" : name || "network", id: decodeURIComponent(id ?? ""), at: query.get("at"), query };
+  return { page: id ? "job" : name || "network", id: readable(id ?? ""), at: query.get("at"), query };
+}
+
+/** Part of an address as it was before it was encoded; as it is, if it is not encoded well. */
+export function readable(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The address of this page with some of its choices changed; null takes one away. */

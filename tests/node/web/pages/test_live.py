@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from starlette.responses import JSONResponse
 
 from tests.node.web.pages.conftest import Open
@@ -85,6 +85,44 @@ async def test_the_slider_goes_by_keys_event_by_event(given: GivenServer, open_p
     await given.until_asked("as_of=399")
     told = re.compile("position 399 ")
     await expect(page.locator("#slider")).to_have_attribute("aria-valuetext", told)
+
+
+async def test_a_time_in_an_address_is_shown_with_its_position(
+    given: GivenServer, open_page: Open
+) -> None:
+    """An address may say a time instead of a position, and play goes on from there."""
+    page = await open_page(f"{given.url}/ui/#/jobs?at=2026-11-23T09:00:00Z")
+    await expect(page.locator("#when")).to_contain_text(f"position {LAST} · ")
+
+
+async def test_an_address_that_is_broken_is_told(given: GivenServer, open_page: Open) -> None:
+    """An address whose escapes were cut leads to a page that knows no such job."""
+    page = await open_page(f"{given.url}/ui/#/jobs/%zz")
+    await expect(page.locator("main")).to_contain_text("Nothing is known of %zz")
+
+
+async def test_going_back_shows_a_page_where_it_was_left(
+    given: GivenServer, open_page: Open
+) -> None:
+    """Who opens a job far down in the list finds that row again on the way back."""
+    page = await open_page(f"{given.url}/ui/#/jobs", viewport={"width": 900, "height": 200})
+    left = page.locator("tbody a").last
+    await left.scroll_into_view_if_needed()
+    await until(page, "(history.state?.top ?? 0) === scrollY && scrollY > 0")
+    top = await page.evaluate("scrollY")
+    await left.evaluate("link => link.click()")
+    await expect(page.locator("h1")).not_to_have_text("Jobs")
+    await page.go_back()
+    await until(page, f"Math.abs(scrollY - {top}) < 2")
+
+
+async def until(page: Page, what: str) -> None:
+    """Wait until something holds in a page, whose policy lets no text be run by itself."""
+    for _ in range(200):
+        if await page.evaluate(what):
+            return
+        await page.evaluate("new Promise(requestAnimationFrame)")
+    raise AssertionError(what)
 
 
 async def test_a_change_leaves_the_past_alone(given: GivenServer, open_page: Open) -> None:
