@@ -5,10 +5,10 @@ from collections import deque
 import msgspec
 
 from events.codec import AnyEvent
-from events.facts import Fact
+from events.facts import Fact, NodeDrained, NodeDrainedData
 from events.items import Capabilities, Claim
 from events.log import Record
-from events.subjects import job_events, parse
+from events.subjects import NET, job_events, parse
 from node.compute.consult import own_bids
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import (
@@ -74,12 +74,14 @@ class Compute(Process):
         self.upload_ms = 0
         self.pays_after_ms: int | None = None
         self.breaks_roots = False
+        self.draining = False
 
     # Lives
 
     def start(self) -> None:
         """Rebuild the desk from memory and the log, then join."""
         super().start()
+        self.draining = False
         self.desk = Desk(node=self.name, paid=self.policy.paid)
         self.queue: deque[tuple[str, Key]] = deque()
         self.busy: set[tuple[str, Key]] = set()
@@ -108,6 +110,16 @@ class Compute(Process):
             if name not in self.desk.jobs:
                 self._forget(name)
         self.join(self.holds())
+
+    def drain(self) -> None:
+        """Take no new work until the next start, and say so."""
+        self.draining = True
+        data = NodeDrainedData(incarnation=self.incarnation)
+        self.insist(Append(job=NET, kind=NodeDrained, data=data, cause=""), lambda _: None)
+
+    def joined(self) -> None:
+        if self.draining:
+            self.drain()
 
     def lose_database(self) -> None:
         """Forget everything that was on the disk, the secret too."""
@@ -166,7 +178,7 @@ class Compute(Process):
             secret=self.memory.secret,
             capabilities=self.capabilities,
             taken=len(self.queue) + len(self.busy),
-            draining=False,
+            draining=self.draining,
             paid=self.policy.paid,
         )
         for effect in decide_desk(job, place, now_ms=self.clock_ms()):

@@ -85,7 +85,10 @@ class Process:
         data = NodeJoinedData(
             incarnation=self.incarnation, capabilities=self.capabilities, holds=holds
         )
-        self.insist(Append(job=NET, kind=NodeJoined, data=data, cause=""), lambda _: None)
+        self.insist(Append(job=NET, kind=NodeJoined, data=data, cause=""), lambda _: self.joined())
+
+    def joined(self) -> None:
+        """Go on from the log's word that this process is there."""
 
     def lost(self, incarnation: str) -> None:
         """Join again when it is this life that was given up on."""

@@ -1,6 +1,8 @@
 """One case for each hole that an interleaving could open, as a script over the whole network."""
 
+from events.decisions import ShardsAwarded
 from events.errors import WrongExpectedPosition
+from events.items import Award
 from events.log import Expect
 from events.subjects import decisions, partition, subject
 from projections.nodes import owner
@@ -22,6 +24,12 @@ def first(kind: str, fate: list[int], receiver: str = "") -> Fate:
         return None
 
     return decide
+
+
+def awards(stage: Stage) -> list[Award]:
+    """Return the awards of the job so far."""
+    events = [entry.event for entry in stage.events("shards.awarded")]
+    return [award for e in events if isinstance(e, ShardsAwarded) for award in e.data.awards]
 
 
 def test_fact_between_fold_and_append() -> None:
@@ -218,6 +226,47 @@ def test_requester_hangs() -> None:
     assert stage.world.steps.now_ms < 120_000
     assert authors.isdisjoint({mine})
     assert nodes.members[mine].state == "live"
+
+
+def test_drained_in_the_midst() -> None:
+    """A node that drains finishes what it was awarded, also by late messages, and gets no more."""
+    stage = Stage(nodes=4)
+    for node in stage.nodes:
+        node.run_ms = 1_000
+    stage.open(first("run", [3_000], "n0"))
+    stage.submit(replicas=2, shards=12, publishers=(FREE,))
+    stage.play(lambda: any(award.node == "n0" for award in awards(stage)))
+    stage.node("n0").drain()
+    members = stage.world.checker.network.nodes.members
+    stage.play(lambda: members["n0"].state == "draining")
+    before = [award.node for award in awards(stage)]
+    stage.node("n1").crash()
+    stage.play()
+
+    executions = [e for shard in stage.job.shards for e in shard.executions]
+    assert [e.state for e in executions if e.node == "n0"] == ["accepted"] * before.count("n0")
+    assert [award.node for award in awards(stage)].count("n0") == before.count("n0") > 0
+    assert len(awards(stage)) > len(before)
+    assert (stage.job.state, stage.job.illegal) == ("completed", 0)
+
+
+def test_drained_and_given_up_on() -> None:
+    """A draining node that was silent and is taken for lost comes back as one that drains."""
+    stage = Stage(nodes=3)
+    stage.open()
+    members = stage.world.checker.network.nodes.members
+    drained = stage.node("n0")
+    drained.drain()
+    stage.play(lambda: members["n0"].state == "draining")
+    drained.cut_off = True
+    stage.play(lambda: members["n0"].state == "lost")
+    drained.cut_off = False
+    stage.play(lambda: members["n0"].state == "draining")
+    stage.submit(replicas=2, shards=4)
+    stage.play()
+
+    assert {award.node for award in awards(stage)} == {"n1", "n2"}
+    assert stage.job.state == "completed"
 
 
 def test_two_decide_at_once() -> None:
