@@ -312,9 +312,8 @@ def _pieces(network: Network) -> Iterator[bytes]:
     """Yield the parts of the open jobs, some of them at a time."""
     gathered: list[_Packed] = []
     size = 0
-    for job in network.jobs.values():
-        if job.closed:
-            continue
+    # While the fold stands still, closed jobs leave it all the same.
+    for job in [job for job in network.jobs.values() if not job.closed]:
         for part in parts(job):
             gathered.append((part.job, part.number, msgspec.Raw(part.body)))
             size += len(part.body)

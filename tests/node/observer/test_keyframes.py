@@ -8,17 +8,20 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from events.log import EVERYTHING, Base, Record
 from events.memory import MemoryLog
-from node.observer.keyframes import Spacing
+from node.observer.keyframes import PIECE_BYTES, Spacing, _pieces
 from node.observer.observer import Observer
 from node.observer.past import Past
 from projections.base import encode_base
 from projections.track_records import TrackRecords
 from projections.travel import Travel, network_view
 from tests.node.observer.watched import observing, reached
+from tests.projections.conversation import Conversation
 from tests.projections.story import extend, folded, log_of, story
 
 SEEDS = (3, 5, 1055)
@@ -118,6 +121,21 @@ async def test_keyframes_keep_to_their_share(tmp_path: Path) -> None:
     assert size - newest <= 0.1 * sum(len(record.body) for record in records)
     assert size > 0.04 * sum(len(record.body) for record in records)
     assert 3 <= len(frames(tmp_path)) < len(records) / 3
+
+
+def test_jobs_are_let_go_while_a_fold_is_gone_through() -> None:
+    """A closed job that leaves the fold between two pieces of a keyframe is no matter."""
+    told = Conversation()
+    told.submit()
+    network, job = told.network, told.job
+    names = [f"job{number}" for number in range(2 * PIECE_BYTES // len(msgspec.json.encode(job)))]
+    network.jobs |= {name: structs.replace(job, id=name) for name in names}
+    network.jobs["closed"] = structs.replace(job, id="closed", closed=True)
+    pieces = _pieces(network)
+    size_bytes = len(next(pieces))
+    network.retire("closed")
+    size_bytes += sum(map(len, pieces))
+    assert size_bytes > PIECE_BYTES
 
 
 async def test_keyframes_of_a_log_that_lost_its_end(tmp_path: Path) -> None:
