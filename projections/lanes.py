@@ -111,12 +111,12 @@ class Lanes(Mutable):
             _spend(stay, time_ms)
             stay.stage, stay.since_ms = stage, max(time_ms, stay.since_ms)
 
-    def spent_ms(self, stage: str, shards: Iterable[int]) -> list[int]:
-        """Return how long each of these shards was in a stage, up to now."""
+    def spent_ms(self, stage: str, shards: Iterable[int], until_ms: int) -> list[int]:
+        """Return how long each of these shards was in a stage, up to then."""
         found = []
         for index in shards:
             stay = self.stays[index]
-            open_ms = max(0, self.now_ms - stay.since_ms) if stay.stage == stage else 0
+            open_ms = max(0, until_ms - stay.since_ms) if stay.stage == stage else 0
             found.append(stay.spent_ms.get(stage, 0) + open_ms)
         return found
 
@@ -139,26 +139,31 @@ def _spend(stay: Stay, until_ms: int) -> None:
         stay.spent_ms[stay.stage] = stay.spent_ms.get(stay.stage, 0) + passed
 
 
-def lanes_view(job: Job, lanes: Lanes, shard: int | None = None) -> dict[str, Any]:
+def lanes_view(
+    job: Job, lanes: Lanes, shard: int | None = None, *, now_ms: int = 0
+) -> dict[str, Any]:
     """Return the stages and lanes of a job, or of one of its shards.
 
+    A job that has not ended goes on up to `now_ms`, also where no event has said anything since.
     `took_ms` is from the submission to the end or to now. `total_ms` is the sum over the shards,
     `median_ms` and `longest_ms` are of one shard.
     """
     shards = range(len(lanes.stays)) if shard is None else [shard]
-    stages = [_stage(name, lanes.spent_ms(name, shards)) for name in STAGES]
-    took_ms = max(0, lanes.now_ms - lanes.start_ms)
+    ended = job.state in TERMINAL
+    until_ms = lanes.now_ms if ended else max(lanes.now_ms, now_ms)
+    stages = [_stage(name, lanes.spent_ms(name, shards, until_ms)) for name in STAGES]
+    took_ms = max(0, until_ms - lanes.start_ms)
     if shard is not None:
         took_ms = sum(stage["total_ms"] for stage in stages)
     return {
         "job": job.id,
         "state": job.state,
-        "ended": job.state in TERMINAL,
+        "ended": ended,
         "shards": len(shards),
         "start": rfc3339(lanes.start_ms) if lanes.start_ms else None,
         "took_ms": took_ms,
         "stages": stages,
-        "lanes": list(_lanes(job, lanes, shard)),
+        "lanes": list(_lanes(job, lanes, shard, until_ms)),
     }
 
 
@@ -171,7 +176,7 @@ def _stage(name: str, spent_ms: list[int]) -> dict[str, Any]:
     }
 
 
-def _lanes(job: Job, lanes: Lanes, shard: int | None) -> Iterator[dict[str, Any]]:
+def _lanes(job: Job, lanes: Lanes, shard: int | None, until_ms: int) -> Iterator[dict[str, Any]]:
     for (index, attempt), lane in sorted(lanes.lanes.items()):
         if shard is None or index == shard:
             yield {
@@ -180,7 +185,7 @@ def _lanes(job: Job, lanes: Lanes, shard: int | None) -> Iterator[dict[str, Any]
                 "attempt": attempt,
                 "node": lane.node,
                 "state": lane.state,
-                "in_hand_ms": lane.in_hand_ms(lanes.now_ms),
+                "in_hand_ms": lane.in_hand_ms(until_ms),
                 "marks": [
                     {"state": mark.state, "after_ms": max(0, mark.at_ms - lanes.start_ms)}
                     for mark in lane.marks

@@ -71,6 +71,7 @@ async def history(
 
 
 async def _show_timeline(log: "Log", job: str, shard: int | None, output: OutputOption) -> None:
+    from events.clock import now_ms
     from events.subjects import job_events
     from node.cli.lanes import show_lanes
     from node.jobs import shard_indexes, unreadable
@@ -87,7 +88,7 @@ async def _show_timeline(log: "Log", job: str, shard: int | None, output: Output
         raise unreadable(network, job)
     if shard is not None:
         shard_indexes(network.jobs[job], shard)
-    view = lanes_view(network.jobs[job], lanes, shard)
+    view = lanes_view(network.jobs[job], lanes, shard, now_ms=now_ms())
     if output == "table":
         show_lanes(view)
     else:

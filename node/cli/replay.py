@@ -263,6 +263,6 @@ async def _job(source: Recorded, text: str, shard: int | None, last: int, output
     view = {
         "position": travel.network.position,
         **job_view(job, travel.network.nodes, fold.timeline, now_ms=now_ms),
-        "lanes": lanes_view(job, fold.lanes, shard),
+        "lanes": lanes_view(job, fold.lanes, shard, now_ms=now_ms),
     }
     show_view(view, output, lambda v: show_past_job(v, now_ms))

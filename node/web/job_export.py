@@ -59,7 +59,7 @@ def _page(
     view = job_view(job, fold.travel.network.nodes, fold.timeline, now_ms=now_ms)
     documents = {
         f"/jobs/{job.id}": {**when, **view},
-        f"/jobs/{job.id}/lanes": {**when, **lanes_view(job, fold.lanes)},
+        f"/jobs/{job.id}/lanes": {**when, **lanes_view(job, fold.lanes, now_ms=now_ms)},
         f"/jobs/{job.id}/events": {"events": rows, "next": None, "position": when["position"]},
     }
     return job_page(job.id, said, documents)

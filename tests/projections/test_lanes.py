@@ -34,7 +34,7 @@ class Timed(Conversation):
 
     def view(self, shard: int | None = None) -> dict[str, Any]:
         """Return the timeline."""
-        return lanes_view(self.network.jobs[JOB], self.lanes, shard)
+        return lanes_view(self.network.jobs[JOB], self.lanes, shard, now_ms=self.now_ms)
 
     def stages(self, shard: int | None = None) -> dict[str, int]:
         """Return the total of each stage."""
@@ -116,10 +116,22 @@ def test_one_shard_can_be_looked_at() -> None:
     assert talk.stages(1)["bid"] == 4
 
 
+def test_a_job_of_which_nothing_is_heard_goes_on() -> None:
+    """Until a job has ended its time goes on, though no event says so."""
+    talk = Timed()
+    talk.submit()
+    talk.plan(1)
+    talk.wait(60_000)
+    assert (talk.stages()["bid"], talk.view()["took_ms"]) == (60_000, 60_000)
+    talk.award((0, 0, "n0"))
+    talk.wait(500)
+    assert talk.stages()["run"] == talk.view()["lanes"][0]["in_hand_ms"] == 500
+
+
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 9))
 def test_lanes_agree_with_the_fold(seed: int) -> None:
-    """Whatever goes wrong, every execution has its lane, and no time is negative."""
+    """Whatever goes wrong, every execution has its lane, no time is negative, and an end is one."""
     network, lanes = Network(), dict[str, Lanes]()
     for record in story(seed):
         entry = network.fold(record)
@@ -137,4 +149,6 @@ def test_lanes_agree_with_the_fold(seed: int) -> None:
             assert lane["in_hand_ms"] >= 0
         assert {row["stage"] for row in view["stages"]} == set(STAGES)
         assert all(row["total_ms"] >= 0 for row in view["stages"])
+        later = lanes_view(job, lanes[name], now_ms=lanes[name].now_ms + 1)
+        assert later["took_ms"] - view["took_ms"] == (job.state not in TERMINAL)
         assert all(not stay.stage for stay in lanes[name].stays) == (job.state in TERMINAL)

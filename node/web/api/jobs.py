@@ -13,6 +13,7 @@ from events.commitment import execution_id
 from events.selection import filters
 from events.times import rfc3339
 from node.jobs import shard_indexes
+from node.observer.past import Past
 from node.web.api.asking import (
     AsOfQuery,
     ExecutionsQuery,
@@ -56,7 +57,7 @@ async def get_job(api: Api, path: JobPath, query: AsOfQuery) -> Response:
     """Describe one job: its spec, shards, verdicts and copies, when what happened, why it waits."""
     past = await api.past(query.as_of)
     found = await api.observer.job(path.id, past)
-    now = past.time_ms if query.as_of else now_ms()
+    now = _now_ms(api, past, query.as_of)
 
     job = found.job
     head = {**when(past), **job_head(job, found.nodes, found.timeline, now_ms=now)}
@@ -70,9 +71,9 @@ async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
     shard = None if query.shard is msgspec.UNSET else query.shard
     if shard is not None:
         shard_indexes(found.job, shard)
-    at = when(past)
+    at, now = when(past), _now_ms(api, past, query.as_of)
     job, lanes = found.job, found.lanes
-    return await _written(api, job, lambda: {**at, **lanes_view(job, lanes, shard)})
+    return await _written(api, job, lambda: {**at, **lanes_view(job, lanes, shard, now_ms=now)})
 
 
 async def list_job_events(api: Api, path: JobPath, query: JobEventsQuery) -> dict[str, Any]:
@@ -134,6 +135,14 @@ def _shards(job: Job) -> msgspec.Raw:
     starts = range(0, len(job.shards), SHARDS_AT_ONCE)
     parts = (shard_views(job, start, start + SHARDS_AT_ONCE) for start in starts)
     return msgspec.Raw(b"[%s]" % b",".join(msgspec.json.encode(part)[1:-1] for part in parts))
+
+
+def _now_ms(api: Api, past: Past, as_of: str) -> int:
+    """Return up to when an open job goes on: to the moment that was asked for, or to now.
+
+    A log without its network has its last event for now.
+    """
+    return past.time_ms if as_of or api.gateway is None else now_ms()
 
 
 async def _written(api: Api, job: Job, view: Callable[[], dict[str, Any]]) -> Response:
