@@ -168,7 +168,7 @@ addEventListener("hashchange", () => {
 history.scrollRestoration = "manual";
 document.addEventListener("scrollend", () => history.replaceState({ top: scrollY }, ""));
 document.addEventListener("visibilitychange", wake);
-setInterval(() => { if (PAGES[here().page].ticks) wake(); }, TICK_MS);
+setInterval(() => { if (PAGES[here().page].ticks?.(data)) wake(); }, TICK_MS);
 follow((change) => {
   Object.assign(newest, { position: change.position, time: change.time });
   if (here().at === null) drawMoment(PAGES[here().page], here());

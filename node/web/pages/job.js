@@ -15,6 +15,7 @@ const BAD = ["failed", "rejected", "lost"];
 /** @type {import("./route.js").Page} */
 export const job = {
   pace_ms: 500,
+  ticks: ({ job: view }) => !view?.ended_at,
   touched: (change, route) => change.jobs === null || change.nodes || change.jobs.some((id) => id.startsWith(route.id)),
   span: ({ first, last }) => (first?.events.length && last?.events.length ? [first.events[0].position, last.events[0].position] : null),
   reads: ({ id, query }, known) => {

@@ -27,7 +27,7 @@ const chosen = ({ query }) => query.get("range") ?? RANGE;
 /** @type {import("./route.js").Page} */
 export const network = {
   pace_ms: 1000,
-  ticks: true,
+  ticks: () => true,
   touched: () => true,
   reads: ({ query }) => ({ statistics: `/statistics${asked({ since: chosen({ query }), points: query.get("points") ?? 300 })}` }),
   draw: ({ statistics: read }, route) => {

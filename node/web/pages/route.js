@@ -6,7 +6,7 @@
  * @typedef {{ position: number, time: string, jobs: string[] | null, nodes: boolean }} Change
  * What a page reads are paths by name; null is nothing, undefined what is known already, and { now } as of now whatever the moment.
  * @typedef {{ pace_ms: number, reads: (route: Route, known: any) => Record<string, any>, draw: (data: any, route: Route) => any[],
- *   touched: (change: Change, route: Route) => boolean, ticks?: boolean, span?: (data: any) => number[] | null }} Page
+ *   touched: (change: Change, route: Route) => boolean, ticks?: (data: any) => boolean, span?: (data: any) => number[] | null }} Page
  */
 
 /** @returns {Route} */

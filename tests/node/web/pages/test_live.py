@@ -33,6 +33,16 @@ async def test_a_job_is_read_again_when_it_is_touched(given: GivenServer, open_p
     assert sum("/lanes" in url for url in given.asked) == 1
 
 
+async def test_a_job_that_runs_is_read_on_without_an_event(
+    given: GivenServer, open_page: Open
+) -> None:
+    """What a command prints, and how long it runs, is shown though nobody writes to the log."""
+    await open_page(f"{given.url}/ui/#/jobs/{JOB}?shard=0&stream=stdout")
+    given.asked.clear()
+    await given.until_asked("/logs")
+    await given.until_asked("/lanes")
+
+
 async def test_nothing_is_asked_for_twice_at_a_time(given: GivenServer, open_page: Open) -> None:
     """While an answer is awaited, changes add up to one more question behind it."""
     page = await open_page(f"{given.url}/ui/#/log")
