@@ -92,7 +92,7 @@ class KeptFold:
         if body is None:
             return None
         try:
-            with _collector_paused():
+            with collector_paused():
                 return await self._restored(body, codec)
         except (msgspec.MsgspecError, ValueError, LookupError) as error:
             log.warning("the snapshot in %s cannot be used: %s", self._store.path, error)
@@ -126,7 +126,7 @@ class KeptFold:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Keep the collector from walking, again and again, a fold that only grows and then stays."""
     was_on = gc.isenabled()
     gc.disable()

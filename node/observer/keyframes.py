@@ -10,6 +10,7 @@ message that was folded last, and is used only where the log has that message st
 """
 
 import asyncio
+import gc
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from node.observer.past import Past
 from projections import kept_fold
 from projections.closed import Closed
 from projections.database import Kind, insert, naming, open_database, transaction
+from projections.kept_fold import collector_paused
 from projections.network import RETIRED_MAX, Network
 from projections.runner import Runner
 from projections.snapshot import Head, Part, Restored, head, parts, read_head
@@ -40,6 +42,8 @@ PIECE_BYTES = 1 << 20
 """Made, packed or unpacked before others get a turn of the loop."""
 LEVEL = 3
 ASKED_AT_ONCE = 500
+THAWED_EVERY = 500
+"""Folds that are restored before what the collector has left alone is looked at again."""
 NUMBER_BYTES = 24
 """What a row and its index take besides the name of a job."""
 
@@ -120,6 +124,7 @@ class Keyframes:
         self._size_bytes = 0
         self._since_bytes = 0
         self._retired = "", 0
+        self._restores = 0
         self._one = asyncio.Lock()
 
     @classmethod
@@ -238,7 +243,8 @@ class Keyframes:
         with naming(self._path, KIND):
             for at, body in await self._all(_NEAREST, position):
                 try:
-                    return await self._restored(at, body)
+                    with collector_paused():
+                        return await self._restored(at, body)
                 except (msgspec.MsgspecError, ValueError, LookupError, zlib.error) as error:
                     log.warning(
                         "the keyframe at %d in %s cannot be used: %s", at, self._path, error
@@ -246,6 +252,10 @@ class Keyframes:
         return None
 
     async def _restored(self, position: int, body: bytes) -> Found | None:
+        # Garbage of others that stood around at such a time is not kept for ever.
+        self._restores += 1
+        if self._restores % THAWED_EVERY == 0:
+            gc.unfreeze()
         read = _read(body)
         if read is None:
             return None

@@ -1,12 +1,14 @@
 """Keyframes: any moment is one and a short fold, whatever became of the observer meanwhile."""
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 from random import Random
+from weakref import ref
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from events.memory import MemoryLog
 from node.observer.keyframes import PIECE_BYTES, Spacing, _pieces
 from node.observer.observer import Observer
 from node.observer.past import Past
+from node.observer.pasts import KEPT_MAX
 from projections.base import encode_base
 from projections.track_records import TrackRecords
 from projections.travel import Travel, network_view
@@ -121,6 +124,22 @@ async def test_keyframes_keep_to_their_share(tmp_path: Path) -> None:
     assert size - newest <= 0.1 * sum(len(record.body) for record in records)
     assert size > 0.04 * sum(len(record.body) for record in records)
     assert 3 <= len(frames(tmp_path)) < len(records) / 3
+
+
+async def test_pasts_are_no_work_for_the_collector(tmp_path: Path) -> None:
+    """The collector does not walk a restored fold; one that is not kept is gone without it."""
+    records, log = story(5), MemoryLog()
+    await lived(log, records, tmp_path, Random(1))
+    async with observing(log, tmp_path, OFTEN) as observer:
+        frozen = gc.get_freeze_count()
+        past = ref((await observer.at(100)).network)
+        assert gc.get_freeze_count() > frozen
+        assert gc.isenabled()
+        gc.disable()
+        for position in range(101, 101 + KEPT_MAX):
+            await observer.at(position)
+        gc.enable()
+        assert past() is None
 
 
 def test_jobs_are_let_go_while_a_fold_is_gone_through() -> None:
