@@ -10,6 +10,8 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from node.web.listening import BACKLOG
+from node.web.open_files import room
 from node.web.slow_clients import HEAD_BYTES_MAX, KEEP_ALIVE_S, BoundedConnection
 
 GRACE_S = 1
@@ -40,7 +42,8 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=connection.connections_max,
+                limit_concurrency=room(connection.connections_max),
+                backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
                 h11_max_incomplete_event_size=HEAD_BYTES_MAX,

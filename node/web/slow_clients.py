@@ -42,7 +42,7 @@ class BoundedConnection(H11Protocol):
         # A transport of TLS would take 0 for full from the start.
         transport.set_write_buffer_limits(high=1, low=0)
         super().connection_made(transport)
-        if len(self.connections) > 2 * self.connections_max:
+        if len(self.connections) > 2 * (self.limit_concurrency or self.connections_max):
             transport.abort()
         else:
             self._arriving.start()
