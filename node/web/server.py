@@ -39,6 +39,8 @@ class WebServer:
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                # Its warnings are about what clients do wrong, which they may do without end.
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,

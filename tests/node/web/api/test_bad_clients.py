@@ -75,8 +75,12 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     ],
     ids=["tls", "short", "no host", "query", "header", "length", "hosts", "bytes"],
 )
-async def test_what_is_no_http_is_refused(url: str, request_: bytes) -> None:
-    """It gets a problem, if anything, and the connection is closed; nobody else notices."""
+async def test_what_is_no_http_is_refused(
+    url: str, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It gets a problem, if anything, and the connection is closed; nobody else notices, and
+    nobody fills a log in this way.
+    """
     async with Raw(url) as raw, httpx.AsyncClient(base_url=url) as other:
         raw.send(request_)
         status, body = await raw.answer()
@@ -84,6 +88,7 @@ async def test_what_is_no_http_is_refused(url: str, request_: bytes) -> None:
         assert status == 400 or (status == 0 and len(request_) > HEAD_BYTES_MAX)
         assert not body or json.loads(body)["hint"]
         assert (await other.get("/api/v1/jobs")).status_code == 200
+    assert not caplog.records
 
 
 async def test_a_body_that_trickles_in_is_cut_off(url: str) -> None:
