@@ -5,7 +5,7 @@ The flag wins, then `--context`, and then it goes as for every client: see `even
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,7 +93,8 @@ async def connected(options: Server | None) -> AsyncIterator[Connection]:
         finally:
             await log.close()
     finally:
-        await client.close()
+        with suppress(OSError):  # what a server that is away was still to be sent
+            await client.close()
 
 
 def _lost() -> None:

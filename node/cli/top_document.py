@@ -1,5 +1,6 @@
 """The document of `lota top`: the network now, its last minutes, and its last events."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,8 @@ from node.web.api.rows import newest, page
 from projections.track_records import TrackRecord
 
 EVENTS = 10
+EVENTS_PATIENCE_S = 2.0
+"""How long the last events are waited for; a read would wait longer for a server that is away."""
 SPAN_MS = 5 * 60_000
 STEP_S = 5
 A_SECOND = ("jobs.completed", "events")
@@ -79,14 +82,15 @@ async def _last_events(observer: Observer) -> list[dict[str, Any]]:
     """Return the last events, the newest last; none while the log cannot be read."""
     last = observer.position
     try:
-        records, _ = await newest(
-            observer.log,
-            (EVERYTHING,),
-            before=last + 1,
-            first=max(1, last - EVENTS + 1),
-            limit=EVENTS,
-        )
-    except LogError:
+        async with asyncio.timeout(EVENTS_PATIENCE_S):
+            records, _ = await newest(
+                observer.log,
+                (EVERYTHING,),
+                before=last + 1,
+                first=max(1, last - EVENTS + 1),
+                limit=EVENTS,
+            )
+    except (LogError, TimeoutError):
         return []
     rows = page(list(reversed(records)), ())
     return [{name: row[name] for name in FIELDS} for row in rows[-EVENTS:]]

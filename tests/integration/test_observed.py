@@ -11,18 +11,24 @@ from random import Random
 
 import pytest
 
+from events.clock import now_ms
 from events.connection import connect
 from events.jetstream import JetStreamLog, open_log
 from events.log import Record
 from node.cli.observed import observed, observing
 from node.cli.server import Server
+from node.cli.top_document import top_document
 from node.observer.folder import cache_folder, locked_folder
 from node.observer.observer import Observer
 from node.server import EmbeddedServer
 from projections.travel import Travel, network_view
 from tests.integration.dying_observer import SPACING
+from tests.integration.test_log_faults import notice_disconnect
 from tests.node.observer.watched import no_times, reached
 from tests.projections.story import story
+
+PATIENCE_S = 15.0
+"""A read waits twice as long for a server that is away."""
 
 
 @asynccontextmanager
@@ -189,6 +195,20 @@ async def test_a_server_that_is_wiped_meanwhile(tmp_path: Path) -> None:
             await put(log, records[-1:])
             await shown(observer, plain(records))
             assert network_view((await observer.at(50)).travel) == plain(records[:50])
+
+
+async def test_a_server_that_is_away(server: EmbeddedServer, log: JetStreamLog) -> None:
+    """A command whose server has gone shows what it knows, soon, and ends in good order."""
+    records = story(5)
+    await put(log, records)
+    async with observed(Server(server=server.url)) as found, asyncio.timeout(PATIENCE_S):
+        assert found.client is not None
+        gone = notice_disconnect(found.client)
+        await server.kill()
+        await gone.wait()
+        view = await top_document(found.observer, now_ms())
+        assert (view["position"], view["events"]) == (len(records), [])
+    await server.start()
 
 
 async def shown(observer: Observer, network: dict[str, object]) -> None:
