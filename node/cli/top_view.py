@@ -78,8 +78,8 @@ NUMBERS = ("width", "running", "won", "lost", "agreed", "differed", "failed")
 
 
 def _events(events: Sequence[View]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right", style="dim")
+    table = Table(box=None, pad_edge=False, show_header=False, expand=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
     for _ in range(3):
         table.add_column(no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)

@@ -88,6 +88,15 @@ def test_a_narrow_screen_wraps_nothing() -> None:
     assert max(map(len, lines)) <= 60
 
 
+def test_a_usual_screen_cuts_what_is_said_alone() -> None:
+    """At 80 columns the position, the time, the type and the job of an event are whole."""
+    document = view()
+    for event in document["events"]:
+        event.update(job="01m8nb971ny7rbz4nxga873860", type="reveals.requested", summary="b" * 59)
+    text = "\n".join(drawn(document, width=80))
+    assert "1230  02:59:59  reveals.requested  01m8nb971ny7rbz4nxga873860  bbb" in text, text
+
+
 def test_what_others_wrote_moves_no_cursor() -> None:
     """Escape sequences and line breaks in an event come out as text."""
     document = view()
