@@ -48,7 +48,7 @@ def _head(series: Series) -> str:
     document = series.document()
     since, until = (document[edge][:19].replace("T", " ") for edge in ("since", "until"))
     points = len(series.times)
-    bar = "a point" if points <= WIDTH else f"{points / WIDTH:.1f} points"
+    bar = "a point" if points <= WIDTH else f"{round(points / WIDTH, 1):g} points"
     return (
         f"[bold]{since} to {until} UTC[/], {points:,} point(s) of"
         f" {told(series.step_ms // 1000)}; a bar is {bar}"

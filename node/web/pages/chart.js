@@ -48,7 +48,7 @@ export function chart({ title, times, series, show = count, stacked = false, per
         empty && h("p", { class: "none" }, "nothing in this range")),
       h("div", { class: "x", "aria-hidden": "true" }, marks.map((at) => h("span", {}, timeText(times[at], span_ms))))),
     legend(series.map((one, at) => [`line s${tones[at]}`, one.name, " ", h("b", {}, show(latest(one.values))),
-      one.total !== undefined && h("small", {}, `· ${show(one.total)} in all`)])),
+      one.total !== undefined && h("small", {}, ` · ${show(one.total)} in all`)])),
     dataTable(model));
 }
 

@@ -8,7 +8,7 @@ import { bytes, count, duration } from "./words.js";
 const RANGES = { "1m": "1 minute", "10m": "10 minutes", "1h": "1 hour", "6h": "6 hours", "1d": "1 day", "7d": "7 days", "30d": "30 days", "90d": "90 days" };
 const RANGE = "10m";
 const STAGES = ["total", "queue", "bid", "run", "verify", "publish"];
-const NAMES = { total: "From submission to end", queue: "Queue: until a plan", bid: "Bid: until a node has it", run: "Run: until its result", verify: "Verify: until the verdict", publish: "Publish: until the copies" };
+const NAMES = { total: "From submission to end", queue: "Queue: until an offer", bid: "Bid: until a node has it", run: "Run: until its result", verify: "Verify: until the verdict", publish: "Publish: until the copies" };
 const PERCENTILES = ["p50", "p90", "p99"];
 const COUNTED = {
   Jobs: ["jobs", ["submitted", "completed", "failed", "cancelled"]],
