@@ -30,7 +30,14 @@ Point = Annotated[
         description="Answer as of this position, time (RFC 3339, or a date) or so long ago (2h).",
     ),
 ]
-Moment = Annotated[str, Meta(pattern=_MOMENT, max_length=40)]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=_MOMENT,
+        max_length=40,
+        description="A time (RFC 3339, or a date), or so long ago (2h).",
+    ),
+]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="At most so many.")]
 Cursor = Annotated[
     str, Meta(pattern="^[0-9]{0,15}$", description="`next` of the page before this one.")

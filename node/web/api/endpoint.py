@@ -7,6 +7,7 @@ these types or refused with a problem; what goes out is an object of the declare
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _READER = ThreadPoolExecutor(1, "bodies")
 
 JSON = "application/json"
 POSITION = "Lota-Position"
+
+_FORM = re.compile(r"matching regex .* - at `\$\.(\w+)`$")
+"""A value that has not the form of its field; people are told of the field in its own words."""
 
 Read = Callable[[bytes, type], Any]
 _encode = msgspec.json.Encoder().encode
@@ -127,7 +131,18 @@ def _converted(given: Any, kind: Any, where: str) -> Any:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         hint = "GET /api/v1/openapi.json says what is asked for"
+        if form := _FORM.search(str(error)):
+            name = form[1]
+            hint = _description(kind, name) or hint
+            raise Refused(
+                422, f"the {where}'s {name} cannot be {given[name]!r}", hint=hint
+            ) from None
         raise Refused(422, f"the {where} is not as it has to be: {error}", hint=hint) from None
+
+
+def _description(kind: Any, name: str) -> str:
+    meant = get_type_hints(kind, include_extras=True)[name]
+    return next((one.description or "" for one in getattr(meant, "__metadata__", ())), "")
 
 
 def _path(request: Request) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ class Name(Asking, frozen=True):
 class Query(Asking, frozen=True):
     """What to echo, or how to fail."""
 
-    word: Annotated[str, Meta(pattern="^[a-z ]*$")] = ""
+    word: Annotated[str, Meta(pattern="^[a-z ]*$", description="Small letters.")] = ""
     many: list[str] = []
     path: str = ""
 
@@ -101,6 +101,15 @@ async def test_what_comes_in_has_the_types_that_are_declared(client: httpx.Async
     """Path and query are decoded to their structs, repeated fields to lists."""
     answer = await client.get("/api/things/7?many=a&word=x%20y&many=b")
     assert answer.json() == {"number": 7, "word": "x y", "many": ["a", "b"], "path": ""}
+
+
+async def test_what_has_another_form_is_told_what_form_it_has(client: httpx.AsyncClient) -> None:
+    """A field's own words say what it takes, and nobody has to read a regular expression."""
+    refused = problem(await client.get("/api/things/7?word=UP"), 422)
+    assert refused["detail"] == "the query's word cannot be 'UP'"
+    assert refused["hint"] == "Small letters."
+    refused = problem(await client.get("/api/named/UP"), 422)
+    assert refused["detail"] == "the path's name cannot be 'UP'"
 
 
 async def test_a_path_may_be_bytes_that_are_no_text(client: httpx.AsyncClient) -> None:
