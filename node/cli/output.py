@@ -6,6 +6,7 @@ they need to be, so that nothing a script greps for is cut off.
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -45,7 +46,12 @@ STATE_STYLES = {
 
 
 def tolerate_any_text() -> None:
-    """Let stdout and stderr print text that their encoding has no bytes for."""
+    """Let stdout and stderr print text that their encoding has no bytes for, or that nobody reads
+    as they were closed before we began.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 # for the whole process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -275,6 +275,17 @@ def test_a_closed_pipe_is_met_in_silence(words: list[str]) -> None:
     assert (ran.returncode, ran.stderr) == (1, b"")
 
 
+def test_closed_streams_are_met_in_silence(tmp_path: Path) -> None:
+    """A command whose stdout was closed before it began does what it has to."""
+    ran = subprocess.run(
+        ["sh", "-c", '"$0" -m node.cli.main context ls >&-', sys.executable],
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
 async def test_ctrl_c_is_exit_code_130(nats_url: str, log: JetStreamLog) -> None:
     """Following the log ends at Ctrl-C, without a traceback."""
     await join(log, "ctrl-c", "compute")
