@@ -18,6 +18,8 @@ from projections.spans import Span
 PATH = "/v1/traces"
 LOGGER = logging.getLogger(OTLPSpanExporter.__module__)
 NS_PER_MS = 1_000_000
+LAST_MS = ((1 << 64) - 1) // NS_PER_MS
+"""The last time that OTLP has a number for, in the year 2554; its first is the Unix epoch."""
 
 
 class SpanSender:
@@ -63,10 +65,10 @@ class SpanSender:
             parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
             resource=self._resource,
             attributes=span.attributes,
-            events=[Event(name, timestamp=at_ms * NS_PER_MS) for name, at_ms in span.marks],
+            events=[Event(name, timestamp=_ns(at_ms)) for name, at_ms in span.marks],
             status=failed if span.failure else Status(StatusCode.OK),
-            start_time=span.start_ms * NS_PER_MS,
-            end_time=span.end_ms * NS_PER_MS,
+            start_time=_ns(span.start_ms),
+            end_time=_ns(span.end_ms),
         )
 
 
@@ -77,6 +79,11 @@ class _Said(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.first = self.first or record.getMessage()
+
+
+def _ns(ms: int) -> int:
+    """Return a time as OTLP has it; what some clock said beyond that is its first or last."""
+    return min(max(ms, 0), LAST_MS) * NS_PER_MS
 
 
 def _context(trace_id: str, span_id: str) -> SpanContext:

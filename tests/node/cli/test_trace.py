@@ -11,6 +11,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from events.jetstream import JetStreamLog
 from events.spec import JobSpec
+from node.otlp import LAST_MS, SpanSender
+from projections import spans as job_trace
 from tests.lota_process import LOTA, Machine
 from tests.node.cli.conftest import Begin, Lota
 from tests.node.cli.job_on_log import START_MS, JobOnLog, claim_of, join
@@ -101,6 +103,18 @@ async def test_sending_again_sends_the_same(
     assert ran.code == 0, ran.err
     first, again, exported = (it.body for it in collector.taken)
     assert first == again == exported
+
+
+async def test_times_that_no_clock_has(collector: Collector) -> None:
+    """A time that OTLP has no number for, as an event may say, is sent as the first or the last."""
+    marks = (("before", -1), ("after", LAST_MS + 1))
+    wrong = job_trace.Span("ab" * 16, "cd" * 8, "", "job", -1, LAST_MS + 1, {}, marks)
+    sender = SpanSender(collector.endpoint)
+    await sender.send([wrong])
+    sender.close()
+    (span,) = collector.spans
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (0, LAST_MS * NS)
+    assert [it.time_unix_nano for it in span.events] == [0, LAST_MS * NS]
 
 
 async def test_only_jobs_that_ended_since(
