@@ -50,7 +50,8 @@ class WebServer:
                 timeout_graceful_shutdown=GRACE_S,
                 h11_max_incomplete_event_size=HEAD_BYTES_MAX,
                 ssl_context_factory=(lambda *_: tls) if tls is not None else None,
-            )
+            ),
+            connection,
         )
         self._bound = bound
         self._serving: asyncio.Task[None] | None = None
@@ -82,12 +83,30 @@ class WebServer:
 class _Server(uvicorn.Server):
     """A server that says when it is ready and leaves signals to the node."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, connection: type[BoundedConnection]) -> None:
         super().__init__(config)
+        self._connection = connection
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Listen. Beyond what uvicorn does, a handshake takes no longer than a request may."""
+        config, loop = self.config, asyncio.get_running_loop()
+        connection = self._connection
+
+        def connect() -> asyncio.Protocol:
+            return connection(config=config, server_state=self.server_state, app_state={})
+
+        self.servers = [
+            await loop.create_server(
+                connect,
+                sock=each,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                ssl_handshake_timeout=connection.request_s if config.ssl else None,
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
         self.ready.set()
 
     @contextmanager

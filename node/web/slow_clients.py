@@ -39,9 +39,10 @@ class BoundedConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; nothing waits in the buffer without being timed."""
-        # A transport of TLS would take 0 for full from the start.
-        transport.set_write_buffer_limits(high=1, low=0)
         super().connection_made(transport)
+        # A transport of TLS would take 0 for full from the start. What it sends to begin with may
+        # wait already, and then the client is behind.
+        transport.set_write_buffer_limits(high=1, low=0)
         if len(self.connections) > 2 * (self.limit_concurrency or self.connections_max):
             transport.abort()
         else:

@@ -1,5 +1,6 @@
 """Serving with a certificate, and files that are none."""
 
+import asyncio
 import shutil
 import ssl
 import subprocess
@@ -10,10 +11,17 @@ import pytest
 
 from events.errors import WrongUsage
 from node.web.access import Access
+from node.web.api.serving import Connection
 from node.web.listening import listen_for_pages
 from node.web.tls import tls_context
 from tests.node.web.api.served import observed, serving
 from tests.projections.story import log_of, story
+
+
+class Hurried(Connection):
+    """The same rules, in a hurry."""
+
+    request_s = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +53,27 @@ async def test_the_api_is_served_over_tls(files: Path, tmp_path: Path) -> None:
         assert len(whole.json()["events"]) == len(story(3))
         with pytest.raises(httpx.TransportError):
             await client.get(f"{url.replace('https', 'http')}/healthz")
+
+
+async def test_who_begins_no_tls_is_cut_off(
+    files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who connects and says nothing, or leaves when it is greeted, holds and breaks nothing."""
+    tls = tls_context(files / "cert.pem", files / "key.pem")
+    trusted = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    async with (
+        observed(log_of(story(3)), tmp_path) as api,
+        serving(api, Access(tls=True), connection=Hurried, tls=tls) as url,
+    ):
+        address = httpx.URL(url)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        for _ in range(10):
+            _, writer = await asyncio.open_connection(address.host, address.port, ssl=trusted)
+            writer.transport.abort()
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
