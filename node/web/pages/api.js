@@ -1,5 +1,5 @@
 // @ts-check
-/** What the server says: documents as of a moment, and word of changes. Nothing is asked for twice at the same time. */
+/** What the server says: documents as of a moment, and word of changes. */
 
 export const BASE = "/api/v1";
 const AGAIN_MS = 3000;
@@ -9,11 +9,9 @@ export const TEXT_MAX = 256 * 1024;
 const kept = JSON.parse(document.getElementById("kept")?.textContent ?? "null");
 /** Whether this is a file of its own, without a server behind it. */
 export const ALONE = kept !== null;
-/** @type {Map<string, Promise<any>>} */
-const underWay = new Map();
 
 /** An answer that is an error: what went wrong, and what to do about it. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(what, hint = "", status = 0) {
     super(hint ? `${what}. ${hint}` : what);
     this.status = status;
@@ -24,9 +22,7 @@ export class Problem extends Error {
 export function read(path, at = null, signal = undefined) {
   if (ALONE) return readKept(path);
   const url = BASE + path + (at === null ? "" : `${path.includes("?") ? "&" : "?"}as_of=${encodeURIComponent(at)}`);
-  const asking = underWay.get(url) ?? ask(url, { signal }).finally(() => underWay.delete(url));
-  underWay.set(url, asking);
-  return asking;
+  return ask(url, { signal });
 }
 
 /** Ask for something to be done. Throws Problem. */

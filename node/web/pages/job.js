@@ -7,7 +7,6 @@ import { asked, elsewhere, href, readable } from "./route.js";
 import { cells, lanes } from "./shapes.js";
 import { bytes, count, duration, moment } from "./words.js";
 
-const ENDED = ["completed", "failed", "cancelled"];
 const LANES_MAX = 60;
 const EVENTS = 200;
 const BAD = ["failed", "rejected", "lost"];
@@ -59,7 +58,7 @@ function chosenShard(view, route) {
 function head(view, route) {
   const { spec } = view;
   const deal = { replicas: 1, ...spec.deal };
-  const ended = ENDED.includes(view.state);
+  const ended = view.ended_at !== null;
   const can = !ended && route.at === null && view.cancel_asked === null && !ALONE;
   return h("div", { "data-key": "head" },
     h("div", { class: "head" }, h("h1", {}, view.name || command(spec) || view.id), stateOf(view.state),
