@@ -14,6 +14,7 @@ from events.entry import read_entry
 from events.errors import EventError, LogError, LogUnavailable, NewerEvent
 from events.log import Followed, Readable, Record
 from events.selection import filters
+from events.subjects import Address
 from node.web.api.asking import EventsQuery
 from node.web.api.event_stream import BEGINNING, EventStream, entered, frame, live, place_asked
 from node.web.api.hub import Client, Hub
@@ -58,7 +59,10 @@ class Chosen(NamedTuple):
 
     def __contains__(self, item: object) -> bool:
         assert isinstance(item, Told)
-        _, _, _, job, _, _, kind = item.record.subject.split(".", 6)
+        words = item.record.subject.split(".", 6)
+        if len(words) < len(Address._fields) + 2:
+            return False  # a stranger's, of which nothing is sent
+        job, kind = words[3], words[6]
         return (not self.kinds or kind in self.kinds) and (not self.job or job == self.job)
 
 

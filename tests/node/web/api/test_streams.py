@@ -113,13 +113,17 @@ async def test_what_is_no_event_is_passed_over(tmp_path: Path) -> None:
     log = log_of(story(3))
     last = len(story(3))
     async with observed(log, tmp_path) as api, serving(api) as url:
-        follower = await Follower.connect(url, EVENTS)
-        log.append_now("lota.ev.net._.c.x.node.joined", b"id: 7\n\ndata: <script>", id="x")
         record = story(3)[-1]
+        job = record.subject.split(".")[3]
+        queries = ("", f"?job={job}", "?type=job.completed&type=job.failed")
+        followers = [await Follower.connect(url, EVENTS + query) for query in queries]
+        log.append_now("lota.ev.net._.c.x.node.joined", b"id: 7\n\ndata: <script>", id="x")
+        log.append_now("lota.ev.x", b"", id="y")
         log.append_now(record.subject, record.body, id="again")
-        await follower.until(last + 2)
-        assert follower.ids == [last + 2]
-        follower.close()
+        for follower in followers:
+            await follower.until(last + 3)
+            assert follower.ids == [last + 3]
+            follower.close()
 
 
 async def test_a_client_far_behind_reads_the_log_and_joins(tmp_path: Path) -> None:
