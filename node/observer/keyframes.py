@@ -76,6 +76,9 @@ _LAST_RETIRED = "SELECT job, number FROM retired ORDER BY number DESC LIMIT 1"
 _NEWEST = "SELECT position, size FROM frames ORDER BY position DESC LIMIT 1"
 _DROPS = ("DELETE FROM frames", "DELETE FROM pieces", "DELETE FROM retired")
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, zlib.error)
+"""What is raised over a body that was damaged."""
+
 log = logging.getLogger(__name__)
 
 
@@ -142,10 +145,12 @@ class Keyframes:
 
     async def newest(self) -> Mark | None:
         """Return the mark of the newest keyframe, None when there is none to be used."""
-        for _, body in await self._all(_NEAREST, self._newest):
+        with naming(self._path, KIND):
+            rows = await self._all(_NEAREST, self._newest)
+        for _, body in rows:
             try:
                 found = _read(body)
-            except (msgspec.MsgspecError, zlib.error):
+            except UNREADABLE:
                 return None
             return found[1].mark if found is not None else None
         return None
@@ -212,8 +217,6 @@ class Keyframes:
         size = len(frame) + sum(map(len, packed)) + sum(len(n) + NUMBER_BYTES for n in names)
         with naming(self._path, KIND):
             async with transaction(self._connection):
-                row = [(position, size, frame)]
-                await insert(self._connection, "INSERT INTO frames (position, size, body)", row)
                 for number, body in enumerate(packed):
                     await insert(
                         self._connection,
@@ -223,6 +226,9 @@ class Keyframes:
                 await insert(
                     self._connection, "INSERT OR REPLACE INTO retired (job, number)", numbered
                 )
+                # Readers share the connection: a keyframe that they find has its pieces.
+                row = [(position, size, frame)]
+                await insert(self._connection, "INSERT INTO frames (position, size, body)", row)
         self._newest, self._size_bytes = position, size
         self._retired = (names[-1], count + len(names)) if names else (last, count)
 
@@ -241,14 +247,19 @@ class Keyframes:
         Raises DatabaseUnusable.
         """
         with naming(self._path, KIND):
-            for at, body in await self._all(_NEAREST, position):
+            while rows := await self._all(_NEAREST, position):
+                ((at, body),) = rows
                 try:
                     with collector_paused():
-                        return await self._restored(at, body)
-                except (msgspec.MsgspecError, ValueError, LookupError, zlib.error) as error:
+                        found = await self._restored(at, body)
+                except (*UNREADABLE, LookupError) as error:
                     log.warning(
                         "the keyframe at %d in %s cannot be used: %s", at, self._path, error
                     )
+                    found = None
+                if found is not None:
+                    return found
+                position = at - 1
         return None
 
     async def _restored(self, position: int, body: bytes) -> Found | None:

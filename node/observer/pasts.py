@@ -1,12 +1,13 @@
 """Folds of the log as of past positions."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from events.errors import WrongUsage
+from events.errors import DatabaseUnusable, WrongUsage
 from events.log import Base, Readable, Record
 from events.recognition import look_up
 from node.observer.keyframes import Found, Keyframes
@@ -18,6 +19,8 @@ from projections.travel import Travel
 KEPT_MAX = 4
 FOLDED_AT_ONCE = 250
 """Events that are folded before others get a turn of the loop: some milliseconds."""
+
+log = logging.getLogger(__name__)
 
 
 class Pasts:
@@ -55,9 +58,14 @@ class Pasts:
                 hint=f"it begins at position {begun + 1};"
                 " what was before is in an archive (lota replay --from FILE)",
             )
-        found = await self._keyframe(position, begun)
-        past, retired = (found.past, found.retired) if found else (_at_base(base), 0)
-        await self._fold(past, position, retired)
+        try:
+            found = await self._keyframe(position, begun)
+            past, retired = (found.past, found.retired) if found else (_at_base(base), 0)
+            await self._fold(past, position, retired)
+        except DatabaseUnusable as error:
+            log.warning("the log is folded from its beginning: %s", error)
+            past = _at_base(base)
+            await self._fold(past, position, 0)
         return past
 
     async def _keyframe(self, position: int, begun: int) -> Found | None:

@@ -15,12 +15,15 @@ import pytest
 from msgspec import structs
 
 from events.log import EVERYTHING, Base, Record
+from events.marks import Mark
 from events.memory import MemoryLog
-from node.observer.keyframes import PIECE_BYTES, Spacing, _pieces
+from node.observer.keyframes import PIECE_BYTES, Keyframes, Spacing, _frame, _pieces
 from node.observer.observer import Observer
 from node.observer.past import Past
 from node.observer.pasts import KEPT_MAX
 from projections.base import encode_base
+from projections.snapshot import parts
+from projections.tally import Tally
 from projections.track_records import TrackRecords
 from projections.travel import Travel, network_view
 from tests.node.observer.watched import observing, reached
@@ -196,6 +199,44 @@ async def test_keyframes_that_cannot_be_used(spoil: str, tmp_path: Path) -> None
         for position in range(1, len(records), 13):
             plain = plainly(records[:position])
             assert stands(await observer.at(position)) == stands(plain)
+
+
+async def test_keyframes_that_are_damaged_meanwhile(tmp_path: Path) -> None:
+    """Of a keyframe that cannot be read the one before it takes the place, and of all the log."""
+    records, log = story(5), Counting()
+    await lived(log, records, tmp_path, Random(1))
+    path = tmp_path / "keyframes.db"
+    *_, before, spoiled, _ = frames(tmp_path)
+    async with observing(log, tmp_path, OFTEN) as observer:
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("UPDATE frames SET body = ? WHERE position = ?", (b"rubbish", spoiled))
+            file.commit()
+        log.begun.clear()
+        assert stands(await observer.at(spoiled)) == stands(plainly(records[:spoiled]))
+        assert min(log.begun) >= before - 1
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("DROP TABLE pieces")
+        assert stands(await observer.at(before)) == stands(plainly(records[:before]))
+
+
+async def test_a_keyframe_is_found_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever looks for a keyframe while it is being written finds all of it, or not yet any."""
+    network = folded(story(5)[:60])
+    told = [part for job in network.jobs.values() for part in parts(job)]
+    packed = [(part.job, part.number, msgspec.Raw(part.body)) for part in told]
+    pieces = [*[b"[]"] * 40, msgspec.json.encode(packed)]
+    frame = _frame(network, Mark(60, "m"), Tally(), TrackRecords(), 0)
+    keyframes = await Keyframes.open(tmp_path / "keyframes.db", OFTEN)
+    try:
+        writing = asyncio.ensure_future(keyframes._write(60, frame, pieces, []))
+        while not writing.done():
+            await keyframes.nearest(60)
+        found = await keyframes.nearest(60)
+    finally:
+        await keyframes.close()
+    assert found is not None
+    assert found.past.network.jobs == network.jobs
+    assert not caplog.messages
 
 
 async def test_pasts_of_an_archived_log(tmp_path: Path) -> None:
