@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 
 from events.log import Readable, Record
 from events.subjects import job_events
+from node.observer.turns import in_turns
 from projections.base import begin
 from projections.job_fold import JobFold
 from projections.lanes import Lanes
@@ -72,11 +73,12 @@ class JobStreams:
         batches = self._log.read((job_events(name),), after=kept.position)
         async with aclosing(cast("AsyncGenerator[list[Record], None]", batches)):
             async for records in batches:
-                for record in records:
-                    if record.position <= position:
-                        kept.fold.fold(record)
-                        kept.position = record.position
+                for piece in in_turns(records):
+                    for record in piece:
+                        if record.position <= position:
+                            kept.fold.fold(record)
+                            kept.position = record.position
+                    await asyncio.sleep(0)
                 if records[-1].position >= position:
                     break
-                await asyncio.sleep(0)
         kept.position = position

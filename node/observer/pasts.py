@@ -12,13 +12,12 @@ from events.log import Base, Readable, Record
 from events.recognition import look_up
 from node.observer.keyframes import Found, Keyframes
 from node.observer.past import Past
+from node.observer.turns import in_turns
 from projections.base import begin
 from projections.track_records import TrackRecords
 from projections.travel import Travel
 
 KEPT_MAX = 4
-FOLDED_AT_ONCE = 250
-"""Events that are folded before others get a turn of the loop: some milliseconds."""
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +84,8 @@ class Pasts:
         async with aclosing(batches):
             async for records in batches:
                 await self._tell_retired(past, records, retired)
-                for start in range(0, len(records), FOLDED_AT_ONCE):
-                    for record in records[start : start + FOLDED_AT_ONCE]:
+                for piece in in_turns(records):
+                    for record in piece:
                         if record.position > position:
                             return
                         past.fold(record)

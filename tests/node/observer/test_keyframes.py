@@ -17,6 +17,7 @@ from msgspec import structs
 from events.log import EVERYTHING, Base, Record
 from events.marks import Mark
 from events.memory import MemoryLog
+from events.subjects import partition
 from node.observer.keyframes import PIECE_BYTES, Keyframes, Spacing, _frame, _pieces
 from node.observer.observer import Observer
 from node.observer.past import Past
@@ -256,10 +257,12 @@ async def test_pasts_of_an_archived_log(tmp_path: Path) -> None:
                 assert list(now.network.jobs.values()) == list(plain.network.jobs.values())
 
 
-async def test_a_fold_lets_others_have_their_turn(tmp_path: Path) -> None:
-    """While thousands of messages are folded to a past, the loop turns again and again."""
+@pytest.mark.parametrize(("count", "size"), [(5_000, 2), (100, 200_000)])
+async def test_a_fold_lets_others_have_their_turn(count: int, size: int, tmp_path: Path) -> None:
+    """While thousands of messages, or large ones, are folded, the loop turns again and again."""
     log = MemoryLog()
-    extend(log, tuple(Record(at, f"lota.ev.00.job{at}.x.y.z", b"{}") for at in range(1, 5_001)))
+    subject = f"lota.ev.{partition('job')}.job.x.y.z"
+    extend(log, tuple(Record(at, subject, b" " * size) for at in range(1, count + 1)))
     loop = asyncio.get_running_loop()
     turns, done = 0, False
 
@@ -269,12 +272,16 @@ async def test_a_fold_lets_others_have_their_turn(tmp_path: Path) -> None:
         if not done:
             loop.call_soon(turn)
 
+    loop.call_soon(turn)
     async with observing(log, tmp_path, Spacing(every=1_000_000)) as observer:
-        loop.call_soon(turn)
-        past = await observer.at(4_999)
+        turns = 0
+        past = await observer.at(count - 1)
+        assert past.network.foreign == count - 1
+        assert turns > max(count / 300, count * size / 300_000)
+        turns = 0
+        await observer._streams.fold("job", count - 1)
+        assert turns > max(count / 300, count * size / 300_000)
         done = True
-    assert past.network.foreign == 4_999
-    assert turns > 4_999 / 300
 
 
 async def test_a_job_that_was_let_go_stays_late(tmp_path: Path) -> None:
