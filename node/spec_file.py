@@ -34,6 +34,8 @@ def load_spec(text: bytes, *, name: str) -> JobSpec:
         raise InvalidSpec(
             "$", f"{name} is not UTF-8 at byte {error.start}", hint="save it as UTF-8"
         ) from None
+    except UnicodeEncodeError:
+        raise InvalidSpec("$", f"{name} has a name that is not Unicode", hint="mend it") from None
     except ValueError:
         raise InvalidSpec(
             "$", f"{name} has a number of thousands of digits", hint="write a smaller one"

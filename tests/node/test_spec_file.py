@@ -66,6 +66,7 @@ def test_words() -> None:
         (b'{"engine": "noop",\n "name": "x"\n "labels": {}}', "no JSON at line 3, column 2"),
         (b"engine: noop\nname: x\nname: y\n", "line 3, column 1: 'name' is given twice"),
         (b'{"engine": "noop", "engine": "process"}', "'engine' is given twice"),
+        (b'{"\\ud800": "noop"}', "has a name that is not Unicode"),
         (b"env: &e {A: b}\nlabels: *e\n", "aliases are not supported"),
         (b"engine: noop\n---\nengine: noop\n", "no YAML at line 2"),
         (b"engine: !!python/name:os.system x\n", "no YAML at line 1"),
