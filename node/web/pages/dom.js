@@ -78,7 +78,7 @@ function patch(old, made) {
 /** A table with headings; a heading that begins with `#` stands over numbers. */
 export function table(label, headings, rows) {
   const cells = headings.map((heading) => heading.startsWith("#"));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+  return h("div", { class: "scroll", "data-key": label, tabindex: 0, role: "region", "aria-label": label },
     h("table", {},
       h("thead", {}, h("tr", {}, headings.map((heading, at) =>
         h("th", { scope: "col", class: cells[at] && "number" }, heading.replace(/^#/, ""))))),
@@ -96,7 +96,7 @@ export function facts(pairs) {
 
 /** Links of which one is chosen: triples of the words, the address and whether it is this one. */
 export function choice(label, items) {
-  return h("nav", { class: "choice", "aria-label": label }, items.map(([words, href, current, name]) =>
+  return h("nav", { class: "choice", "data-key": label, "aria-label": label }, items.map(([words, href, current, name]) =>
     h("a", { href, "aria-current": current && "true", "aria-label": name, title: name }, words)));
 }
 

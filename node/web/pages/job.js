@@ -137,7 +137,7 @@ function shardOf(shard, view, data, route) {
       ...["stdout", "stderr"].map((name) => [name, href(route, { shard: shard.index, stream: name }), stream === name]),
       ...(verdict?.claim ? [["files", href(route, { shard: shard.index, path: "" }), route.query.has("path")]] : [])]),
     data.logs?.length === TEXT_MAX && h("p", { class: "note" }, "This is its beginning. ", h("a", { href: `${BASE}/jobs/${view.id}/logs${asked({ shard: shard.index, stream })}`, download: `${stream}.txt` }, "Save all of it")),
-    stream && h("pre", { class: "log", tabindex: 0, "aria-label": `${stream} of shard ${shard.index}`, role: "region" }, data.logs ?? "", data.logs === "" && h("i", {}, `${stream} is empty`)),
+    stream && h("pre", { class: "log", "data-key": "output", tabindex: 0, "aria-label": `${stream} of shard ${shard.index}`, role: "region" }, data.logs ?? "", data.logs === "" && h("i", {}, `${stream} is empty`)),
     data.results && files(shard, view, data.results, route));
 }
 

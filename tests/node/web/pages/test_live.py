@@ -70,6 +70,20 @@ async def test_what_a_person_opened_stays_open(given: GivenServer, open_page: Op
     await expect(row.locator("summary")).to_be_focused()
 
 
+async def test_what_comes_above_takes_no_focus(given: GivenServer, open_page: Open) -> None:
+    """A verdict and its copies appear above the link that somebody has come to, and leave it."""
+    judged = job()
+    for shard in (waiting := job())["shards"]:
+        shard.update(verdict=None, slots=[], publications=[])
+    given.answers[f"/jobs/{JOB}"] = waiting
+    page = await open_page(f"{given.url}/ui/#/jobs/{JOB}?shard=0&stream=stdout")
+    await page.focus("text=stderr")
+    given.answers[f"/jobs/{JOB}"] = judged
+    given.change(LAST + 1, jobs=[JOB])
+    await expect(page.locator("main")).to_contain_text("Verdict: accepted")
+    await expect(page.locator("text=stderr")).to_be_focused()
+
+
 async def test_the_slider_shows_the_whole_page_as_it_was(
     given: GivenServer, open_page: Open
 ) -> None:
