@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -48,15 +49,30 @@ def _head(view: View) -> Text:
 
 def _lines(view: View) -> Table:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(no_wrap=True, overflow="ellipsis")
     series = view["series"]
     for title, name in LINES:
         values = series[name]
         known = [value for value in values if value is not None]
         now, most = (known[-1], max(known)) if known else (0, 0)
-        table.add_row(
-            title, Text(sparkline(values, BARS), "cyan"), f"{now:,.6g} now, {most:,.6g} at most"
-        )
+        table.add_row(title, _Sparkline(values), f"{now:,.6g} now, {most:,.6g} at most")
     return table
+
+
+class _Sparkline:
+    """As many bars as there is room for."""
+
+    def __init__(self, values: Sequence[float | None]) -> None:
+        self._values = values
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bars = sparkline(self._values, min(BARS, options.max_width))
+        yield Text(bars, "cyan", no_wrap=True, overflow="crop")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, min(BARS, len(self._values)))
 
 
 def _nodes(nodes: Sequence[View], room: int) -> RenderableType:

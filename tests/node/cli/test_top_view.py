@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from node.cli.top_view import top_view
@@ -86,6 +87,18 @@ def test_a_narrow_screen_wraps_nothing() -> None:
     lines = drawn(view(), width=60)
     assert sum("job.completed" in line for line in lines) == 4
     assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120])
+def test_bars_take_what_room_there_is(width: int) -> None:
+    """Each sparkline has one line; it has fewer bars, or none, where the screen is narrow."""
+    document = view()
+    numbers = [0.0, 9.0, None] * 20
+    document["series"] |= dict.fromkeys(("jobs.completed", "events", "queue"), numbers)
+    lines = drawn(document, width=width)
+    assert max(map(len, lines)) <= width
+    assert [line[:3] for line in lines[2:5]] == ["job", "eve", "que"]
+    assert [("█" in line) for line in lines[2:5]] == [width >= 60] * 3
 
 
 def test_a_usual_screen_cuts_what_is_said_alone() -> None:
