@@ -36,7 +36,7 @@ PAGE = """\
 </head>
 <body>
 <a class="skip" href="#main">Skip to the page</a>
-<header><span class="brand">Lota</span><span class="note">A job as it was {when}</span></header>
+<header><span class="brand">Lota</span><span class="note">A job, {when}</span></header>
 <p id="status" role="status"></p>
 <main id="main" tabindex="-1" data-job="{job}"></main>
 <script type="application/json" id="kept">{documents}</script>
