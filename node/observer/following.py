@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from events.entry import Entry
-from events.errors import AnotherLog, LogError, LogUnavailable, NotAdmitted
+from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotAdmitted
 from events.log import Followed
 from events.recognition import look_up
 from node.observer.changes import Changes
@@ -20,6 +20,7 @@ from projections.track_records import TrackRecords
 LAG_EVERY_S = 1.0
 VERIFIED_EVERY_S = 3.0
 RETRY_S = 1.0
+KEEP_AGAIN_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -138,11 +139,15 @@ class Following:
             raise AnotherLog(f"the log does not have {checkpoint.anchor} any more")
 
     async def _keep(self) -> None:
-        """Keep keyframes as they are due."""
+        """Keep keyframes as they are due. One that could not be kept makes the past slower."""
         while True:
             await self._due.wait()
             self._due.clear()
-            await self.keyframes.keep(self.runner, self.closed, self.track_records)
+            try:
+                await self.keyframes.keep(self.runner, self.closed, self.track_records)
+            except DatabaseUnusable as error:
+                log.warning("no keyframe at position %d: %s", self.position, error)
+                await asyncio.sleep(KEEP_AGAIN_S)
 
     def _folded(self, entries: list[Entry], caught_up: bool) -> None:  # noqa: FBT001
         self.changes.note(self.position, self.closed.tally.time_ms, entries)

@@ -220,6 +220,29 @@ async def test_keyframes_that_are_damaged_meanwhile(tmp_path: Path) -> None:
         assert stands(await observer.at(before)) == stands(plainly(records[:before]))
 
 
+async def test_no_room_for_keyframes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An observer that cannot write a keyframe says so and goes on; pasts are right."""
+    records = story(5)
+    log = log_of(records[:20])
+    async with observing(log, tmp_path, OFTEN) as observer:
+        of = observer._following
+        async with of.keyframes._one:
+            file = of.keyframes._connection
+            async with file.execute("PRAGMA page_count") as cursor:
+                ((pages,),) = await cursor.fetchall()
+            await file.execute(f"PRAGMA max_page_count={pages}")
+        end = 20
+        while not (observer.failed.done() or "no keyframe" in caplog.text):
+            extend(log, records[end : end + 10])
+            end = await log.last()
+            await reached(observer, end)
+            await of.keyframes.nearest(end)
+        extend(log, records[end : end + 10])
+        await asyncio.wait_for(reached(observer, end + 10), 10)
+        assert not observer.failed.done()
+        assert stands(await observer.at(end)) == stands(plainly(records[:end]))
+
+
 async def test_a_keyframe_is_found_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever looks for a keyframe while it is being written finds all of it, or not yet any."""
     network = folded(story(5)[:60])
