@@ -33,8 +33,8 @@ def models() -> tuple[Closed, TrackRecords, Statistics]:
 class Following:
     """The fold of a log, its rows and its keyframes; `runner` and its models are of the last begin.
 
-    `ready` is set when all is folded that was stored when it began; `end` is how far the log goes.
-    `on_begin` is called whenever it begins: the log may be another one then.
+    `ready` is set while all is folded that was stored when it began last; `end` is how far the log
+    goes. `on_begin` is called whenever it begins: the log may be another one then.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Following:
         self._begin()
 
     def _begin(self) -> None:
-        """Begin, or begin again, with what the store has."""
+        """Begin, or begin again, with what the store has; until it is caught up, counts are low."""
+        self.ready.clear()
         self.closed, self.track_records, self.counted = kept = models()
         every = self.keyframes.spacing.snapshot
         self.runner = Runner(self.log, self.store, snapshot_every=every, models=kept)

@@ -1,5 +1,7 @@
 """What an observer says of the network now and then is what a fold of the log says."""
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -8,8 +10,8 @@ import pytest
 
 from events.archive.file_log import FileLog
 from events.archive.lines import Stored
-from events.errors import NotFound, WrongUsage
-from events.log import Base, Record
+from events.errors import LogError, NotFound, WrongUsage
+from events.log import EVERYTHING, Base, Record
 from events.memory import MemoryLog
 from events.times import parse_ms
 from node.observer.observer import Observer
@@ -196,6 +198,39 @@ async def test_another_log_in_its_place(tmp_path: Path) -> None:
     async with observing(log_of(records), tmp_path) as observer:
         rows = await every_job(observer, None)
     assert [_plain(row) for row in rows] == listed(records, len(records))
+
+
+class BreakingOff(MemoryLog):
+    """A log that is read to its end once, and breaks off then; later it waits to be let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken, self.again, self.go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def follow(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        if self.broken.is_set():
+            self.again.set()
+            await self.go_on.wait()
+        async for batch in super().follow(filters, after=after):
+            yield batch
+            if not self.go_on.is_set():
+                await self.broken.wait()
+                raise LogError("it broke off")
+
+
+async def test_not_ready_while_it_begins_again(tmp_path: Path) -> None:
+    """Nobody takes what is counted of half a log for all of it, the second time as the first."""
+    log = BreakingOff()
+    extend(log, story(5))
+    async with observing(log, tmp_path) as observer:
+        log.broken.set()
+        await log.again.wait()
+        assert not observer.ready.is_set()
+        log.go_on.set()
+        await observer.ready.wait()
+        assert observer.position == len(story(5))
 
 
 async def test_a_damaged_store_is_built_anew(tmp_path: Path) -> None:
