@@ -60,6 +60,14 @@ class TcpProxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    async def idle(self) -> None:
+        """Cut all connections and wait until they are gone: what was on its way in them is not
+        counted with what comes next.
+        """
+        self.cut()
+        if self._serving:
+            await asyncio.wait(set(self._serving))
+
     def break_at(
         self, step: int | None, also: Callable[[], None] | None = None, *, among: bytes = b""
     ) -> None:

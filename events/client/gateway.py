@@ -41,7 +41,8 @@ from events.sharding import pattern, shard_count
 from events.spec import Input, JobSpec
 from events.times import rfc3339
 
-APPEND_TRIES = 5
+APPEND_TRIES = 6
+"""A quarter of a minute where no server takes appends: a busy cluster takes its time to elect."""
 FIRST_WAIT_S = 0.5
 """Before the second try where no server takes appends; then twice as long each time."""
 SUBMISSION_BYTES_MAX = 256 * 1024

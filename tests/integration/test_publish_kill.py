@@ -58,6 +58,7 @@ class DeathAtMessage:
         self._lock = nodes.state(NAME) / "lock"
 
     async def at(self, step: int) -> None:
+        await self._proxy.idle()  # a message of the life before would be taken for this one's
         self._proxy.break_at(step if step >= 0 else None, self._kill, among=self._among)
 
     def _kill(self) -> None:
