@@ -6,8 +6,8 @@ and goes on where it stands.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import NamedTuple, cast
 
 from events.log import Readable, Record
@@ -26,7 +26,7 @@ KEPT_MAX = 8
 class Told(NamedTuple):
     """A job as of a position, the nodes as of then, its timeline and its lanes.
 
-    Nobody changes it; it may go on with the next look at the job.
+    It goes on with the next look at the job, unless it is `JobStreams.standing`.
     """
 
     job: Job
@@ -64,10 +64,23 @@ class JobStreams:
                 kept = _Kept(JobFold(name, begin(base)), begun)
             if kept.position < position:
                 await self._go_on(kept, name, position)
-            self._kept[name] = kept
-            if len(self._kept) > KEPT_MAX:
-                self._kept.popitem(last=False)
+            self._keep(name, kept)
             return kept.fold
+
+    @contextmanager
+    def standing(self, name: str) -> Iterator[None]:
+        """Let the fold of a job stand as it was returned just now; who asks gets another one."""
+        kept = self._kept.pop(name, None)
+        try:
+            yield
+        finally:
+            if kept is not None and name not in self._kept:
+                self._keep(name, kept)
+
+    def _keep(self, name: str, kept: _Kept) -> None:
+        self._kept[name] = kept
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
 
     async def _go_on(self, kept: _Kept, name: str, position: int) -> None:
         batches = self._log.read((job_events(name),), after=kept.position)

@@ -3,14 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
-from events.errors import (
-    DatabaseUnusable,
-    NotFound,
-)
+from events.errors import DatabaseUnusable, NotFound
 from events.log import Followed
 from node.jobs import the_one
 from node.observer.changes import Change
@@ -217,6 +214,10 @@ class Observer:
                 hint="choose a later position",
             )
         return Told(fold.job, past.network.nodes, fold.timeline, fold.lanes)
+
+    def standing(self, job: str) -> AbstractContextManager[None]:
+        """Let a job stand as it was told just now, by its whole id, while others ask for it."""
+        return self._streams.standing(job)
 
 
 def _tell(ended: "asyncio.Task[None]") -> None:

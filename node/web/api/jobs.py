@@ -146,11 +146,12 @@ def _now_ms(api: Api, past: Past, as_of: str) -> int:
 
 
 async def _written(api: Api, job: Job, view: Callable[[], dict[str, Any]]) -> Response:
-    """Answer with a view of a job; that of a large one is made by a thread.
+    """Answer with a view of a job that was told just now; that of a large one is made by a thread.
 
-    The job may go on meanwhile, so a view that is made there iterates over lists and copies alone.
+    Meanwhile the job stands, so that all of the document is as of one position.
     """
     if len(job.shards) <= SHARDS_IN_LOOP_MAX:
         return written(view())
-    async with api.large:
-        return await asyncio.to_thread(lambda: written(view()))
+    with api.observer.standing(job.id):
+        async with api.large:
+            return await asyncio.to_thread(lambda: written(view()))

@@ -153,6 +153,20 @@ async def test_a_job_as_of_then(seed: int, tmp_path: Path) -> None:
             assert lanes_view(told.job, told.lanes) == lanes_view(fold.job, fold.lanes)
 
 
+async def test_a_job_stands_while_it_is_written_down(tmp_path: Path) -> None:
+    """Who asks for a job later on gets another fold while somebody still reads of this one."""
+    records = story(5)
+    async with observing(log_of(records), tmp_path) as observer:
+        name = (await every_job(observer, None))[0]["id"]
+        own = [at for at, r in enumerate(records, 1) if r.subject.split(".")[3] == name]
+        told = await observer.job(name, await observer.at(own[1]))
+        seen = told.job.seen
+        with observer.standing(name):
+            later = await observer.job(name, await observer.at(own[-1]))
+            assert (told.job.seen, later.job.seen) == (seen, len(own))
+        assert (await observer.job(name, await observer.at(own[-1]))).job is later.job
+
+
 async def test_jobs_by_the_start_of_their_id(tmp_path: Path) -> None:
     """The start of one job's id names it, that of several is refused, as is that of none."""
     async with observing(log_of(story(5)), tmp_path) as observer:
