@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from events.errors import WrongUsage
 from node.redaction import hide
-from node.web.listening import TOKEN, TOKEN_LENGTH_MIN, is_local_name
+from node.web.listening import TOKEN, TOKEN_LENGTH_MIN, is_local_name, read_token_file
 from node.web.problems import Refused
 from node.web.rates import Rate, Rates
 
@@ -208,13 +208,7 @@ def read_tokens(path: Path | None, environ: Mapping[str, str] = os.environ) -> l
 
 
 def _read_file(path: Path) -> list[Token]:
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not ASCII"
-        raise WrongUsage(
-            f"the token file {path} cannot be read: {why}", hint="write a ROLE TOKEN a line"
-        ) from None
+    lines = read_token_file(path, hint="write a ROLE TOKEN a line").splitlines()
     found = []
     for number, line in enumerate(lines, 1):
         words = line.split()

@@ -84,15 +84,18 @@ def listen_for_pages(text: str, *, scheme: str, open_to_all: bool) -> Listener:
     return Listener(bound, _url(scheme, shown, port), "")
 
 
-def read_token(path: Path) -> str:
-    """Return the token in a file; raises `WrongUsage`, which never shows what stands in it."""
+def read_token_file(path: Path, *, hint: str) -> str:
+    """Return what is in a file of tokens; raises `WrongUsage`, which never shows it."""
     try:
-        token = path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not ASCII"
-        raise WrongUsage(
-            f"the token file {path} cannot be read: {why}", hint="write one line into it"
-        ) from None
+        raise WrongUsage(f"the token file {path} cannot be read: {why}", hint=hint) from None
+
+
+def read_token(path: Path) -> str:
+    """Return the token in a file; raises `WrongUsage`, which never shows what stands in it."""
+    token = read_token_file(path, hint="write one line into it").strip()
     if len(token) < TOKEN_LENGTH_MIN or not TOKEN.fullmatch(token):
         raise WrongUsage(
             f"the token file {path} holds no token of {TOKEN_LENGTH_MIN} characters or more",

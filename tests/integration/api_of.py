@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -54,6 +55,16 @@ class ApiOf:
         assert answer.status_code == 200, answer.text
         msgspec.json.decode(answer.content, type=kind)
         return answer.json()
+
+    async def pages(self, path: str, kind: Any, rows: str) -> list[Any]:
+        """Return the rows of all pages of a list; the path has a query already."""
+        found: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.get(f"{path}&cursor={quote(cursor)}", kind)
+            found += page[rows]
+            cursor = page["next"]
+        return found
 
 
 @asynccontextmanager

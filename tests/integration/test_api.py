@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -96,16 +95,9 @@ async def test_a_file_is_given_in_parts(api: ApiOf) -> None:
 async def test_a_folder_is_listed_page_by_page(api: ApiOf) -> None:
     """Pages of any size give each name once, in the order of bytes."""
     job = await api.closed(shell("for i in 1 2 3 4 5 6 7; do : > outputs/$i; done"))
-    found: list[str] = []
-    cursor = ""
-    while True:
-        query = f"shard=0&path=outputs&limit=3&cursor={quote(cursor)}"
-        page = await api.get(f"/jobs/{job.id}/results?{query}", ResultPage)
-        found += [entry["name"] for entry in page["entries"]]
-        if page["next"] is None:
-            break
-        cursor = page["next"]
-    assert found == list("1234567")
+    path = f"/jobs/{job.id}/results?shard=0&path=outputs&limit=3"
+    found = await api.pages(path, ResultPage, "entries")
+    assert [entry["name"] for entry in found] == list("1234567")
 
 
 async def test_a_path_leads_nowhere_else(api: ApiOf) -> None:
@@ -273,16 +265,9 @@ async def test_a_large_job_is_described_whole(api: ApiOf) -> None:
     assert [shard["state"] for shard in document["shards"]] == ["completed"] * 1_000
     lanes = await api.get(f"/jobs/{job.id}/lanes", LanesDocument)
     assert len(lanes["lanes"]) == 1_000
-    found: list[int] = []
-    cursor = ""
-    while True:
-        query = f"limit=300&cursor={cursor}"
-        page = await api.get(f"/jobs/{job.id}/executions?{query}", ExecutionPage)
-        found += [row["shard"] for row in page["executions"]]
-        if page["next"] is None:
-            break
-        cursor = page["next"]
-    assert found == list(range(1_000))
+    path = f"/jobs/{job.id}/executions?limit=300"
+    found = await api.pages(path, ExecutionPage, "executions")
+    assert [row["shard"] for row in found] == list(range(1_000))
     one = await api.get(f"/jobs/{job.id}/executions?shard=999", ExecutionPage)
     assert [row["shard"] for row in one["executions"]] == [999]
 

@@ -21,7 +21,7 @@ from projections.rebuilding import rebuild
 from projections.rows import Change
 from projections.runner import Runner
 from projections.store import Checkpoint, Snapshot, Store
-from tests.projections.live import Live
+from tests.projections.live import Live, many_lives
 from tests.projections.story import extend, folded, log_of, story
 
 SEEDS = (3, 5, 1055)
@@ -94,36 +94,20 @@ async def rebuilt(log: MemoryLog, folder: Path) -> str:
         await store.close()
 
 
+def _pairs() -> list[Pairs]:
+    return [Pairs()]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("every", [1, 60, 100_000])
 async def test_nothing_is_counted_twice(seed: int, every: int, tmp_path: Path) -> None:
     """However often a runner dies, wherever it is, its rows are those of one that never did."""
-    records, log, at = story(seed), log_of(()), 0
-    chance = Random(seed * every)
-    while at < len(records):
-        model = Pairs()
-        store = await opened(tmp_path / "live.db", model)
-        live = Live(log, store, snapshot_every=every, models=[model])
-        await live.caught_up()
-        extend(log, records[at : at + chance.randint(1, 120)])
-        at = await log.last()
-        if chance.random() < 0.5:
-            await live.reached(at)
-        flushing = asyncio.ensure_future(live.runner.flush(snapshot=chance.random() < 0.3))
-        for _ in range(chance.randint(0, 40)):
-            await asyncio.wait((flushing,), timeout=0)
-        flushing.cancel()
-        await asyncio.wait((flushing,))
-        if chance.random() < 0.5:
-            await live.runner.flush()
-        await live.kill()
-        await store.close()
-    model = Pairs()
-    store = await opened(tmp_path / "live.db", model)
-    live = Live(log, store, models=[model])
-    await live.caught_up()
-    await live.runner.flush()
-    await live.kill()
+    records, log = story(seed), log_of(())
+    path = tmp_path / "live.db"
+    await many_lives(
+        log, records, Random(seed * every), every, lambda: opened(path, Pairs()), _pairs
+    )
+    store = await opened(path, Pairs())
     digest = await store.digest()
     await store.close()
 

@@ -103,10 +103,8 @@ def _event(entry: Entry) -> dict[str, Any]:
     event, address = entry.event, entry.address
     return _row(
         entry.record,
-        job=None if address.job == NET else address.job,
+        **_whose(address),
         type=address.kind,
-        role=address.role,
-        author=address.author,
         id=event.id,
         causation=event.causationid,
         time=event.time,
@@ -118,15 +116,18 @@ def _event(entry: Entry) -> dict[str, Any]:
 def _newer(record: Record, address: Address, error: NewerEvent) -> dict[str, Any]:
     return _row(
         record,
-        job=None if address.job == NET else address.job,
+        **_whose(address),
         type=error.kind,
-        role=address.role,
-        author=address.author,
         id=error.id,
         time=error.time,
         summary=error.what,
         newer=True,
     )
+
+
+def _whose(address: Address) -> dict[str, Any]:
+    job = None if address.job == NET else address.job
+    return {"job": job, "role": address.role, "author": address.author}
 
 
 def _row(record: Record, **told: Any) -> dict[str, Any]:

@@ -178,7 +178,19 @@ def renumbered(records: tuple[Record, ...], first: int) -> Iterator[Record]:
         yield Record(position, record.subject, record.body)
 
 
-@pytest.mark.parametrize("spoil", ["missing", "rubbish", "frames", "version"])
+def damage(path: Path, table: str) -> None:
+    """Overwrite the page at which a table of a database begins."""
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        ((page,),) = file.execute(query, (table,)).fetchall()
+        ((size_bytes,),) = file.execute("PRAGMA page_size").fetchall()
+    with path.open("r+b") as raw:
+        raw.seek((page - 1) * size_bytes)
+        raw.write(b"\xff" * size_bytes)
+
+
+@pytest.mark.parametrize("spoil", ["missing", "rubbish", "page", "frames", "version"])
 async def test_keyframes_that_cannot_be_used(spoil: str, tmp_path: Path) -> None:
     """Keyframes that were deleted or damaged are made again, and pasts are right meanwhile."""
     records, log = story(5), MemoryLog()
@@ -189,6 +201,8 @@ async def test_keyframes_that_cannot_be_used(spoil: str, tmp_path: Path) -> None
             path.unlink()
         case "rubbish":
             path.write_bytes(b"rubbish" * 1000)
+        case "page":
+            damage(path, "frames")
         case "frames":
             with closing(sqlite3.connect(path)) as file:
                 file.execute("UPDATE frames SET body = ?", (b"rubbish",))

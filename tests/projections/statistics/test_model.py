@@ -1,6 +1,5 @@
 """The read model in its store: whatever interrupts it, the rows are those of the log."""
 
-import asyncio
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from projections.statistics.bucket import Bucket, decode
 from projections.statistics.levels import EVER, key
 from projections.statistics.model import NAME, Statistics
 from projections.store import Store
-from tests.projections.live import Live
+from tests.projections.live import Live, many_lives
 from tests.projections.statistics.counted import Oracle, count
 from tests.projections.story import extend, folded, log_of, story
 
@@ -72,30 +71,10 @@ async def test_nothing_is_counted_twice(
     told: Callable[[int], tuple[Record, ...]], seed: int, every: int, tmp_path: Path
 ) -> None:
     """However often a runner dies, wherever it is, the rows are those of one that never did."""
-    records, log, at = told(seed), log_of(()), 0
+    records, log = told(seed), log_of(())
     chance = Random(seed * every)
-    while at < len(records):
-        store = await opened(tmp_path)
-        live = Live(log, store, snapshot_every=every, models=[Statistics()])
-        await live.caught_up()
-        extend(log, records[at : at + chance.randint(1, 120)])
-        at = await log.last()
-        if chance.random() < 0.5:
-            await live.reached(at)
-        flushing = asyncio.ensure_future(live.runner.flush(snapshot=chance.random() < 0.3))
-        for _ in range(chance.randint(0, 40)):
-            await asyncio.wait((flushing,), timeout=0)
-        flushing.cancel()
-        await asyncio.wait((flushing,))
-        if chance.random() < 0.5:
-            await live.runner.flush()
-        await live.kill()
-        await store.close()
+    await many_lives(log, records, chance, every, lambda: opened(tmp_path), lambda: [Statistics()])
     store = await opened(tmp_path)
-    live = Live(log, store, models=[Statistics()])
-    await live.caught_up()
-    await live.runner.flush()
-    await live.kill()
     digest, rows = await store.digest(), await rows_of(store)
     await store.close()
 
@@ -112,18 +91,11 @@ async def test_cut_off_at_each_step(tmp_path: Path) -> None:
         await live.caught_up()
         extend(log, records[turns * 5 : turns * 5 + 5])
         await live.reached(await log.last())
-        flushing = asyncio.ensure_future(live.runner.flush())
-        for _ in range(turns):
-            await asyncio.wait((flushing,), timeout=0)
-        flushing.cancel()
-        await asyncio.wait((flushing,))
+        await live.cut_off(turns)
         await live.kill()
         await store.close()
     store = await opened(tmp_path)
-    live = Live(log, store, models=[Statistics()])
-    await live.caught_up()
-    await live.runner.flush()
-    await live.kill()
+    await Live(log, store, models=[Statistics()]).flushed()
     digest = await store.digest()
     await store.close()
 
