@@ -18,6 +18,8 @@ from projections.store import Store
 from projections.track_records import TrackRecords
 
 LAG_EVERY_S = 1.0
+ANSWER_S = 2.0
+"""After it a log that says nothing is taken for away."""
 VERIFIED_EVERY_S = 3.0
 RETRY_S = 1.0
 KEEP_AGAIN_S = 60.0
@@ -34,7 +36,8 @@ class Following:
     """The fold of a log, its rows and its keyframes; `runner` and its models are of the last begin.
 
     `ready` is set while all is folded that was stored when it began last; `end` is how far the log
-    goes. `on_begin` is called whenever it begins: the log may be another one then.
+    goes, and `away` why that is not known at present, "" if it is. `on_begin` is called whenever it
+    begins: the log may be another one then.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Following:
         self.changes = Changes()
         self.ready = asyncio.Event()
         self.end = 0
+        self.away = ""
         self._due = asyncio.Event()
         self._on_begin = on_begin
         self._begin()
@@ -69,9 +73,11 @@ class Following:
         Raises what it cannot go on after: NotAdmitted, LogError, DatabaseUnusable.
         """
         came_to = -1
+        waiting = False
         while True:
             try:
                 await self._recognise()
+                waiting = False
                 await self._run_once()
                 break
             except AnotherLog as error:
@@ -81,7 +87,12 @@ class Following:
             except NotAdmitted:
                 raise
             except LogUnavailable as error:
-                log.warning("waiting for the log: %s", error.what)
+                log.log(
+                    logging.DEBUG if waiting else logging.WARNING,
+                    "waiting for the log: %s",
+                    error.what,
+                )
+                waiting = True
                 await asyncio.sleep(RETRY_S)
             except LogError as error:
                 if self.position <= came_to:
@@ -162,5 +173,11 @@ class Following:
         """Look now and then how far the log goes."""
         while True:
             await asyncio.sleep(LAG_EVERY_S)
-            with suppress(LogError):
-                self.end = await self.log.last()
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    self.end = await self.log.last()
+                self.away = ""
+            except LogError as error:
+                self.away = error.what
+            except TimeoutError:
+                self.away = f"it has not answered for {ANSWER_S:g} s"

@@ -135,6 +135,11 @@ class Observer:
         """How many messages are stored and not folded yet, as far as is known."""
         return max(0, self._following.end - self.position)
 
+    @property
+    def away(self) -> str:
+        """Why the log cannot be asked at present, "" while it can; known to some seconds."""
+        return self._following.away
+
     def projections(self) -> list[Projection]:
         """Return the read models, and how far the rows of each are written."""
         positions = self.store.positions

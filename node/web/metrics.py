@@ -49,8 +49,8 @@ def _families(observer: Observer, process: ProcessMetrics, ever: Bucket | None) 
     yield from metric_families.of_projections(positions, last)
     yield GaugeMetricFamily(
         "lota_ready",
-        "Whether the log has been read and is followed, so that all metrics are there.",
-        int(ever is not None and not observer.failed.done()),
+        "Whether the log has been read and is followed, so that all metrics are there and true.",
+        int(ever is not None and not observer.failed.done() and not observer.away),
     )
     if ever is None:
         return

@@ -12,9 +12,15 @@ async def healthz(_: Api) -> dict[str, Any]:
 
 
 async def readyz(api: Api) -> dict[str, Any]:
-    """Say whether the log has been read, so that answers are about now."""
+    """Say whether the log has been read and can be asked, so that answers are about now."""
     if api.observer.failed.done():
         raise Refused(503, "reading the log has failed", hint="the log of this server says why")
     if not api.observer.ready.is_set():
         raise Refused(503, "the log is being read", hint="ask again in a while")
+    if api.observer.away:
+        raise Refused(
+            503,
+            f"the log cannot be asked: {api.observer.away}",
+            hint="is the NATS server up? What was read of it is shown meanwhile",
+        )
     return {"status": "ok"}
