@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from events.blobs import Blobs
 from events.connection import connect, without_login
-from events.errors import AnotherLog, ExecutorError, LotaError, NodeBusy
+from events.errors import AnotherLog, ExecutorError, LogUnavailable, LotaError, NodeBusy
 from events.inputs.file_uri import to_uri
 from events.items import Capabilities
 from events.jetstream import History, JetStreamKeyValues, JetStreamLog, open_blobs, open_log
@@ -54,6 +54,7 @@ from publishers.port import Workplace
 VERSION = version("lota")
 PUBLISH_SHARE = 0.9
 """The part of its time after which a publication is given up, before another node takes over."""
+RETRY_S = 1.0
 CANCEL_AGAIN_S = 1.0
 """`asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with its answer."""
 
@@ -82,7 +83,7 @@ class Host:
         self._drivers = engines or {}
         self._credentials = credentials or Credentials()
         self._stack = AsyncExitStack()
-        self._compute: Compute | None = None
+        self._reconnected = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         give_threads()
@@ -91,14 +92,17 @@ class Host:
             try:
                 await self._start(stack)
             except AnotherLog as error:
-                server = without_login(self.config.address.url)
-                what = f"node {self.config.name} is not one of {server}: {error.what}"
-                raise AnotherLog(what, hint=error.hint) from None
+                raise self._not_ours(error) from None
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def _not_ours(self, error: AnotherLog) -> AnotherLog:
+        server = without_login(self.config.address.url)
+        what = f"node {self.config.name} is not one of {server}: {error.what}"
+        return AnotherLog(what, hint=error.hint)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         config = self.config
@@ -112,7 +116,7 @@ class Host:
             password=address.password,
             token=address.token,
             credentials=address.credentials,
-            on_reconnect=self._consult,
+            on_reconnect=self._reconnected.set,
         )
         stack.push_async_callback(client.close)
         bus = Bus(client)
@@ -135,7 +139,6 @@ class Host:
             compute = await self._make_compute(
                 stack, client, folder, events_log, blobs, engines, can
             )
-            self._compute = compute
         membership = Membership(
             config.name,
             can,
@@ -164,7 +167,7 @@ class Host:
             log.warning("the log is a twin: %s looks on and decides nothing", config.name)
             return
         joined = await membership.join()
-        stack.push_async_callback(membership.leave)
+        stack.push_async_callback(self._leave, membership)
         if compute is not None:
             await compute.joined(joined)
         self._keep(stack, membership.beat())
@@ -189,10 +192,30 @@ class Host:
             chance=random.random,
         )
 
-    def _consult(self) -> None:
-        """Have the compute node read its open jobs again: orders may have been missed."""
-        if self._compute is not None:
-            self._compute.consult_all()
+    async def _leave(self, membership: Membership) -> None:
+        """Say on the log that the node leaves, unless that is a log which it has no part in."""
+        failed = self.failed.done() and isinstance(self.failed.exception(), AnotherLog)
+        if not failed:
+            await membership.leave()
+
+    async def _consult(
+        self, compute: Compute, memory: NodeMemory, events_log: JetStreamLog
+    ) -> None:
+        """After each reconnect have the node read its open jobs again: orders may have been missed.
+
+        First it has to be its log still: jobs that another one does not know are not over. Raises
+        AnotherLog.
+        """
+        while True:
+            await self._reconnected.wait()
+            self._reconnected.clear()
+            try:
+                await memory.require(events_log)
+            except LogUnavailable:
+                await asyncio.sleep(RETRY_S)
+                self._reconnected.set()
+            else:
+                compute.consult_all()
 
     async def _make_compute(
         self,
@@ -230,7 +253,7 @@ class Host:
         stack.push_async_callback(held.close)
         stop_serving = await serve_rpc(client, config.name, held)
         stack.push_async_callback(stop_serving)
-        return Compute(
+        compute = Compute(
             config.name,
             can,
             log=events_log,
@@ -242,6 +265,8 @@ class Host:
             policy=self._policy,
             throw_away=config.throw_away,
         )
+        self._keep(stack, self._consult(compute, memory, events_log))
+        return compute
 
     async def _make_requester(
         self,
@@ -334,9 +359,13 @@ class Host:
         task = asyncio.ensure_future(work)
 
         def ended(done: "asyncio.Task[None]") -> None:
-            if not done.cancelled() and not self.failed.done():
-                self.failed.set_exception(done.exception() or LotaError("a part of the node ended"))
-                self.failed.exception()
+            if done.cancelled() or self.failed.done():
+                return
+            error = done.exception() or LotaError("a part of the node ended")
+            self.failed.set_exception(
+                self._not_ours(error) if isinstance(error, AnotherLog) else error
+            )
+            self.failed.exception()
 
         task.add_done_callback(ended)
 

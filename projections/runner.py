@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 
 from events.entry import Entry
-from events.errors import DatabaseUnusable
+from events.errors import DatabaseUnusable, LogError, LogUnavailable
 from events.log import Base, Followed, Record
 from events.marks import Mark, mark_of
-from events.recognition import look_up, recognise
+from events.recognition import Found, look_up, recognise
 from projections.base import begin
 from projections.kept_fold import EVERY, KeptFold
 from projections.network import Network
@@ -84,9 +84,23 @@ class Runner:
         `on_batch` is called after each batch with its events and whether the fold has caught up
         with what was stored when this began; with none at once if nothing is to be caught up with.
         Closed jobs leave the network after that. Raises AnotherLog, and changes nothing, when the
-        store follows another log; LogError and DatabaseUnusable.
+        store follows another log, also one that took the place of this one meanwhile; LogError and
+        DatabaseUnusable.
         """
         after = await self._begin()
+        try:
+            await self._go_on(on_batch, after)
+        except LogUnavailable:
+            raise
+        except LogError as error:
+            if await self._recognised() == "there":
+                raise
+            raise LogError(
+                f"{self._store.path} is ahead of the log, which has lost its end: {error.what}",
+                hint="start again: it is built anew then",
+            ) from error
+
+    async def _go_on(self, on_batch: OnBatch, after: int) -> None:
         following = asyncio.ensure_future(self._follow(on_batch, after))
         writing = asyncio.ensure_future(self._write())
         try:
@@ -231,18 +245,26 @@ class Runner:
 
         Raises AnotherLog when they were made of another one.
         """
+        found = await self._recognised()
+        checkpoint, path = self._store.checkpoint, self._store.path
+        if found != "there" and checkpoint is not None:
+            lost = "begins behind" if found == "gone" else "has lost"
+            log.warning("%s is built anew: the log %s its %s", path, lost, checkpoint.mark)
+        return found == "there"
+
+    async def _recognised(self) -> Found:
+        """Say what the log has where the store ends; raises AnotherLog as `run` does."""
         checkpoint = self._store.checkpoint
         if checkpoint is None:
-            return True
-        path = self._store.path
+            return "there"
         found, self._anchor = await recognise(
-            self._log, checkpoint.mark, checkpoint.anchor, keeps=str(path), remedy=REMEDY
+            self._log,
+            checkpoint.mark,
+            checkpoint.anchor,
+            keeps=str(self._store.path),
+            remedy=REMEDY,
         )
-        if found == "gone":
-            log.warning("%s is built anew: the log begins behind its %s", path, checkpoint.mark)
-        elif found == "differs":
-            log.warning("%s is built anew: the log has lost its %s", path, checkpoint.mark)
-        return found == "there"
+        return found
 
     def _lacks_what_is_known(self) -> bool:
         """Whether the rows were made by a version that passed over what this one knows."""

@@ -41,6 +41,14 @@ class Refused(LogError):
         self.error = error
 
 
+class StreamMissing(Refused, LogUnavailable):
+    """The server has no such stream (yet, or any more): who waits for a server waits for it too."""
+
+    def __init__(self, what: str, error: ApiError) -> None:
+        super().__init__(what, error)
+        self.hint = "was the server wiped, or its store moved? It has no log as it is"
+
+
 class _Failure(msgspec.Struct):
     error: ApiError | None = None
 
@@ -76,8 +84,8 @@ async def call(
 ) -> T:
     """Ask `$JS.API.<subject>` and decode the answer.
 
-    Raises `Refused` when the server says no, `LogUnavailable` when it says nothing, and
-    `NotAdmitted` when our user may not ask.
+    Raises `Refused` when the server says no, `StreamMissing` when it has no such stream,
+    `LogUnavailable` when it says nothing, and `NotAdmitted` when our user may not ask.
     """
     try:
         reply = await heeding(
@@ -96,6 +104,8 @@ async def call(
                 f"JetStream is not available: {failure.description}",
                 hint="is it enabled for this server and account? See nats.conf",
             )
+        if failure.err_code == STREAM_NOT_FOUND:
+            raise StreamMissing(subject, failure)
         raise Refused(subject, failure)
     return msgspec.json.decode(reply.data, type=answer)
 

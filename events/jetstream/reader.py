@@ -9,7 +9,7 @@ from contextlib import aclosing
 from nats.aio.client import Client
 
 from events.errors import LogError, LogUnavailable, NotAdmitted
-from events.jetstream.api import last_message, message_at
+from events.jetstream.api import StreamMissing, last_message, message_at
 from events.jetstream.consumer import Consumer, ConsumerLost, as_record
 from events.log import EVERYTHING, Record, refuse_gap
 from events.wildcards import refuse_overlap
@@ -34,6 +34,7 @@ class Reader:
         self._client = client
         self._stream = stream
         self._closed = False
+        self._missing = False
 
     def close(self) -> None:
         """End what is being read and followed."""
@@ -99,6 +100,7 @@ class Reader:
                         await self._refuse_another_end(latest)
                         consumer = Consumer(self._client, self._stream, asked, after, as_record)
                         await consumer.open()
+                        self._missing = False
                     batch = await consumer.take(TICK_S)
                 except (ConsumerLost, LogUnavailable) as error:
                     if consumer is not None:
@@ -122,6 +124,12 @@ class Reader:
         if self._closed:
             return
         self.check_open()
+        if isinstance(error, StreamMissing) and not self._missing:
+            self._missing = True
+            log.warning(
+                "the server has no stream %s any more, as if it was wiped: waiting for one",
+                self._stream,
+            )
         log.info("reading %s begins again: %s", self._stream, error.what)
         await retry.wait(error)
 
@@ -131,7 +139,7 @@ class Reader:
         if end < after:
             raise LogError(
                 f"asked for what is behind {after}, but the log ends at {end}",
-                hint="this is not the log that was read before: delete what was folded from that",
+                hint="it lost its end, or is another log: begin again with what was folded of it",
             )
 
     async def _refuse_another_end(self, latest: Record | None) -> None:

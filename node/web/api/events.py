@@ -1,5 +1,6 @@
 """The events of the log as they come, to any number of clients, each from where it left off."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from events.codec import PRESENT
 from events.entry import read_entry
-from events.errors import EventError, LogError, LogUnavailable, NewerEvent
+from events.errors import EventError, LogError, LogUnavailable, NewerEvent, NotAdmitted
 from events.log import Followed, Readable, Record
 from events.selection import filters
 from events.subjects import Address
@@ -27,6 +28,7 @@ PAGE_BYTES_MAX = 128 * 1024
 """What a client that is far behind reads of the log at one time, and may hold while it is slow."""
 
 FIELD_BYTES = 64
+RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -67,19 +69,29 @@ class Chosen(NamedTuple):
 
 
 async def follow(followed: Followed, hub: Hub) -> None:
-    """Read the log into the hub from where it stands, for ever; also when another replaces it."""
+    """Read the log into the hub from where it stands, until it is closed; also when it is gone for
+    a while, or another replaces it. Raises NotAdmitted.
+    """
+    lost = False
     while True:
         try:
+            if lost:
+                hub.begin(await followed.last())
+            lost = False
             batches = followed.follow(after=hub.last)
             async with aclosing(batches):  # type: ignore[type-var] # every log reads by a generator
                 async for records in batches:
                     hub.add([Told(record) for record in records], records[-1].position)
-            raise LogUnavailable("the log was closed", hint="begin again")
-        except LogUnavailable:
+            break
+        except NotAdmitted:
             raise
+        except LogUnavailable as error:
+            log.info("waiting for the log: %s", error.what)
+            await asyncio.sleep(RETRY_S)
         except LogError as error:
             log.warning("looking again at the log: %s", error.what)
-            hub.begin(await followed.last())
+            lost = True
+    raise LogUnavailable("the log was closed", hint="begin again")
 
 
 async def stream_events(api: Api, query: EventsQuery, request: Request) -> Response:
