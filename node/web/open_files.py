@@ -10,13 +10,16 @@ KEPT_FREE = 300
 """For databases, other servers, and connections that are accepted and not yet counted."""
 
 
-def room(wanted: int) -> int:
-    """Return how many connections may be served, so many at most, and as many again cut off."""
+def room(wanted: int, besides: int = 0) -> int:
+    """Return how many connections may be served, so many at most, and as many again cut off.
+
+    Others take up to so many files `besides`.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = raised(soft, hard, 2 * wanted + KEPT_FREE)
+    limit = raised(soft, hard, 2 * wanted + besides + KEPT_FREE)
     if limit != soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    return min(wanted, served(limit))
+    return min(wanted, served(limit, besides))
 
 
 def raised(soft: int, hard: int, needed: int) -> int:
@@ -26,8 +29,8 @@ def raised(soft: int, hard: int, needed: int) -> int:
     return max(soft, min(hard, needed))
 
 
-def served(limit: int) -> int:
-    """Return how many connections fit below a limit, with as many again."""
+def served(limit: int, besides: int = 0) -> int:
+    """Return how many connections fit below a limit, with as many again, and others besides."""
     if limit == resource.RLIM_INFINITY:
         return 2**31
-    return max(1, (limit - KEPT_FREE) // 2)
+    return max(1, (limit - besides - KEPT_FREE) // 2)

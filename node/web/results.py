@@ -25,11 +25,16 @@ from events.unixfs import CHUNK_SIZE_BYTES
 from node.web.blocks import ResultBlocks
 from node.web.listening import admitted
 from node.web.ranges import Unsatisfiable, is_known, range_asked, with_range
+from node.web.server import COME_AGAIN
 from publishers.local_root import open_below
 from publishers.port import require_key
 
 READ_BYTES = 256 * 1024
 NO_FILE_HINT = "Name a file of a result that this node's publisher local has written"
+
+CROWDED = JSONResponse(
+    {"error": "too many are connected", "hint": "Try again, or ask another copy"}, 503, COME_AGAIN
+)
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,16 @@ from socket import socket
 from typing import Self
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from node.web.handshakes import HANDSHAKES_MAX, Handshakes
 from node.web.listening import BACKLOG
 from node.web.open_files import room
 from node.web.slow_clients import HEAD_BYTES_MAX, KEEP_ALIVE_S, BoundedConnection
+
+COME_AGAIN = {"retry-after": "5", "connection": "close"}
+CROWDED = Response(status_code=503, headers=COME_AGAIN)
 
 GRACE_S = 1
 """How long answers under way may take when the node stops."""
@@ -21,7 +26,7 @@ GRACE_S = 1
 class WebServer:
     """Serves an application on a bound socket, which it then owns, while it is entered.
 
-    With `tls` it speaks HTTPS.
+    With `tls` it speaks HTTPS. `crowded` answers while there are too many connections.
     """
 
     def __init__(
@@ -29,12 +34,18 @@ class WebServer:
         app: ASGIApp,
         bound: socket,
         *,
+        crowded: ASGIApp = CROWDED,
         connection: type[BoundedConnection] = BoundedConnection,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        shaking = HANDSHAKES_MAX if tls is not None else 0
+        self._served_max = room(connection.connections_max, shaking)
+        self._app = app
+        self._crowded = crowded
         self._server = _Server(
             uvicorn.Config(
-                app,
+                self._answer,
+                interface="asgi3",
                 http=connection,
                 ws="none",
                 lifespan="off",
@@ -44,7 +55,6 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=room(connection.connections_max),
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
@@ -52,6 +62,7 @@ class WebServer:
                 ssl_context_factory=(lambda *_: tls) if tls is not None else None,
             ),
             connection,
+            self._served_max,
         )
         self._bound = bound
         self._serving: asyncio.Task[None] | None = None
@@ -74,6 +85,10 @@ class WebServer:
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        too_many = len(self._server.server_state.connections) > self._served_max
+        await (self._crowded if too_many else self._app)(scope, receive, send)
+
     async def ended(self) -> None:
         """Wait until the server ends; raises what made it."""
         assert self._serving is not None
@@ -83,31 +98,38 @@ class WebServer:
 class _Server(uvicorn.Server):
     """A server that says when it is ready and leaves signals to the node."""
 
-    def __init__(self, config: uvicorn.Config, connection: type[BoundedConnection]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connection: type[BoundedConnection], served_max: int
+    ) -> None:
         super().__init__(config)
         self._connection = connection
+        self._served_max = served_max
+        self._handshakes: Handshakes | None = None
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Listen. Beyond what uvicorn does, a handshake takes no longer than a request may."""
-        config, loop = self.config, asyncio.get_running_loop()
-        connection = self._connection
-
-        def connect() -> asyncio.Protocol:
-            return connection(config=config, server_state=self.server_state, app_state={})
-
+        """Listen. Beyond what uvicorn does, handshakes are bounded as requests are."""
+        tls, begin = self.config.ssl, self._connect
+        if tls is not None:
+            self._handshakes = Handshakes(tls, begin, self._connection.request_s)
+            begin = self._handshakes.begin
+        loop, backlog = asyncio.get_running_loop(), self.config.backlog
         self.servers = [
-            await loop.create_server(
-                connect,
-                sock=each,
-                ssl=config.ssl,
-                backlog=config.backlog,
-                ssl_handshake_timeout=connection.request_s if config.ssl else None,
-            )
-            for each in sockets or ()
+            await loop.create_server(begin, sock=each, backlog=backlog) for each in sockets or ()
         ]
         self.started = True
         self.ready.set()
+
+    def _connect(self) -> asyncio.Protocol:
+        made = self._connection(config=self.config, server_state=self.server_state, app_state={})
+        made.cut_off_above = 2 * self._served_max
+        return made
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop; who has not shaken hands has nothing to wait for."""
+        if self._handshakes is not None:
+            self._handshakes.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Self
 from node.config import ServeConfig
 from node.web.blocks import ResultBlocks
 from node.web.listening import listen
-from node.web.results import results_app
+from node.web.results import CROWDED, results_app
 from node.web.server import WebServer
 
 
@@ -30,7 +30,8 @@ class ServedResults:
         listener = await asyncio.to_thread(listen, self._config)
         blocks = ResultBlocks(self._root)
         self._stack.callback(blocks.close)
-        server = WebServer(results_app(self._root, blocks, listener.token), listener.bound)
+        app = results_app(self._root, blocks, listener.token)
+        server = WebServer(app, listener.bound, crowded=CROWDED)
         self._server = await self._stack.enter_async_context(server)
         self.url = listener.url
         return self

@@ -29,6 +29,7 @@ class BoundedConnection(H11Protocol):
     """One client's connection."""
 
     connections_max = CONNECTIONS_MAX
+    cut_off_above = 2 * CONNECTIONS_MAX
     request_s = REQUEST_S
     stall_s = STALL_S
 
@@ -43,7 +44,7 @@ class BoundedConnection(H11Protocol):
         # A transport of TLS would take 0 for full from the start. What it sends to begin with may
         # wait already, and then the client is behind.
         transport.set_write_buffer_limits(high=1, low=0)
-        if len(self.connections) > 2 * (self.limit_concurrency or self.connections_max):
+        if len(self.connections) > self.cut_off_above:
             transport.abort()
         else:
             self._arriving.start()

@@ -18,8 +18,16 @@ from node.web.api.events import follow
 from node.web.api.hub import CLIENTS_MAX
 from node.web.api.shared import Api
 from node.web.problems import problem
-from node.web.server import GRACE_S, WebServer
+from node.web.server import COME_AGAIN, GRACE_S, WebServer
 from node.web.slow_clients import BoundedConnection
+
+CROWDED = problem(
+    "",
+    503,
+    "too many are connected",
+    hint="come again after as many seconds as the header Retry-After says",
+    headers=COME_AGAIN,
+)
 
 
 class Connection(BoundedConnection):
@@ -79,7 +87,7 @@ class ServedApi:
     ) -> None:
         self._api = api
         app = api_app(api, access, more)
-        self._server = WebServer(app, bound, connection=connection, tls=tls)
+        self._server = WebServer(app, bound, crowded=CROWDED, connection=connection, tls=tls)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from events.errors import WrongUsage
 from node.web.access import Access
 from node.web.api.serving import Connection
+from node.web.handshakes import HANDSHAKES_MAX
 from node.web.listening import listen_for_pages
 from node.web.tls import tls_context
 from tests.node.web.api.served import observed, serving
@@ -74,6 +76,61 @@ async def test_who_begins_no_tls_is_cut_off(
             _, writer = await asyncio.open_connection(address.host, address.port, ssl=trusted)
             writer.transport.abort()
     assert not caplog.records
+
+
+async def test_many_who_begin_no_tls_give_way(
+    files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many connect and say nothing, others are served; the oldest of them are cut off, and
+    none of them holds up the end of the server.
+    """
+    tls = tls_context(files / "cert.pem", files / "key.pem")
+    trusted = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(observed(log_of(story(3)), tmp_path))
+        async with serving(api, Access(tls=True), tls=tls) as url:
+            address = httpx.URL(url)
+            silent = []
+            for _ in range(2 * HANDSHAKES_MAX):
+                silent.append(await asyncio.open_connection(address.host, address.port))
+                stack.callback(silent[-1][1].close)
+            async with httpx.AsyncClient(verify=trusted) as client:
+                assert (await client.get(f"{url}/healthz")).status_code == 200
+            for reader, _ in silent[:HANDSHAKES_MAX]:
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+            assert not silent[-1][0].at_eof()
+    assert not caplog.records
+
+
+async def test_what_is_said_at_once_is_heard(files: Path, tmp_path: Path) -> None:
+    """A request that comes with the end of the handshake is answered."""
+    tls = tls_context(files / "cert.pem", files / "key.pem")
+    trusted = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    async with (
+        observed(log_of(story(3)), tmp_path) as api,
+        serving(api, Access(tls=True), tls=tls) as url,
+    ):
+        address = httpx.URL(url)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = trusted.wrap_bio(incoming, outgoing, server_hostname=address.host)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        with suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        writer.write(outgoing.read())
+        while True:
+            incoming.write(await reader.read(1 << 16))
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                pass
+        client.write(asked)
+        writer.write(outgoing.read())  # the end of the handshake and the request, in one piece
+        incoming.write(await reader.read())
+        assert client.read(1 << 16).startswith(b"HTTP/1.1 200")
+        writer.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,12 @@ class Hurried(Connection):
 
     request_s = 0.5
     stall_s = 0.5
+
+
+class Crowded(Connection):
+    """The same rules, for few."""
+
+    connections_max = 3
 
 
 class Raw:
@@ -175,3 +182,20 @@ async def test_what_is_no_http_behind_the_beginning_of_an_answer(
         raw.send(b"no chunk\r\n")
         assert b"HTTP/1.1" not in await raw.reader.read()
     assert not caplog.records
+
+
+async def test_one_of_too_many_is_told_to_come_again(tmp_path: Path) -> None:
+    """Above the limit of connections the answer is a problem like any other, and the last."""
+    async with (
+        observed(log_of(story(3)), tmp_path) as api,
+        serving(api, connection=Crowded) as url,
+        AsyncExitStack() as stack,
+    ):
+        held = [await stack.enter_async_context(Raw(url)) for _ in range(4)]
+        held[-1].send(b"GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, body = await held[-1].answer()
+        assert status == 503
+        assert json.loads(body)["type"] == "urn:lota:problem:service-unavailable"
+        assert "Retry-After" in json.loads(body)["hint"]
+        held[0].send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert await held[0].answer() == (200, b'{"status":"ok"}')
