@@ -206,6 +206,8 @@ class PublishFailure(Item, frozen=True):
     """A publication that failed; `permanent` when a repeat by this node cannot help.
 
     `unpaid` is a paid driver's word that surely nothing was paid and nothing is on its way.
+    `assignment` is the id of the decision that the node acted on, "" for one that came with the
+    award.
     """
 
     shard: int
@@ -215,6 +217,7 @@ class PublishFailure(Item, frozen=True):
     message: str
     permanent: bool = False
     unpaid: bool = False
+    assignment: str = ""
 
 
 class RootAssignment(Item, frozen=True):

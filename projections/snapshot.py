@@ -18,7 +18,7 @@ from projections.network import RETIRED_MAX, Network
 from projections.nodes import Nodes
 from projections.state import Job, Shard, Skipped
 
-VERSION = 2
+VERSION = 3
 """Of what is folded and of how it is written: a snapshot of another version is not used. Raise it
 when `evolve` makes something else of an event than before, or a field is renamed or removed."""
 

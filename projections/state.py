@@ -81,7 +81,8 @@ class Copy(Mutable):
 class Slot(Mutable):
     """One of a shard's publications: (job, shard, driver) names the upload, never the node.
 
-    `starter` is the execution whose node began to pay since the slot was last given, or -1.
+    `starter` is the execution whose node began to pay since the slot was last given, or -1, and
+    `earlier` are the decisions about it from then on to the one before `decision`.
     """
 
     state: SlotState = "idle"
@@ -92,6 +93,7 @@ class Slot(Mutable):
     tries: int = 0
     lookups: int = 0
     decision: str = ""
+    earlier: list[str] = []
     assignees: list[int] = []
     given_up: list[int] = []
     copies: list[Copy] = []

@@ -190,6 +190,9 @@ PUBLISHING: Mapping[str, Word] = {
     "duration_ms": Word("How long publishing took, in milliseconds.", COUNT),
     "permanent": Word("Whether a repeat by this node cannot help."),
     "unpaid": Word("Whether surely nothing was paid and nothing is on its way."),
+    "PublishFailure.assignment": Word(
+        "The id of the decision that the node acted on, empty when it came with the award.", TEXT
+    ),
     "lookup": Word("Only ask the service whether the copy exists; pay nothing."),
 }
 

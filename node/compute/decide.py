@@ -321,6 +321,7 @@ def _published(turn: Turn) -> Append | None:
                     message=upload.message,
                     permanent=upload.permanent,
                     unpaid=upload.unpaid,
+                    assignment=upload.decision,
                 )
             )
     if done:

@@ -69,12 +69,14 @@ def assign(
     slot.attempt = attempt
     slot.assigned_ms = step.entry.time_ms
     slot.until_ms = until_ms
-    slot.decision = step.entry.event.id
     if lookup:
+        slot.earlier.append(slot.decision)
         slot.lookups += 1
     else:
+        slot.earlier = []
         slot.tries += 1
         slot.starter = -1
+    slot.decision = step.entry.event.id
     if attempt not in slot.assignees:
         slot.assignees.append(attempt)
     queue_publishing(step.job, index, shard)
@@ -174,7 +176,8 @@ def _fill(step: Step, item: Publication, shard: Shard, slot: Slot) -> None:
 def publish_failed(step: Step, event: PublishFailed) -> None:
     """A publication failed; for good only when the node says so.
 
-    That nothing was paid is for the node to say that had begun, if any had.
+    That nothing was paid is for the node to say that had begun, if any had. What it says of one
+    assignment is not true of the next, and may be stored again long after it was said.
     """
     roots.roots_failed(step, event)
     for item in event.data.failures:
@@ -182,6 +185,9 @@ def publish_failed(step: Step, event: PublishFailed) -> None:
         if found is None:
             continue
         shard, slot = found
+        if item.assignment not in ("", slot.decision, *slot.earlier):
+            step.late()
+            continue
         unpaid = item.unpaid and slot.starter in (item.attempt, -1)
         if slot.attempt != item.attempt and not (unpaid and slot.starter == item.attempt):
             step.late()

@@ -84,9 +84,15 @@ def published(
 
 
 def unpublished(
-    talk: Conversation, node: str, attempt: int, *, permanent: bool = False, unpaid: bool = False
+    talk: Conversation,
+    node: str,
+    attempt: int,
+    *,
+    permanent: bool = False,
+    unpaid: bool = False,
+    of: str = "",
 ) -> None:
-    item = PublishFailure(0, 0, attempt, "io", "refused", permanent=permanent, unpaid=unpaid)
+    item = PublishFailure(0, 0, attempt, "io", "refused", permanent, unpaid, assignment=of)
     talk.tell(node, PublishFailed, PublishFailedData(failures=(item,)))
 
 
@@ -403,6 +409,32 @@ def test_start_stored_again_after_unpaid() -> None:
 
     assert talk.job.shards[0].slots[0].state == "retry"
     assert (talk.job.late, talk.job.illegal) == (1, 0)
+
+
+def test_unpaid_of_an_earlier_assignment() -> None:
+    """Words about an assignment are late once the slot was given anew, to the same node too."""
+    talk = _paying()
+    first = talk.job.shards[0].slots[0].decision
+    unpublished(talk, "n0", 0, unpaid=True, of=first)
+    talk.assign(0, 0)
+    start_paying(talk, "n0", 0)
+    for unpaid in (True, False):
+        unpublished(talk, "n0", 0, unpaid=unpaid, of=first)
+
+    assert talk.job.shards[0].slots[0].state == "started"
+    assert (talk.job.late, talk.job.illegal) == (2, 0)
+
+
+def test_unpaid_of_a_look_up() -> None:
+    """Who began says that nothing was paid when it looks it up, and after the next look-up too."""
+    talk = _paying()
+    unpublished(talk, "n0", 0)
+    talk.assign(0, 0, lookup=True)
+    asked = talk.job.shards[0].slots[0].decision
+    talk.assign(0, 1, lookup=True)
+    unpublished(talk, "n0", 0, unpaid=True, of=asked)
+
+    assert talk.job.shards[0].slots[0].state == "revoked"
 
 
 def test_unpaid_by_another() -> None:

@@ -16,6 +16,7 @@ from events.log import Record
 from events.memory import MemoryLog
 from projections.network import Network
 from projections.runner import Runner
+from projections.snapshot import VERSION
 from projections.store import Store
 from tests.projections.conversation import Conversation
 from tests.projections.evolution import log_of as log_of_network
@@ -126,29 +127,6 @@ async def test_restart_on_a_log_that_stands_still_is_at_once(tmp_path: Path) -> 
     assert live.runner.network.jobs
 
 
-async def test_a_flush_that_is_cut_off_is_made_up_for(tmp_path: Path) -> None:
-    """What a flush that did not end would have written is written by the next."""
-    records = story(5)
-    store = await Store.open(tmp_path / "a.db")
-    runner = Runner(log_of(records), store)
-    runner.fold(list(records))
-    flushing = asyncio.ensure_future(runner.flush(snapshot=True))
-    await asyncio.wait((flushing,), timeout=0)
-    flushing.cancel()
-    await asyncio.wait((flushing,))
-    written = await store.row("jobs", records[-1].subject.split(".")[3])
-    await runner.flush()
-    cut_off = await store.digest()
-    await store.close()
-    await stopped(records, tmp_path / "b.db")
-    store = await Store.open(tmp_path / "b.db")
-    whole = await store.digest()
-    await store.close()
-
-    assert written is None
-    assert cut_off == whole
-
-
 async def test_what_a_newer_version_holds_stays_held(tmp_path: Path) -> None:
     """Jobs that an older version leaves alone it leaves alone after a restart, and tells again."""
     records = tuple(log_of_network(play(TOMORROW)))
@@ -176,6 +154,33 @@ class Recorded(Conversation):
         """Let any message be stored, folded, and kept."""
         self.log.append_now(name, body, id=f"{self.told}")
         return super().fold(name, body)
+
+
+async def test_a_flush_that_is_cut_off_is_made_up_for(tmp_path: Path) -> None:
+    """What a flush that did not end would have written is written by the next."""
+    talk = Recorded()
+    talk.submit()
+    talk.plan(shards=1_000)
+    talk.award(*((shard, 0, "n0") for shard in range(1_000)))
+    records = tuple(talk.log.records())
+    store = await Store.open(tmp_path / "a.db")
+    runner = Runner(log_of(records), store)
+    runner.fold(list(records))
+    flushing = asyncio.ensure_future(runner.flush(snapshot=True))
+    await asyncio.wait((flushing,), timeout=0)
+    flushing.cancel()
+    await asyncio.wait((flushing,))
+    written = await store.row("jobs", records[-1].subject.split(".")[3])
+    await runner.flush()
+    cut_off = await store.digest()
+    await store.close()
+    await stopped(records, tmp_path / "b.db")
+    store = await Store.open(tmp_path / "b.db")
+    whole = await store.digest()
+    await store.close()
+
+    assert written is None
+    assert cut_off == whole
 
 
 async def test_nothing_is_folded_while_a_snapshot_is_taken(tmp_path: Path) -> None:
@@ -228,8 +233,8 @@ def change(path: Path, statement: str) -> None:
     ("statement", "why"),
     [
         (
-            """UPDATE snapshot
-            SET body = CAST(replace(body, '"version":2', '"version":1') AS BLOB) WHERE job = ''""",
+            f"""UPDATE snapshot SET body =
+            CAST(replace(body, '"version":{VERSION}', '"version":1') AS BLOB) WHERE job = ''""",
             "another version",
         ),
         ("UPDATE snapshot SET body = x'7B7D' WHERE job = ''", "cannot be used"),

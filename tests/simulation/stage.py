@@ -22,6 +22,19 @@ LIMIT_MS = 400_000
 JOB = "job"
 
 
+def first(kind: str, fate: list[int], receiver: str = "") -> Fate:
+    """Return what befalls the first message of a kind alone: the delays at which it arrives."""
+    met: list[str] = []
+
+    def decide(name: str, what: str) -> list[int] | None:
+        if what == kind and receiver in ("", name) and not met:
+            met.append(name)
+            return fate
+        return None
+
+    return decide
+
+
 class Stage:
     """A world of a few processes, its one job, and words to direct it."""
 
@@ -148,4 +161,4 @@ class Stage:
         return self.world.services.payments.get((JOB, 0, PAID), [])
 
 
-__all__ = ["FREE", "JOB", "LINKED", "PAID", "POLICY", "Stage"]
+__all__ = ["FREE", "JOB", "LINKED", "PAID", "POLICY", "Stage", "first"]
