@@ -5,10 +5,10 @@ from collections import deque
 import msgspec
 
 from events.codec import AnyEvent
-from events.facts import Fact, NodeDrained, NodeDrainedData
+from events.facts import BidsPlaced, Fact
 from events.items import Capabilities, Claim
 from events.log import Record
-from events.subjects import NET, job_events, parse
+from events.subjects import job_events, parse
 from node.compute.consult import own_bids
 from node.compute.decide import Place, decide_desk
 from node.compute.desk import (
@@ -33,6 +33,7 @@ from node.orders import Orders, all_owed
 from node.policy import Policy
 from projections.network import Network
 from tests.simulation.character import Honest
+from tests.simulation.checker import demand
 from tests.simulation.jobs import inputs_of
 from tests.simulation.process import Process
 from tests.simulation.services import Services
@@ -74,14 +75,12 @@ class Compute(Process):
         self.upload_ms = 0
         self.pays_after_ms: int | None = None
         self.breaks_roots = False
-        self.draining = False
 
     # Lives
 
     def start(self) -> None:
         """Rebuild the desk from memory and the log, then join."""
         super().start()
-        self.draining = False
         self.desk = Desk(node=self.name, paid=self.policy.paid)
         self.queue: deque[tuple[str, Key]] = deque()
         self.busy: set[tuple[str, Key]] = set()
@@ -110,16 +109,6 @@ class Compute(Process):
             if name not in self.desk.jobs:
                 self._forget(name)
         self.join(self.holds())
-
-    def drain(self) -> None:
-        """Take no new work until the next start, and say so."""
-        self.draining = True
-        data = NodeDrainedData(incarnation=self.incarnation)
-        self.insist(Append(job=NET, kind=NodeDrained, data=data, cause=""), lambda _: None)
-
-    def joined(self) -> None:
-        if self.draining:
-            self.drain()
 
     def lose_database(self) -> None:
         """Forget everything that was on the disk, the secret too."""
@@ -216,6 +205,8 @@ class Compute(Process):
     # APPEND
 
     def _append(self, job: DeskJob, effect: Append) -> None:
+        bids = effect.kind is BidsPlaced
+        demand(not (bids and self.draining), "who drains bids for nothing", f"{self.name} {job.id}")
         said = self.character.says(self, effect)
         job.sending = True
         if said is None:

@@ -14,6 +14,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """One that arrives again, now or after the dedupe window."""
     crash: float = 0.0
     partition: float = 0.0
+    drain: float = 0.0
+    """A node or requester that an operator lets drain, then stops in good order and starts anew."""
     hang: float = 0.0
     """A requester that does nothing for a while and still sends heartbeats."""
     amnesia: float = 0.0
@@ -41,6 +43,7 @@ WILD = Faults(
     repeated=0.03,
     crash=0.01,
     partition=0.005,
+    drain=0.01,
     hang=0.01,
     amnesia=0.1,
     orphan=0.3,

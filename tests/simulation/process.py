@@ -6,7 +6,14 @@ from typing import Any, cast
 from events.codec import WRITERS, AnyEvent
 from events.entry import role_of
 from events.errors import WrongExpectedPosition
-from events.facts import NodeJoined, NodeJoinedData
+from events.facts import (
+    NodeDrained,
+    NodeDrainedData,
+    NodeJoined,
+    NodeJoinedData,
+    NodeLeft,
+    NodeLeftData,
+)
 from events.items import Capabilities
 from events.log import Expect
 from events.requests import JobSubmitted
@@ -20,6 +27,7 @@ from tests.simulation.wire import Answer, Wire
 
 BEAT_MS = 2_500
 RETRY_MS = 500
+LEAVE_MS = 2_000
 
 
 class Process:
@@ -33,6 +41,7 @@ class Process:
         self.life = 0
         self.up = False
         self.cut_off = False
+        self.draining = False
         self.hung_until_ms = 0
         self.offset_ms = 0
         self.drift = 0.0
@@ -51,6 +60,7 @@ class Process:
         """Begin a life."""
         self.life += 1
         self.up = True
+        self.draining = False
         self.incarnation = f"{self.name}-{self.life}"
         self._beat(self.life)
 
@@ -88,7 +98,31 @@ class Process:
         self.insist(Append(job=NET, kind=NodeJoined, data=data, cause=""), lambda _: self.joined())
 
     def joined(self) -> None:
-        """Go on from the log's word that this process is there."""
+        """Go on from the log's word that this process is there; what drains says so again."""
+        if self.draining:
+            self._say_draining()
+
+    def drain(self, incarnation: str) -> None:
+        """Take no new work until the next start, and say so, when it is this life that is asked."""
+        if incarnation == self.incarnation and not self.draining:
+            self.draining = True
+            self._say_draining()
+
+    def _say_draining(self) -> None:
+        data = NodeDrainedData(incarnation=self.incarnation)
+        self.insist(Append(job=NET, kind=NodeDrained, data=data, cause=""), lambda _: None)
+
+    def leave(self, then: Action) -> None:
+        """Say once that this life ends, and end it whether or not that was heard."""
+
+        def end() -> None:
+            self.crash()
+            then()
+
+        data = NodeLeftData(incarnation=self.incarnation)
+        effect = Append(job=NET, kind=NodeLeft, data=data, cause="")
+        self.send(effect, self.write(effect), lambda _: None)
+        self.later(self.wire.chance.randint(0, LEAVE_MS), end)
 
     def lost(self, incarnation: str) -> None:
         """Join again when it is this life that was given up on."""

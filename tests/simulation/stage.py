@@ -110,6 +110,10 @@ class Stage:
         )
         self.world._submit(JOB, normal(spec, publishers=dict.fromkeys((FREE, LINKED, PAID), False)))
 
+    def drain(self, name: str) -> None:
+        """Ask a node or requester to drain."""
+        self.world.drain(next(m for m in self.world.members if m.name == name))
+
     def play(self, until: Callable[[], bool] | None = None) -> None:
         """Play until a condition holds; without one until the job is closed and all have read."""
         ended = self.world.steps.run(until or self._over, limit_ms=LIMIT_MS)

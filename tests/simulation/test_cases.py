@@ -186,7 +186,7 @@ def test_drained_in_the_midst() -> None:
     stage.open(first("run", [3_000], "n0"))
     stage.submit(replicas=2, shards=12, publishers=(FREE,))
     stage.play(lambda: any(award.node == "n0" for award in awards(stage)))
-    stage.node("n0").drain()
+    stage.drain("n0")
     members = stage.world.checker.network.nodes.members
     stage.play(lambda: members["n0"].state == "draining")
     before = [award.node for award in awards(stage)]
@@ -206,7 +206,7 @@ def test_drained_and_given_up_on() -> None:
     stage.open()
     members = stage.world.checker.network.nodes.members
     drained = stage.node("n0")
-    drained.drain()
+    stage.drain("n0")
     stage.play(lambda: members["n0"].state == "draining")
     drained.cut_off = True
     stage.play(lambda: members["n0"].state == "lost")

@@ -172,8 +172,24 @@ class World:
         if not member.cut_off and self.wire.happens(faults.partition):
             member.cut_off = True
             self.steps.later(chance.randint(100, 15_000), lambda: _reconnect(member))
+        if member.up and self.wire.happens(faults.drain):
+            self.drain(member)
+            self.steps.later(chance.randint(0, 20_000), lambda: self._renew(member))
         if isinstance(member, Requester) and self.wire.happens(faults.hang):
             member.hung_until_ms = self.steps.now_ms + chance.randint(1_000, 30_000)
+
+    def drain(self, member: Requester | Compute) -> None:
+        """Ask the life of a process that stands on the log to drain."""
+        known = self.checker.network.nodes.members.get(member.name)
+        if known is not None:
+            life = known.incarnation
+            self.wire.tell(self.client, member.name, lambda: member.drain(life), "drain")
+
+    def _renew(self, member: Requester | Compute) -> None:
+        """Stop what drains, whether or not it has anything in hand, and start it anew."""
+        if member.up and member.draining:
+            after_ms = self.chance.randint(10, 15_000)
+            member.leave(lambda: self.steps.later(after_ms, lambda: _restart(member)))
 
     def _intrude(self, job: str) -> None:
         """Somebody else's message under a job's subjects: noise, or a well-formed lie."""
