@@ -167,12 +167,18 @@ def grant(request: Request, role: Role | None) -> None:
     request.scope[_GRANTED] = role
 
 
+def may(request: Request, role: Role) -> bool:
+    """Whether a request may do what this role may."""
+    granted: Role | None = request.scope.get(_GRANTED)
+    return granted is not None and ROLES.index(granted) >= ROLES.index(role)
+
+
 def require(request: Request, role: Role) -> None:
     """Raise `Refused` unless the request may do what this role may."""
     granted: Role | None = request.scope.get(_GRANTED)
     if granted is None:
         raise unauthorized("a token is needed")
-    if ROLES.index(granted) < ROLES.index(role):
+    if not may(request, role):
         raise Refused(
             403,
             f"this takes the role {role}, and the token has {granted}",

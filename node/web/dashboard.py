@@ -18,6 +18,7 @@ from node.web.api.shared import Api
 from node.web.metrics import metrics_route
 from node.web.pages import page_routes
 from node.web.process_metrics import ProcessMetrics
+from node.web.view_route import api_views
 
 
 class Door(NamedTuple):
@@ -55,7 +56,7 @@ async def dashboard(
         gateway = await Gateway.open(client, observer.log, read, allow_paths)
     api = Api(observer, gateway)
     process = ProcessMetrics(client, {"events": api.events, "changes": api.changes})
-    more = [*page_routes(), metrics_route(observer, process)]
+    more = [*page_routes(), *api_views(api), metrics_route(observer, process)]
     access = Access(door.tokens, tls=door.tls is not None)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(process.measuring())

@@ -47,6 +47,9 @@ STATUSES: Mapping[type[LotaError], int] = {
     NodeSilent: 504,
 }
 
+UNFORESEEN = 500
+"""What stands for an error that is none of these."""
+
 HINTS = {
     404: "GET /api/v1/openapi.json names what there is",
     405: "The header Allow names the methods that this path takes",
@@ -117,12 +120,19 @@ def failed(request: Request, error: Exception) -> Response:
     """Answer with an error that Lota raises on purpose."""
     assert isinstance(error, LotaError)
     path = request.scope["path"]
-    found = [kind for kind in type(error).__mro__ if kind in STATUSES]
-    status, kind = (STATUSES[found[0]], found[0].__name__) if found else (500, type(error).__name__)
-    if not found:
+    status, kind = status_of(error)
+    if status == UNFORESEEN:
         log.warning("%s %r failed: %s", request.method, path, error)
     hint = error.hint or HINTS.get(status, "")
     return problem(path, status, error.what, hint=hint, kind=kind)
+
+
+def status_of(error: LotaError) -> tuple[int, str]:
+    """Return the status that stands for an error, and the kind of the problem."""
+    for kind in type(error).__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind], kind.__name__
+    return UNFORESEEN, type(error).__name__
 
 
 def mistaken(request: Request, error: Exception) -> Response:

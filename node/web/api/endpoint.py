@@ -106,9 +106,9 @@ async def _answer(endpoint: Endpoint, shared: Any, request: Request) -> Response
     given: dict[str, Any] = {}
     for name, kind in endpoint.takes.items():
         if name == "path":
-            given[name] = _converted(_path(request), kind, "path")
+            given[name] = converted(_path(request), kind, "path")
         elif name == "query":
-            given[name] = _converted(_query(request, kind), kind, "query")
+            given[name] = converted(_query(request, kind), kind, "query")
         else:
             given[name] = await _body(request, endpoint, kind)
     if endpoint.takes_request:
@@ -126,7 +126,11 @@ def written(document: Any, status: int = 200) -> Response:
     return Response(_encode(document), status, headers, media_type=JSON)
 
 
-def _converted(given: Any, kind: Any, where: str) -> Any:
+def converted(given: Any, kind: Any, where: str) -> Any:
+    """Return what a handler takes, from plain values. Raises `Refused` for what it does not take.
+
+    `where` in a request they stand: in the path or the query.
+    """
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -164,9 +168,7 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> dict[str, Any]:
         raise Refused(
             422, f"the query has more than {FIELDS_MAX} fields", hint="ask for less at one time"
         ) from None
-    lists = {
-        field.encode_name for field in msgspec.structs.fields(kind) if field.default_factory is list
-    }
+    lists = lists_of(kind)
     found: dict[str, Any] = {}
     for name, value in pairs:
         if not _is_text(name) or (name != "path" and not _is_text(value)):
@@ -180,6 +182,13 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def lists_of(kind: type[msgspec.Struct]) -> set[str]:
+    """Return the fields that may be given several times."""
+    return {
+        field.encode_name for field in msgspec.structs.fields(kind) if field.default_factory is list
+    }
 
 
 def _is_text(value: str) -> bool:

@@ -70,6 +70,11 @@ class Gateway:
         """Make ready what submitting a job needs."""
         return cls(client, events_log, await open_blobs(client), credentials, allow_paths)
 
+    @property
+    def writable(self) -> bool:
+        """Whether the network takes requests: a twin of a log takes none."""
+        return self._log.twin is None
+
     async def submit(self, spec: JobSpec, *, job: str, traceparent: str | None) -> int:
         """Append a job under an id and return its position; a repeat is the same job.
 

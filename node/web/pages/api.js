@@ -25,6 +25,11 @@ export function read(path, at = null, signal = undefined) {
   return ask(url, { signal });
 }
 
+/** The view of an address, as HTML. Throws Problem. */
+export function view(address, signal) {
+  return ask(`view/${address}`, { signal });
+}
+
 /** Ask for something to be done. Throws Problem. */
 export function send(path, body) {
   return ask(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
@@ -39,7 +44,7 @@ async function ask(url, options) {
     throw new Problem("The server does not answer", "Is lota ui running? This page tries again by itself");
   }
   const type = answer.headers.get("content-type") ?? "";
-  const said = type.includes("json") ? await answer.json() : await beginning(answer);
+  const said = type.includes("json") ? await answer.json() : type.includes("html") ? await answer.text() : await beginning(answer);
   if (answer.ok) return said;
   throw new Problem(said.detail || said.title || `The server answers ${answer.status}`, said.hint ?? "", answer.status);
 }

@@ -1,17 +1,19 @@
 // @ts-check
-/** A page is a function of its address: what it reads as of a moment, and what is drawn from that. Changes say when to read again. */
-import { follow, read } from "./api.js";
+/** A page is what the server makes of its address, at a moment. Changes say when to ask for it again. */
+import { follow, read, view } from "./api.js";
+import { moveCursors } from "./cursor.js";
 import { h, patchChildren } from "./dom.js";
+import { answerForms } from "./forms.js";
 import { job } from "./job.js";
 import { jobs } from "./jobs.js";
-import { log } from "./log.js";
-import { network } from "./network.js";
 import { nodes } from "./nodes.js";
-import { elsewhere, href, routeOf } from "./route.js";
-import { count, moment } from "./words.js";
+import { routeOf } from "./route.js";
+import { show } from "./show.js";
+import { count, timeText } from "./words.js";
 
-/** @type {Record<string, import("./route.js").Page>} */
-const PAGES = { network, jobs, job, nodes, log };
+/** @type {Record<string, any>} Pages that are still drawn here. */
+const DRAWN_HERE = { job, jobs, nodes };
+const START = "network";
 const FRAME_MS = 250;
 const TICK_MS = 5000;
 
@@ -19,17 +21,22 @@ const by = (id) => /** @type {any} */ (document.getElementById(id));
 const [main, slider, status, when] = ["main", "slider", "status", "when"].map(by);
 const turn = { busy: false, again: false, timer: 0, done_ms: 0, took_ms: 0, stop: new AbortController() };
 const newest = { position: 0, time: "", connected: false };
-let shown = "";
+/** @type {Record<string, string | undefined>} What the view that is shown says of itself: see node/web/views/page.py. */
+let shown = {};
+let path = "";
 let playing = 0;
-/** @type {any} */
 let data = {};
 
-const here = () => {
-  const route = routeOf(location.hash);
-  return PAGES[route.page] ? route : routeOf("#/network");
-};
+/** The address of the page: its path and what was chosen on it. */
+function here() {
+  const [path, words] = location.hash.replace(/^#\/?/, "").split("?");
+  const query = new URLSearchParams(words);
+  return { path: path || START, query, at: query.get("at") || null };
+}
 
-/** Read and draw; whoever asks meanwhile gets one more turn behind it. */
+const addressOf = (path, query) => (query.size ? `${path}?${query}` : path);
+
+/** Show the page; whoever asks meanwhile gets one more turn behind it. */
 async function refresh() {
   turn.again = true;
   if (turn.busy) return;
@@ -37,104 +44,132 @@ async function refresh() {
   const begun_ms = performance.now();
   while (turn.again) {
     turn.again = false;
-    await once().catch((error) => { reportError(error); tell(error, here()); });
+    turn.stop = new AbortController();
+    await once(turn.stop.signal).catch(failed);
   }
   turn.busy = false;
   turn.done_ms = performance.now();
   turn.took_ms = turn.done_ms - begun_ms;
 }
 
-async function once() {
-  const route = here();
-  const page = PAGES[route.page];
-  const fresh = `${route.page}/${route.id}` !== shown;
-  const stop = (turn.stop = new AbortController());
+async function once(signal) {
+  const address = here();
+  const fresh = address.path !== path;
   const top = history.state?.top ?? 0;
-  if (fresh) enter(route);
+  if (fresh) enter(address);
+  const old = routeOf(location.hash);
+  if (DRAWN_HERE[old.page]) shown = await drawnHere(DRAWN_HERE[old.page], old, fresh, signal);
+  else {
+    const html = await view(addressOf(address.path, address.query), signal);
+    if (signal.aborted) return;
+    shown = show(main, html);
+  }
+  if (signal.aborted) return;
+  document.title = `${main.querySelector("h1")?.textContent} · Lota`;
+  main.ariaBusy = "false";
+  for (const link of document.querySelectorAll("header nav a")) {
+    if (link.hash.slice(2).split("?")[0] === shown.page) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  drawMoment();
+  if (fresh && top) scrollTo(0, top);
+  tell(shown.problem);
+}
+
+async function drawnHere(page, route, fresh, signal) {
+  const next = fresh ? {} : { ...data };
   const problems = [];
-  const next = fresh ? data : { ...data };
-  /** @type {Record<string, any>} */
   const wanted = { ...page.reads(route, next), moment: "/log?limit=1" };
-  let left = Object.keys(wanted).length;
   await Promise.all(Object.entries(wanted).map(async ([name, path]) => {
     try {
-      if (path !== undefined) next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, stop.signal) : null;
+      if (path !== undefined) next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, signal) : null;
     } catch (problem) {
       const refused = problem.status >= 400 && problem.status < 500;
       next[name] = refused ? null : next[name] ?? null;
       problems.push(problem);
     }
-    if (--left && fresh && !stop.signal.aborted) draw(page, route);
   }));
-  if (stop.signal.aborted) return;
+  if (signal.aborted) return shown;
   data = next;
-  draw(page, route);
-  if (fresh && top) scrollTo(0, top);
-  main.ariaBusy = "false";
-  tell(problems[0], route);
+  patchChildren(main, page.draw(data, route).flat(Infinity).filter(Boolean));
+  if (problems[0]?.status === 401) failed(problems[0]);
+  const [first, last] = page.span?.(data) ?? [data.moment?.first, undefined];
+  const said = { page: route.page === "job" ? "jobs" : route.page, first, last, position: data.moment?.last, pace: page.pace_ms,
+    time: data.moment?.events[0]?.time, follows: page === job ? route.id : "*", problem: problems[0]?.message,
+    said: "Connected: changes are shown as they come.", ticks: page.ticks?.(data) ? "" : undefined };
+  return { ...said };
 }
 
-function enter(route) {
-  const first = shown === "";
-  shown = `${route.page}/${route.id}`;
-  data = {};
+/** Begin a page: what was there of another one goes. */
+function enter(address) {
+  const first = path === "";
+  path = address.path;
+  shown = {};
   main.ariaBusy = "true";
   main.replaceChildren(h("p", { class: "reading" }, "Reading the log…"));
-  for (const link of document.querySelectorAll("header nav a")) {
-    const current = link.getAttribute("href")?.slice(2).split("?")[0] === (route.page === "job" ? "jobs" : route.page);
-    link.toggleAttribute("aria-current", current);
-    if (current) link.setAttribute("aria-current", "page");
-  }
-  if (!first) {
-    scrollTo(0, 0);
-    main.focus({ preventScroll: true });
-  }
+  if (first) return;
+  scrollTo(0, 0);
+  main.focus({ preventScroll: true });
 }
 
-function draw(page, route) {
-  patchChildren(main, page.draw(data, route).flat(Infinity).filter(Boolean));
-  document.title = `${main.querySelector("h1")?.textContent} · Lota`;
-  drawMoment(page, route);
+function failed(problem) {
+  if (problem.name === "AbortError") return;
+  if (problem.status === 401) location.assign(`/login${location.hash}`);
+  if (problem.status === undefined) reportError(problem);
+  main.ariaBusy = "false";
+  tell(problem.message);
 }
 
-function drawMoment(page, route) {
-  const live = route.at === null;
-  if (live && data.moment?.last > newest.position) Object.assign(newest, { position: data.moment.last, time: data.moment.events[0]?.time });
-  const [first, last] = page.span?.(data) ?? [data.moment?.first ?? 0, newest.position];
-  const at = live ? last : Number(route.at) || (data.moment?.events[0]?.position ?? first);
-  slider.min = String(Math.min(first, at));
-  slider.max = String(Math.max(last, at));
-  slider.value = String(at);
-  when.textContent = `position ${count(live ? newest.position : at)} · ${moment(live ? newest.time : data.moment?.events[0]?.time)}`;
+function drawMoment() {
+  const { at } = here();
+  const position = Number(shown.position ?? 0);
+  if (at === null && position > newest.position) Object.assign(newest, { position, time: shown.time });
+  const last = Number(shown.last ?? Math.max(newest.position, Number(shown.newest ?? 0)));
+  const place = at === null ? last : Number(at) || position;
+  slider.min = String(Math.min(Number(shown.first ?? 0), place));
+  slider.max = String(Math.max(last, place));
+  slider.value = String(place);
+  const [told, time] = at === null ? [newest.position, newest.time] : [place, shown.time];
+  when.textContent = `position ${count(told)} · ${timeText(time)}`;
   slider.setAttribute("aria-valuetext", when.textContent);
-  by("live").setAttribute("aria-pressed", String(live));
+  by("live").setAttribute("aria-pressed", String(at === null));
   by("play").setAttribute("aria-pressed", String(playing !== 0));
   by("play").textContent = playing ? "Pause" : "Play";
-  document.body.classList.toggle("past", !live);
+  document.body.classList.toggle("past", at !== null);
   for (const link of document.querySelectorAll("header a")) {
-    link.setAttribute("href", elsewhere(route, link.getAttribute("href").slice(2).split("?")[0]));
+    const moment = new URLSearchParams(at === null ? {} : { at });
+    link.setAttribute("href", `#/${addressOf(link.hash.slice(2).split("?")[0], moment)}`);
   }
 }
 
 /** Say how it stands, in words that change only when it changes. */
-function tell(problem, route) {
-  if (problem?.status === 401) location.assign("/login");
+function tell(problem = "") {
+  const live = here().at === null;
   const past = "The past is shown. Live goes back to now.";
   const lost = "The connection is lost, and tried again. What is shown may be old.";
-  const said = problem ? problem.message : route.at !== null ? past : newest.connected ? "Connected: changes are shown as they come." : lost;
-  status.classList.toggle("bad", Boolean(problem) || (route.at === null && !newest.connected));
+  const said = problem || (!live ? past : newest.connected ? shown.said ?? "" : lost);
+  status.classList.toggle("bad", Boolean(problem) || (live && !newest.connected));
   if (status.textContent !== said) status.textContent = said;
 }
 
-/** Read again soon, but less often than the page asks for if reading takes long, and not while nobody looks. */
+/** Ask again soon, but less often than the page asks for if that takes long, and not while nobody looks. */
 function wake() {
   if (turn.timer || document.hidden || here().at !== null) return;
-  const wait_ms = Math.max(0, turn.done_ms + Math.max(PAGES[here().page].pace_ms, 3 * turn.took_ms) - performance.now());
-  turn.timer = setTimeout(() => { turn.timer = 0; refresh(); }, wait_ms);
+  const pace_ms = Math.max(Number(shown.pace ?? FRAME_MS), 3 * turn.took_ms);
+  turn.timer = setTimeout(() => { turn.timer = 0; refresh(); }, Math.max(0, turn.done_ms + pace_ms - performance.now()));
+}
+
+function touched({ position, jobs, nodes }) {
+  const { follows = "*" } = shown;
+  if (position <= Number(shown.position ?? 0) || follows === "") return false;
+  return follows === "*" || jobs === null || nodes || jobs.some((id) => id.startsWith(follows));
 }
 
 function goTo(at) {
-  history.replaceState(history.state, "", href(here(), { at }));
+  const { path, query } = here();
+  if (at === null) query.delete("at");
+  else query.set("at", at);
+  history.replaceState(history.state, "", `#/${addressOf(path, query)}`);
   return refresh();
 }
 
@@ -153,7 +188,7 @@ async function frame() {
 function pause() {
   clearTimeout(playing);
   playing = 0;
-  drawMoment(PAGES[here().page], here());
+  drawMoment();
 }
 
 by("moment").addEventListener("submit", (event) => event.preventDefault());
@@ -162,20 +197,22 @@ by("play").addEventListener("click", () => { if (playing) pause(); else { playin
 slider.addEventListener("input", () => { if (playing) pause(); goTo(slider.value); });
 document.querySelector(".skip")?.addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 addEventListener("hashchange", () => {
-  if (`${here().page}/${here().id}` !== shown) turn.stop.abort();
+  if (here().path !== path) turn.stop.abort();
   refresh();
 });
 history.scrollRestoration = "manual";
 document.addEventListener("scrollend", () => history.replaceState({ top: scrollY }, ""));
 document.addEventListener("visibilitychange", wake);
-setInterval(() => { if (PAGES[here().page].ticks?.(data)) wake(); }, TICK_MS);
+setInterval(() => { if (shown.ticks !== undefined) wake(); }, TICK_MS);
+moveCursors(main);
+answerForms(main);
 follow((change) => {
   Object.assign(newest, { position: change.position, time: change.time });
-  if (here().at === null) drawMoment(PAGES[here().page], here());
-  if (change.position > (data.moment?.last ?? 0) && PAGES[here().page].touched(change, here())) wake();
+  if (here().at === null) drawMoment();
+  if (touched(change)) wake();
 }, (connected) => {
   if (connected && !newest.connected) wake();
   newest.connected = connected;
-  tell(null, here());
+  tell(shown.problem);
 });
 refresh();

@@ -1,119 +1,91 @@
 // @ts-check
 /**
- * Values over time as SVG, which stretches to whatever width there is; its words stand around it in HTML.
- * Lines differ by dashes as well as by colour. Arrow keys or a pointer move a cursor, at which the legend reads.
+ * The lines of charts, which stretch to whatever width there is; their words and axes stand around them already
+ * (node/web/views/charts.py). At a cursor the legend tells its values. A table of all is made when somebody opens it.
+ *
+ * @typedef {{ name: string, values: (number | null)[], tone: number }} Series
+ * @typedef {{ title: string, times: string[], top: number, words: "count" | "bytes" | "duration", stacked: boolean,
+ *   series: Series[] }} Chart
  */
-import { h, legend, patchChildren, table, walk } from "./dom.js";
-import { bytes, count, moment, timeText } from "./words.js";
+import { readBy } from "./cursor.js";
+import { h, patchChildren } from "./dom.js";
+import * as words from "./words.js";
 
 const WIDTH = 4000;
 const HEIGHT = 1000;
-const ROUND = [1, 2, 4, 6, 8, 10];
+const RULES = `M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`;
 
-/**
- * @typedef {{ name: string, values: (number | null)[], total?: number, tone?: number }} Series
- * @param {{ title: string, times: string[], series: Series[], show?: (value: any) => string, stacked?: boolean, per?: string }} given
- */
-export function chart({ title, times, series, show = count, stacked = false, per = "" }) {
-  const drawn = stacked ? stack(series) : series.map((one) => one.values);
-  const most = drawn.reduce((found, values) => values.reduce(larger, found), 0);
-  const top = show === bytes ? 2 ** Math.ceil(Math.log2(most || 1)) : roundTop(most);
-  const tones = series.map((one, at) => one.tone ?? at);
-  const span_ms = times.length ? Date.parse(times[times.length - 1]) - Date.parse(times[0]) : 0;
-  const empty = !series.some((one) => one.values.some((value) => value));
-  const model = { title, times, series, show, per, label: summary(title, times, series, show) };
-  const marks = [0, Math.floor((times.length - 1) / 2), times.length - 1].filter((at) => at >= 0);
-  return h("figure", { class: "chart", "data-key": title, patched: (figure) => readAt(figure.querySelector(".field svg")) },
-    h("figcaption", {}, h("h3", {}, title), h("span", { class: "at" }, per)),
-    h("div", { class: "plot" },
-      h("div", { class: "y", "aria-hidden": "true" }, [top, top / 2, 0].map((value) => h("span", {}, show(value)))),
-      h("div", { class: "field" },
-        h("svg", {
-          role: "img", tabindex: 0, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-label": model.label, model,
-          onpointermove: ({ currentTarget, clientX }) => {
-            const { left, width } = currentTarget.getBoundingClientRect();
-            readAt(currentTarget, Math.round(((clientX - left) / width) * (times.length - 1)));
-          },
-          onpointerleave: ({ currentTarget }) => readAt(currentTarget, null),
-          onblur: ({ currentTarget }) => readAt(currentTarget, null),
-          onkeydown: (event) => walk(event, times.length, 10, readAt),
-        },
-        h("path", { class: "rule", d: `M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}` }),
-        drawn.map((values, at) => values.some((value) => value) && [
-          stacked && h("path", { class: `area s${tones[at]}`, d: area(values, at ? drawn[at - 1] : null, top) }),
-          h("path", { class: `line s${tones[at]}`, d: line(values, top) }),
-          h("path", { class: `dots s${tones[at]}`, d: alone(values, top) }),
-        ]),
-        h("path", { class: "cursor", d: "" })),
-        empty && h("p", { class: "none" }, "nothing in this range")),
-      h("div", { class: "x", "aria-hidden": "true" }, marks.map((at) => h("span", {}, timeText(times[at], span_ms))))),
-    legend(series.map((one, at) => [`line s${tones[at]}`, one.name, " ", h("b", {}, show(latest(one.values))),
-      one.total !== undefined && h("small", {}, ` · ${show(one.total)} in all`)])),
-    dataTable(model));
+/** Draw all charts of a page; a chart's number stands at its picture. */
+export function drawCharts(main, charts) {
+  for (const svg of main.querySelectorAll("svg[data-chart]")) draw(svg, charts[svg.dataset.chart]);
 }
 
-/** A line without words for the side of a number. */
-export function sparkline(values) {
-  const top = values.reduce(larger, 0) || 1;
-  return h("svg", { class: "spark", "aria-hidden": "true", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" },
-    h("path", { class: "area s0", d: area(values, null, top) }), h("path", { class: "line s0", d: line(values, top) }));
+function draw(svg, /** @type {Chart} */ { stacked, series, top, ...chart }) {
+  const drawn = stacked ? sums(series) : series.map((one) => one.values);
+  const titled = svg.getAttribute("role") === "img";
+  svg.replaceChildren(
+    ...(titled ? [path("rule", RULES)] : []),
+    ...drawn.flatMap((values, at) => (values.some(Boolean) ? [
+      ...(stacked ? [path(`area s${series[at].tone}`, area(values, drawn[at - 1], top))] : []),
+      path(`line s${series[at].tone}`, line(values, top)),
+      path(`dots s${series[at].tone}`, alone(values, top)),
+    ] : [])),
+    path("cursor", ""));
+  if (titled) tell(svg.closest("figure"), svg, series, chart);
 }
 
-/** The values as a table, which is made when somebody opens it. */
-function dataTable({ title, times, series, show }) {
-  const fill = (details) => {
+/** Let the legend tell the values under the cursor, and the table all of them. */
+function tell(figure, svg, series, { title, times, words: kind }) {
+  const [at, values, details] = [figure.querySelector(".at"), figure.querySelectorAll(".legend b"), figure.querySelector("details")];
+  const [per, newest] = [at.textContent, [...values].map((one) => one.textContent)];
+  const span = times.length ? `${words.timeText(times[0])} to ${words.timeText(times[times.length - 1])}` : "";
+  const told = (read) => series.map((one, number) => `${one.name} ${read[number]}`).join(", ");
+  const label = span ? `${title}, ${span}. Last: ${told(newest)}` : `${title}: nothing yet`;
+  svg.setAttribute("aria-label", label);
+  readBy(svg, {
+    length: times.length,
+    wide: 10,
+    under: (across) => Math.round(across * (times.length - 1)),
+    show: (place) => {
+      const read = place === null ? newest : series.map((one) => words[kind](one.values[place]));
+      const time = place === null ? per : words.timeText(times[place]);
+      svg.lastChild.setAttribute("d", place === null ? "" : `M${x(place, times.length)} 0V${HEIGHT}`);
+      values.forEach((value, number) => { value.textContent = read[number]; });
+      at.textContent = time;
+      svg.setAttribute("aria-label", place === null ? label : `${title} at ${time}: ${told(read)}`);
+    },
+  });
+  const fill = () => {
     if (!details.open) return;
-    const rows = times.map((time, at) => ({ key: time, row: [moment(time), ...series.map((one) => show(one.values[at]))] }));
-    const made = table(`${title}: data`, ["Time", ...series.map((one) => `#${one.name}`)], rows.reverse());
-    patchChildren(details, [h("summary", {}, "Data"), made]);
+    patchChildren(details, [details.firstChild.cloneNode(true), table(title, times, series, words[kind])]);
   };
-  return h("details", { whole: true, patched: fill, ontoggle: ({ currentTarget }) => fill(currentTarget) }, h("summary", {}, "Data"));
+  details.ontoggle = fill;
+  fill();
 }
 
-/** Let the legend tell the values under the cursor; without one, the newest. */
-function readAt(svg, place = svg.place ?? null) {
-  const figure = svg.closest("figure");
-  const { title, times, series, show, label, per } = svg.model;
-  const at = place === null ? null : Math.max(0, Math.min(times.length - 1, place));
-  const read = (values) => show(at === null ? latest(values) : values[at]);
-  svg.place = at;
-  svg.lastChild.setAttribute("d", at === null ? "" : `M${x(at, times.length)} 0V${HEIGHT}`);
-  figure.querySelectorAll(".legend b").forEach((value, number) => { value.textContent = read(series[number].values); });
-  figure.querySelector(".at").textContent = at === null ? per : moment(times[at]);
-  const told = series.map((one) => `${one.name} ${read(one.values)}`).join(", ");
-  svg.setAttribute("aria-label", at === null ? label : `${title} at ${moment(times[at])}: ${told}`);
+function table(title, times, series, show) {
+  const rows = times.map((time, at) => h("tr", { "data-key": time },
+    h("td", {}, words.timeText(time)), ...series.map((one) => h("td", { class: "number" }, show(one.values[at])))));
+  const head = series.map((one) => h("th", { scope: "col", class: "number" }, one.name));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` }, h("table", {},
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), ...head)), h("tbody", {}, ...rows.reverse())));
 }
 
-function summary(title, times, series, show) {
-  if (!times.length) return `${title}: nothing yet`;
-  const told = series.map((one) => `${one.name} ${show(latest(one.values))}`).join(", ");
-  return `${title}, ${moment(times[0])} to ${moment(times[times.length - 1])}. Last: ${told}`;
+function path(kind, d) {
+  return h("path", { class: kind, d });
 }
 
-function latest(values) {
-  for (let at = values.length - 1; at >= 0; at--) if (values[at] !== null) return values[at];
-  return null;
-}
-
-const larger = (most, value) => (value > most ? value : most);
 const x = (at, points) => Math.round((at * WIDTH) / Math.max(1, points - 1));
 const y = (value, top) => Math.round(HEIGHT - (value * HEIGHT) / top);
 
-/** The least round number that is as large. */
-function roundTop(value) {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * /** @type {number} */ (ROUND.find((step) => step * power >= value));
-}
-
-function stack(series) {
+function sums(series) {
   /** @type {number[][]} */
-  const sums = [];
+  const found = [];
   for (const { values } of series) {
-    const below = sums[sums.length - 1];
-    sums.push(values.map((value, at) => (value ?? 0) + (below ? below[at] : 0)));
+    const below = found[found.length - 1];
+    found.push(values.map((value, at) => (value ?? 0) + (below ? below[at] : 0)));
   }
-  return sums;
+  return found;
 }
 
 function line(values, top) {
@@ -140,9 +112,9 @@ function alone(values, top) {
   return path;
 }
 
+/** What is between two lines of known values; the lower one is the floor if there is none. */
 function area(values, below, top) {
   if (values.length < 2) return "";
-  const floor = below ?? values.map(() => 0);
-  const points = floor.map((value, at) => `${x(at, floor.length)} ${y(value ?? 0, top)}`).reverse();
-  return `${line(values.map((value) => value ?? 0), top)}L${points.join("L")}Z`;
+  const floor = values.map((_, at) => `${x(at, values.length)} ${y(below?.[at] ?? 0, top)}`).reverse();
+  return `${line(values, top)}L${floor.join("L")}Z`;
 }

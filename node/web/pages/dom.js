@@ -70,7 +70,7 @@ function patch(old, made) {
   }
   for (const name of Object.keys(old.own ?? {})) if (!(name in made.own)) old[name] = null;
   Object.assign(old, { own: made.own }, made.own);
-  if (!old.own?.whole) patchChildren(old, [...made.childNodes]);
+  if (!old.own?.whole && old.dataset?.kept === undefined) patchChildren(old, [...made.childNodes]);
   old.own?.patched?.(old);
   return undefined;
 }

@@ -6,6 +6,7 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const dayAndHour = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const FORMS = { clock, hour: dayAndHour, day };
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 /** @param {number | null | undefined} value */
@@ -36,11 +37,15 @@ function both(seconds, large, largeName, small, smallName) {
   return `${Math.floor(seconds / large)} ${largeName}${rest ? ` ${rest} ${smallName}` : ""}`;
 }
 
-/** A time on the browser's clock, as long as the span that is shown needs. */
-export function timeText(time, span_ms = 0) {
-  if (!time) return "–";
-  const form = span_ms > 4 * 86_400_000 ? day : span_ms > 86_400_000 ? dayAndHour : clock;
-  return form.format(new Date(time));
+/**
+ * A time on the browser's clock: a "moment" to the second, an "exact" one to the millisecond, or for an axis the
+ * "clock", the "hour" with its day, or the "day". What is no time is left as it is.
+ */
+export function timeText(time, form = "moment") {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time || "–";
+  if (form in FORMS) return FORMS[form].format(at);
+  return `${day.format(at)} ${clock.format(at)}${form === "exact" ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : ""}`;
 }
 
 /** A moment in full: the day and the second, or the millisecond. */

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,12 +13,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from node.config import ServeConfig
+from node.web.access import Access
+from node.web.api.endpoints import ENDPOINTS
+from node.web.guard import guarded
 from node.web.listening import listen
 from node.web.pages import page_routes
+from node.web.problems import Refused, refused
 from node.web.server import WebServer
+from node.web.view_route import read_moment, view_routes
+from node.web.views.page import Ask, Moment
+from node.web.views.route import Offer
 from tests.node.web.pages.documents import LAST, answers, time
 
 API = "/api/v1"
+OFFERS: frozenset[Offer] = frozenset({"moments", "pages", "output", "save", "cancel"})
+PATHS: dict[Any, str] = {endpoint.handle: endpoint.path.removeprefix(API) for endpoint in ENDPOINTS}
 
 
 class GivenServer:
@@ -38,13 +48,16 @@ class GivenServer:
         self._news = asyncio.Event()
         routes = [
             *page_routes(),
+            *view_routes(self._read, OFFERS),
             Route("/login", self._login),
             Route(f"{API}/changes", self._follow),
             Route(f"{API}/{{path:path}}", self._answer, methods=["GET", "POST"]),
         ]
         listener = listen(ServeConfig(listen="127.0.0.1:0"))
         self.url = listener.url
-        self._server = WebServer(Starlette(routes=routes), listener.bound)
+        handlers: Any = {Refused: refused}
+        app = guarded(Starlette(routes=routes, exception_handlers=handlers), Access())
+        self._server = WebServer(app, listener.bound)
 
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
@@ -83,17 +96,12 @@ class GivenServer:
         url = request.url.path.removeprefix(API) + (
             f"?{request.url.query}" if request.url.query else ""
         )
-        self.asked.append(url)
-        self._news.set()
         if request.method == "POST":
+            self.asked.append(url)
+            self._news.set()
             self.posted.append((url, await request.json()))
             return JSONResponse({}, 202)
-        self._waiting[url] += 1
-        self.at_once[url] = max(self.at_once[url], self._waiting[url])
-        if self.held is not None:
-            await self.held.wait()
-        self._waiting[url] -= 1
-        found = self.answers.get(url, self.answers.get(request.url.path.removeprefix(API)))
+        found = await self._given(url)
         if isinstance(found, Response):
             return found
         if isinstance(found, str):
@@ -102,6 +110,37 @@ class GivenServer:
             problem = {"title": "Not Found", "detail": "there is no such thing", "hint": "look"}
             return JSONResponse(problem, 404, media_type="application/problem+json")
         return JSONResponse(found)
+
+    async def _given(self, url: str) -> Any:
+        self.asked.append(url)
+        self._news.set()
+        self._waiting[url] += 1
+        self.at_once[url] = max(self.at_once[url], self._waiting[url])
+        if self.held is not None:
+            await self.held.wait()
+        self._waiting[url] -= 1
+        return self.answers.get(url, self.answers.get(url.partition("?")[0]))
+
+    async def _read(self, ask: Ask, at: str | None) -> Any:
+        """Read for a view what a browser would be answered."""
+        if ask.handle is read_moment:
+            return self._moment(at)
+        query = {name: value for name, value in ask.query.items() if value not in (None, "")}
+        if at is not None and not ask.now:
+            query["as_of"] = at
+        path = PATHS[ask.handle].format(**ask.path)
+        found = await self._given(f"{path}?{urlencode(query)}" if query else path)
+        if isinstance(found, Response):
+            said = json.loads(bytes(found.body))
+            raise Refused(found.status_code, said["detail"], hint=said.get("hint", ""))
+        if found is None:
+            raise Refused(404, "there is no such thing", hint="look")
+        return found
+
+    def _moment(self, at: str | None) -> Moment:
+        log = self.answers["/log"]
+        position = int(at) if at and at.isdecimal() else log["last"]
+        return Moment(log["first"], position, log["last"], time(position))
 
     async def _follow(self, _: Request) -> Response:
         queue: asyncio.Queue[str | None] = asyncio.Queue()

@@ -197,10 +197,10 @@ async def test_a_lost_connection_is_told_and_taken_up(given: GivenServer, open_p
 
 
 async def test_who_is_not_admitted_is_sent_to_sign_in(given: GivenServer, open_page: Open) -> None:
-    """A page without a right to read leads to the form for a token."""
+    """A page without a right to read leads to the form for a token, which keeps its address."""
     given.answers["/jobs"] = JSONResponse({"detail": "a token is needed"}, 401)
     page = await open_page(f"{given.url}/ui/#/jobs", drawn="text=sign in here")
-    assert page.url == f"{given.url}/login"
+    assert page.url == f"{given.url}/login#/jobs"
 
 
 async def test_a_job_is_cancelled_with_a_reason(given: GivenServer, open_page: Open) -> None:

@@ -1,0 +1,1 @@
+"""What the pages show, as HTML: pure functions from the API's documents."""
