@@ -5,14 +5,12 @@ import { moveCursors } from "./cursor.js";
 import { h, patchChildren } from "./dom.js";
 import { answerForms } from "./forms.js";
 import { job } from "./job.js";
-import { jobs } from "./jobs.js";
-import { nodes } from "./nodes.js";
 import { routeOf } from "./route.js";
 import { show } from "./show.js";
 import { count, timeText } from "./words.js";
 
 /** @type {Record<string, any>} Pages that are still drawn here. */
-const DRAWN_HERE = { job, jobs, nodes };
+const DRAWN_HERE = { job };
 const START = "network";
 const FRAME_MS = 250;
 const TICK_MS = 5000;

@@ -4,8 +4,7 @@
  * (node/web/views/charts.py). At a cursor the legend tells its values. A table of all is made when somebody opens it.
  *
  * @typedef {{ name: string, values: (number | null)[], tone: number }} Series
- * @typedef {{ title: string, times: string[], top: number, words: "count" | "bytes" | "duration", stacked: boolean,
- *   series: Series[] }} Chart
+ * @typedef {{ top: number, words: "count" | "bytes" | "duration", stacked: boolean, series: Series[] }} Chart
  */
 import { readBy } from "./cursor.js";
 import { h, patchChildren } from "./dom.js";
@@ -15,27 +14,29 @@ const WIDTH = 4000;
 const HEIGHT = 1000;
 const RULES = `M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`;
 
-/** Draw all charts of a page; a chart's number stands at its picture. */
-export function drawCharts(main, charts) {
-  for (const svg of main.querySelectorAll("svg[data-chart]")) draw(svg, charts[svg.dataset.chart]);
+/** Draw all charts of a page; a chart's title stands at its picture. */
+export function drawCharts(main, { times, charts }) {
+  for (const svg of main.querySelectorAll("svg[data-chart]")) draw(svg, charts[svg.dataset.chart], times);
 }
 
-function draw(svg, /** @type {Chart} */ { stacked, series, top, ...chart }) {
+function draw(svg, /** @type {Chart} */ chart, times) {
+  const { stacked, series, top } = chart;
   const drawn = stacked ? sums(series) : series.map((one) => one.values);
-  const titled = svg.getAttribute("role") === "img";
-  svg.replaceChildren(
-    ...(titled ? [path("rule", RULES)] : []),
+  const told = svg.getAttribute("role") === "img";
+  patchChildren(svg, [
+    ...(told ? [path("rule", RULES)] : []),
     ...drawn.flatMap((values, at) => (values.some(Boolean) ? [
       ...(stacked ? [path(`area s${series[at].tone}`, area(values, drawn[at - 1], top))] : []),
       path(`line s${series[at].tone}`, line(values, top)),
       path(`dots s${series[at].tone}`, alone(values, top)),
     ] : [])),
-    path("cursor", ""));
-  if (titled) tell(svg.closest("figure"), svg, series, chart);
+    path("cursor", "")]);
+  if (told) tell(svg.closest("figure"), svg, chart, times);
 }
 
 /** Let the legend tell the values under the cursor, and the table all of them. */
-function tell(figure, svg, series, { title, times, words: kind }) {
+function tell(figure, svg, { series, words: kind }, times) {
+  const title = svg.dataset.chart;
   const [at, values, details] = [figure.querySelector(".at"), figure.querySelectorAll(".legend b"), figure.querySelector("details")];
   const [per, newest] = [at.textContent, [...values].map((one) => one.textContent)];
   const span = times.length ? `${words.timeText(times[0])} to ${words.timeText(times[times.length - 1])}` : "";
@@ -47,7 +48,7 @@ function tell(figure, svg, series, { title, times, words: kind }) {
     wide: 10,
     under: (across) => Math.round(across * (times.length - 1)),
     show: (place) => {
-      const read = place === null ? newest : series.map((one) => words[kind](one.values[place]));
+      const read = place === null ? newest : series.map((one) => words[kind](one.values[place] ?? null));
       const time = place === null ? per : words.timeText(times[place]);
       svg.lastChild.setAttribute("d", place === null ? "" : `M${x(place, times.length)} 0V${HEIGHT}`);
       values.forEach((value, number) => { value.textContent = read[number]; });
@@ -65,7 +66,7 @@ function tell(figure, svg, series, { title, times, words: kind }) {
 
 function table(title, times, series, show) {
   const rows = times.map((time, at) => h("tr", { "data-key": time },
-    h("td", {}, words.timeText(time)), ...series.map((one) => h("td", { class: "number" }, show(one.values[at])))));
+    h("td", {}, words.timeText(time)), ...series.map((one) => h("td", { class: "number" }, show(one.values[at] ?? null)))));
   const head = series.map((one) => h("th", { scope: "col", class: "number" }, one.name));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), ...head)), h("tbody", {}, ...rows.reverse())));

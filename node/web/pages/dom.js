@@ -100,17 +100,6 @@ export function choice(label, items) {
     h("a", { href, "aria-current": current && "true", "aria-label": name, title: name }, words)));
 }
 
-/** Fields to fill in, by name with what stands in them while they are empty; `go` gets what was written. */
-export function search(query, fields, words, go) {
-  const submitted = (event) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    go(Object.fromEntries(Object.keys(fields).map((name) => [name, form.get(name) || null])));
-  };
-  return h("form", { role: "search", onsubmit: submitted }, Object.entries(fields).map(([name, placeholder]) =>
-    h("input", { name, placeholder, "aria-label": `${words} by ${name}`, value: query.get(name) })), h("button", {}, words));
-}
-
 /** A section with a heading. */
 export function section(title, given, ...children) {
   return h("section", { "data-key": title, ...given }, h("h2", {}, title), ...children);

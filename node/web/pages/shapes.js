@@ -1,5 +1,5 @@
 // @ts-check
-/** Executions as lanes, shards as cells and nodes on a ring. */
+/** Executions as lanes, shards as cells. */
 import { h, legend, walk } from "./dom.js";
 import { count, duration, look, sign } from "./words.js";
 
@@ -91,38 +91,4 @@ function tally(shards) {
   const counts = new Map();
   for (const { state } of shards) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, number]) => `${count(number)} ${state}`).join(", ");
-}
-
-/**
- * The nodes on a ring, each with an arc as wide as its weight. For a job, a bar shows how it scores and the
- * rank stands beside it: the first `asked` of them are offered its shards.
- */
-export function ring({ nodes, asked, title }) {
-  const whole = nodes.reduce((sum, node) => sum + node.weight, 0) || 1;
-  const best = nodes.reduce((most, node) => Math.max(most, node.score ?? 0), 0) || 1;
-  let turn = 0;
-  const parts = nodes.map((node, at) => {
-    const from = turn;
-    turn += (node.weight / whole) * 2 * Math.PI;
-    const middle = (from + turn) / 2;
-    const gap = nodes.length > 1 ? Math.min(0.02, (turn - from) / 8) : 0.001;
-    const picked = node.rank !== null && node.rank !== undefined && node.rank <= asked;
-    const reach = 76 - 34 * Math.min(1, (node.score ?? 0) / best);
-    const [textX, textY] = polar(middle, 112);
-    return h("g", { class: node.refusal ? "gone" : picked ? "picked" : "apart" },
-      h("path", { class: `arc c${at % 6}`, d: arc(from + gap, turn - gap, 92) }),
-      node.score ? h("path", { class: "score", d: `M${polar(middle, 82).join(" ")}L${polar(middle, reach).join(" ")}` }) : null,
-      nodes.length <= 24 && h("text", { x: textX, y: textY + 4, "text-anchor": textX > 165 ? "start" : textX < 155 ? "end" : "middle" },
-        `${picked ? `${node.rank}. ` : ""}${node.name.length > 12 ? `${node.name.slice(0, 11)}…` : node.name}`));
-  });
-  const first = nodes.filter((node) => node.rank && node.rank <= asked).sort((a, b) => a.rank - b.rank);
-  const label = `Ring of ${nodes.length} nodes${first.length ? `. ${title} is offered to ${first.map((node) => node.name).join(", then ")}` : ""}`;
-  return h("svg", { class: "ring", role: "img", tabindex: 0, "aria-label": label, viewBox: "-60 0 440 320" },
-    parts, h("text", { class: "centre", x: 160, y: 164, "text-anchor": "middle" }, title));
-}
-
-const polar = (turn, radius) => [Math.round((160 + radius * Math.sin(turn)) * 10) / 10, Math.round((160 - radius * Math.cos(turn)) * 10) / 10];
-
-function arc(from, to, radius) {
-  return `M${polar(from, radius).join(" ")}A${radius} ${radius} 0 ${to - from > Math.PI ? 1 : 0} 1 ${polar(to, radius).join(" ")}`;
 }

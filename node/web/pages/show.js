@@ -17,7 +17,7 @@ export function show(main, html) {
   charts?.remove();
   for (const time of made.querySelectorAll("time")) time.textContent = timeText(time.dateTime, time.dataset.form);
   patchChildren(main, [...made.body.childNodes]);
-  drawCharts(main, JSON.parse(charts?.textContent ?? "[]"));
+  if (charts) drawCharts(main, JSON.parse(charts.textContent ?? ""));
   readPictures(main);
   return { ...made.getElementById("shown")?.dataset };
 }

@@ -1,8 +1,8 @@
 """Values over time: the words of a chart here, its lines in the browser, which draws them quicker
 than it reads them.
 
-A page gives the values of all its charts as one document (`values_of`), and each chart stands in it
-under its number. Lines differ by dashes as well as by colour.
+A page gives the values of all its charts as one document (`values_of`), where each stands under its
+title. Lines differ by dashes as well as by colour.
 """
 
 import math
@@ -43,11 +43,10 @@ class Series(msgspec.Struct, frozen=True):
 class Chart(msgspec.Struct, frozen=True):
     """Lines over the same times, on top of each other when they are `stacked`.
 
-    `per` is what a value is counted by. Without a title it is a sparkline, which has no words.
+    `per` is what a value is counted by.
     """
 
     title: str
-    times: Sequence[str]
     series: Sequence[Series]
     kind: Kind = "count"
     stacked: bool = False
@@ -71,27 +70,22 @@ class Chart(msgspec.Struct, frozen=True):
         return [max(column, default=0) for column in columns]
 
 
-def sparkline(values: Values, tone: int = 0) -> Chart:
-    """Return a line without words, for the side of a number."""
-    return Chart("", (), (Series("", values, tone),), stacked=True)
-
-
-def values_of(charts: Sequence[Chart]) -> Data:
+def values_of(charts: Sequence[Chart], times: Sequence[str]) -> Data:
     """Return the document from which the browser draws the lines of a page's charts."""
-    return Data(ID, [_drawn(chart) for chart in charts])
+    return Data(ID, {"times": times, "charts": {chart.title: _drawn(chart) for chart in charts}})
 
 
-def picture(number: int) -> Element:
-    """Return the place of a sparkline."""
-    return h("svg", {**_FIELD, "class": "spark", "aria-hidden": "true", "data-chart": number})
+def sparkline(chart: Chart) -> Element:
+    """Return a chart without words, for the side of a number."""
+    return h("svg", {**_FIELD, "class": "spark", "aria-hidden": "true", "data-chart": chart.title})
 
 
-def figure(chart: Chart, number: int) -> Element:
-    """Return a chart with its words, which stands under a number in the page's values."""
+def figure(chart: Chart, times: Sequence[str]) -> Element:
+    """Return a chart with its words."""
     show = WORDS[chart.kind]
     top = chart.top
     title = h("h3", {}, chart.title)
-    svg = h("svg", {**_FIELD, "role": "img", "tabindex": 0, "data-chart": number})
+    svg = h("svg", {**_FIELD, "role": "img", "tabindex": 0, "data-chart": chart.title})
     none = None
     if not any(value for one in chart.series for value in one.values):
         none = h("p", {"class": "none"}, "nothing in this range")
@@ -105,7 +99,7 @@ def figure(chart: Chart, number: int) -> Element:
             {"class": "plot"},
             h("div", {"class": "y", "aria-hidden": "true"}, steps),
             h("div", {"class": "field"}, svg, none),
-            h("div", {"class": "x", "aria-hidden": "true"}, _marks(chart.times)),
+            h("div", {"class": "x", "aria-hidden": "true"}, _marks(times)),
         ),
         legend(
             (
@@ -131,8 +125,6 @@ _FIELD: dict[str, Attribute] = {
 
 def _drawn(chart: Chart) -> dict[str, Any]:
     return {
-        "title": chart.title,
-        "times": chart.times,
         "top": chart.top,
         "words": chart.kind,
         "stacked": chart.stacked,

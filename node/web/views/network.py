@@ -3,10 +3,10 @@ takes.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.web.api.statistics import get_statistics
-from node.web.views.charts import Chart, Kind, Series, Values, figure, picture, sparkline, values_of
+from node.web.views.charts import Chart, Kind, Series, Values, figure, sparkline, values_of
 from node.web.views.html import Child, Element, h
 from node.web.views.page import Ask, Documents, Page
 from node.web.views.parts import Choice, Row, choice, head, section, table
@@ -79,127 +79,116 @@ def draw(documents: Documents, route: Route) -> list[Child]:
         for since, name in RANGES.items()
     )
     top = head("Network", choice("Range", ranges))
-    if documents["statistics"] is None:
+    found = documents["statistics"]
+    if found is None:
         return [top]
-    drawing = _Drawing(documents["statistics"])
-    tiles = [
-        *(drawing.tile(name, drawing.values(key)) for name, key in TILES.items()),
-        drawing.tile(
-            f"Events in {RANGES.get(_range(route), 'all')}",
-            drawing.values("events"),
-            drawing.total("events"),
-        ),
+    numbers = _Numbers(found["series"], found["totals"], f"per {duration(found['step_s'] * 1000)}")
+    tiles = _tiles(numbers, RANGES.get(_range(route), "all"))
+    work = [numbers.counted(title, *counted) for title, counted in COUNTED.items()]
+    load = _load(numbers)
+    latency = [
+        numbers.spread(name, f"latency.{stage}", "duration") for stage, name in STAGES.items()
     ]
-    sections = [
-        h("ul", {"class": "tiles"}, tiles),
-        section("Work", _field(drawing.counted(*COUNTED[title], title) for title in COUNTED)),
-        section("Load and failures", _field(_load(drawing))),
-        section(
-            "Latency by stage",
-            _percentiles(drawing.given["percentiles"]),
-            _field(
-                drawing.spread(name, f"latency.{stage}", "duration")
-                for stage, name in STAGES.items()
-            ),
-        ),
+    times = found["times"]
+
+    def field(charts: Sequence[Chart]) -> Element:
+        return h("div", {"class": "charts"}, [figure(chart, times) for chart in charts])
+
+    return [
+        values_of([*(tile.chart for tile in tiles), *work, *load, *latency], times),
+        top,
+        h("ul", {"class": "tiles"}, [_tile(tile) for tile in tiles]),
+        section("Work", field(work)),
+        section("Load and failures", field(load)),
+        section("Latency by stage", _percentiles(found["percentiles"]), field(latency)),
     ]
-    return [values_of(drawing.charts), top, *sections]
 
 
 PAGE = Page(reads, draw, pace_ms=1000, ticks=lambda _: True)
 
 
-class _Drawing:
-    """The statistics that are drawn, and the charts of them so far."""
+class _Numbers(NamedTuple):
+    """The statistics that are drawn: series and totals by name, and what is counted by."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
-        self.charts: list[Chart] = []
-        self._times: Sequence[str] = given["times"]
-        self._none: Values = [None] * len(self._times)
-        self._per = f"per {duration(given['step_s'] * 1000)}"
+    series: Mapping[str, Values]
+    totals: Mapping[str, int]
+    per: str
 
-    def values(self, name: str) -> Values:
-        found: Values = self.given["series"].get(name, self._none)
-        return found
+    def lines(self, names: Mapping[str, str]) -> list[Series]:
+        """Return the series of some names, each as a line of its own tone."""
+        return [
+            Series(name, self.series.get(key, ()), tone)
+            for tone, (name, key) in enumerate(names.items())
+        ]
 
-    def total(self, name: str) -> int:
-        found: int = self.given["totals"].get(name, 0)
-        return found
-
-    def tile(self, name: str, values: Values, number: float | None = None) -> Element:
-        """Return a number with a sparkline: the newest value, or another one."""
-        if number is None and values:
-            number = values[-1]
-        self.charts.append(sparkline(values))
-        spark = picture(len(self.charts) - 1)
-        return h("li", {}, h("span", {}, name), h("b", {}, count(number)), spark)
-
-    def counted(self, family: str, names: Sequence[str], title: str) -> Element:
+    def counted(self, title: str, family: str, names: Sequence[str]) -> Chart:
         """Return a chart of how often something came to which end."""
-        series = [
-            Series(
-                name,
-                self.values(f"{family}.{name}"),
-                TONES.get(name, 0),
-                self.total(f"{family}.{name}"),
-            )
-            for name in names
-        ]
-        return self._figure(Chart(title, self._times, series, per=self._per))
+        series = []
+        for name in names:
+            values = self.series.get(f"{family}.{name}", ())
+            total = self.totals.get(f"{family}.{name}", 0)
+            series.append(Series(name, values, TONES.get(name, 0), total))
+        return Chart(title, series, per=self.per)
 
-    def gauges(self, title: str, pairs: Mapping[str, str], kind: Kind = "count") -> Element:
+    def gauges(self, title: str, names: Mapping[str, str], kind: Kind = "count") -> Chart:
         """Return a chart of how things stood: the most in each point where that is known."""
-        series = [
-            Series(name, self.given["series"].get(f"{key}.max") or self.values(key), tone)
-            for tone, (name, key) in enumerate(pairs.items())
-        ]
-        return self._figure(Chart(title, self._times, series, kind))
+        peaks = {
+            name: f"{key}.max" if f"{key}.max" in self.series else key
+            for name, key in names.items()
+        }
+        return Chart(title, self.lines(peaks), kind)
 
-    def spread(self, title: str, family: str, kind: Kind) -> Element:
+    def spread(self, title: str, family: str, kind: Kind) -> Chart:
         """Return a chart of percentiles."""
-        series = [
-            Series(name, self.values(f"{family}.{name}"), tone)
-            for tone, name in enumerate(PERCENTILES)
-        ]
-        return self._figure(Chart(title, self._times, series, kind))
+        return Chart(title, self.lines({name: f"{family}.{name}" for name in PERCENTILES}), kind)
 
-    def failures(self) -> Element:
+    def failures(self) -> Chart:
         """Return a chart of what went wrong, by class."""
-        names = [name for name in self.given["series"] if name.startswith(FAILURES)]
-        names.sort(key=lambda name: -self.total(name))
+        names = [name for name in self.series if name.startswith(FAILURES)]
+        names.sort(key=lambda name: -self.totals.get(name, 0))
         series = [
-            Series(name.removeprefix(FAILURES), self.values(name), tone, self.total(name))
+            Series(name.removeprefix(FAILURES), self.series[name], tone, self.totals.get(name, 0))
             for tone, name in enumerate(names[:CLASSES_MAX])
         ]
-        chart = Chart("Failures by class", self._times, series, stacked=True, per=self._per)
-        return self._figure(chart)
+        return Chart("Failures by class", series, stacked=True, per=self.per)
 
-    def _figure(self, chart: Chart) -> Element:
-        self.charts.append(chart)
-        return figure(chart, len(self.charts) - 1)
+
+class _Tile(NamedTuple):
+    """A number with its sparkline."""
+
+    number: float | None
+    chart: Chart
 
 
 def _range(route: Route) -> str:
     return route.query.get("range", RANGE)
 
 
-def _field(charts: Child) -> Element:
-    return h("div", {"class": "charts"}, charts)
+def _tiles(numbers: _Numbers, range_name: str) -> list[_Tile]:
+    tiles = []
+    for title, key in TILES.items():
+        chart = Chart(title, numbers.lines({title: key}), stacked=True)
+        values = chart.series[0].values
+        tiles.append(_Tile(values[-1] if values else None, chart))
+    title = f"Events in {range_name}"
+    chart = Chart(title, numbers.lines({title: "events"}), stacked=True)
+    return [*tiles, _Tile(numbers.totals.get("events", 0), chart)]
 
 
-def _load(drawing: _Drawing) -> list[Element]:
+def _tile(tile: _Tile) -> Element:
+    title = tile.chart.title
+    return h("li", {}, h("span", {}, title), h("b", {}, count(tile.number)), sparkline(tile.chart))
+
+
+def _load(numbers: _Numbers) -> list[Chart]:
+    memory = {"declared": "declared.memory_bytes", "used": "used.memory_bytes"}
     return [
-        drawing.failures(),
-        drawing.gauges("Queue", {"shards waiting": "queue", "executions in hand": "running"}),
-        drawing.gauges("Processors", {"declared": "declared.cpu", "used": "used.cpu"}),
-        drawing.gauges(
-            "Memory",
-            {"declared": "declared.memory_bytes", "used": "used.memory_bytes"},
-            "bytes",
-        ),
-        drawing.spread("Messages per job", "messages_per_job", "count"),
-        drawing.spread("Bytes per job", "bytes_per_job", "bytes"),
+        numbers.failures(),
+        numbers.gauges("Queue", {"shards waiting": "queue", "executions in hand": "running"}),
+        numbers.gauges("Processors", {"declared": "declared.cpu", "used": "used.cpu"}),
+        numbers.gauges("Memory", memory, "bytes"),
+        numbers.spread("Messages per job", "messages_per_job", "count"),
+        numbers.spread("Bytes per job", "bytes_per_job", "bytes"),
     ]
 
 

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from node.web.views import log, network
+from node.web.views import jobs, log, network, nodes
 from node.web.views.page import Page
 
-PAGES: Mapping[str, Page] = {"network": network.PAGE, "log": log.PAGE}
+PAGES: Mapping[str, Page] = {
+    "network": network.PAGE,
+    "jobs": jobs.PAGE,
+    "nodes": nodes.PAGE,
+    "log": log.PAGE,
+}
