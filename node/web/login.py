@@ -1,5 +1,7 @@
 """Signing in with a token, in a browser: a form, and a cookie for its answer."""
 
+import base64
+from hashlib import sha256
 from html import escape
 from urllib.parse import parse_qs
 
@@ -14,7 +16,19 @@ FORM_BYTES_MAX = 4096
 FIELDS_MAX = 4
 START = "/ui/"
 
-_PAGE = """<!doctype html>
+_KEEP = "document.forms[0].action += location.hash"
+"""A browser that is sent here keeps what stands behind the # of the address that was asked for; the
+form passes it on, so that who signed in sees that page."""
+
+_SCRIPT = f"'sha256-{base64.b64encode(sha256(_KEEP.encode()).digest()).decode()}'"
+HEADERS = {
+    "content-security-policy": (
+        f"default-src 'self'; script-src {_SCRIPT}; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+}
+
+_PAGE = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -22,7 +36,7 @@ _PAGE = """<!doctype html>
 <title>Sign in to Lota</title>
 <main>
 <h1>Sign in to Lota</h1>
-<p role="alert">{said}</p>
+<p role="alert">{{said}}</p>
 <form method="post" action="/login">
 <p><label for="token">Token</label></p>
 <p><input id="token" name="token" type="password" autocomplete="current-password" required></p>
@@ -30,6 +44,7 @@ _PAGE = """<!doctype html>
 </form>
 <p>Who runs this server has the tokens: they stand in its token file, or in its environment.</p>
 </main>
+<script>{_KEEP}</script>
 </html>
 """
 
@@ -41,12 +56,12 @@ def login_routes(access: Access) -> list[Route]:
         if access.open:
             return RedirectResponse(START, 303)
         if request.method != "POST":
-            return HTMLResponse(_PAGE.format(said=""))
+            return HTMLResponse(_PAGE.format(said=""), headers=HEADERS)
         try:
             session = access.signed_in(request, await _typed(request))
         except Refused as error:
             page = _PAGE.format(said=escape(error.detail))
-            return HTMLResponse(page, error.status, error.headers)
+            return HTMLResponse(page, error.status, {**HEADERS, **(error.headers or {})})
         answer = RedirectResponse(START, 303)
         answer.set_cookie(
             access.cookie,

@@ -46,3 +46,16 @@ async def test_a_person_who_mistypes_sees_the_form_again(login: Page) -> None:
     await login.fill("#token", "a-token-of-nobody")
     await login.click("button")
     await expect(login.get_by_role("alert")).to_contain_text("none of this server's")
+
+
+async def test_a_link_is_kept_while_a_person_signs_in(login: Page) -> None:
+    """Who has to sign in first, and mistypes, comes to the page of the link all the same."""
+    link = login.url.replace("/login", "/ui/#/log?at=1")
+    await login.goto("about:blank")
+    await login.goto(link)
+    await login.fill("#token", "a-token-of-nobody")
+    await login.click("button")
+    await expect(login.get_by_role("alert")).to_contain_text("none of this server's")
+    await login.fill("#token", TOKEN)
+    await login.click("button")
+    await expect(login).to_have_url(re.compile(r"/ui/#/log\?at=1$"))
