@@ -162,14 +162,14 @@ def _results(view: View) -> str | None:
 
 def _copy(copy: View) -> str:
     """Show one copy: where it is, and behind it who made it and what that took."""
-    from rich.filesize import decimal
     from rich.markup import escape
 
     from node.cli.durations import shown
+    from node.words import size
 
     told = [copy["publisher"]]
     if "size_bytes" in copy:
-        told += [decimal(copy["size_bytes"]), f"in {shown(copy['duration_ms'])}"]
+        told += [size(copy["size_bytes"]), f"in {shown(copy['duration_ms'])}"]
     told.append(f"by {copy['node']}")
     return f"{escape(copy['uri'])}  [dim]{escape(', '.join(told))}[/]"
 

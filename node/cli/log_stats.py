@@ -133,8 +133,9 @@ def _view(state: "LogState", found: "Survey", blobs_bytes: int) -> dict[str, Any
 
 
 def _show(view: dict[str, Any], until: str) -> None:
-    from rich.filesize import decimal
     from rich.table import Table
+
+    from node.words import size
 
     jobs, moved, held = view["jobs"], view["archivable"], view["oldest_open"]
     owed = view["owed"]
@@ -142,9 +143,9 @@ def _show(view: dict[str, Any], until: str) -> None:
     rows = {
         "Positions": f"{view['first']:,} to {view['last']:,}, {view['events']:,} event(s)",
         "Stored": f"{view['first_time']} to {view['last_time']}",
-        "On disk": f"{decimal(view['disk_bytes'])}, blobs {decimal(view['blobs_bytes'])}"
+        "On disk": f"{size(view['disk_bytes'])}, blobs {size(view['blobs_bytes'])}"
         + (f", on each of {view['replicas']} servers" if view["replicas"] > 1 else ""),
-        "In memory": f"about {decimal(view['memory_bytes'])} of the server's, for "
+        "In memory": f"about {size(view['memory_bytes'])} of the server's, for "
         f"{view['subjects']:,} subject(s)",
         "Open jobs": jobs["open"] or "none",
         "Closed jobs": jobs["closed"] or "none",
@@ -154,7 +155,7 @@ def _show(view: dict[str, Any], until: str) -> None:
         else None,
         "Archived": f"to position {view['archived_until']:,}" if view["archived_until"] else "no",
         "Archivable": f"to position {moved['until']:,}: {moved['events']:,} event(s) of "
-        f"{moved['jobs']:,} job(s), about {decimal(moved['disk_bytes'])}"
+        f"{moved['jobs']:,} job(s), about {size(moved['disk_bytes'])}"
         if moved["until"]
         else f"nothing that is older than {until}",
     }

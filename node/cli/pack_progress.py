@@ -2,10 +2,10 @@
 
 import time
 
-from rich.filesize import decimal
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from node.cli.bar import Bar
+from node.words import size
 
 INTERVAL_S = 0.1
 
@@ -28,5 +28,5 @@ class PackProgress(Bar):
         if self._progress.disable or now - self._shown < INTERVAL_S or not done_bytes:
             return
         self._shown = now
-        size = decimal(done_bytes) + (f" of {decimal(total_bytes)}" if total_bytes else "")
-        self._progress.update(self._task, completed=done_bytes, total=total_bytes, size=size)
+        told = size(done_bytes) + (f" of {size(total_bytes)}" if total_bytes else "")
+        self._progress.update(self._task, completed=done_bytes, total=total_bytes, size=told)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from node.cli.durations import shown
 from node.cli.output import console
 from node.cli.sparkline import sparkline
+from node.words import size
 from projections.statistics import names
 from projections.statistics.series import Number, Series
 from projections.statistics.span import told
@@ -13,7 +14,7 @@ from projections.statistics.span import told
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDTH = 28
+WIDTH = 26
 """Bars of a line: with its number a line fits into 80 columns."""
 CLASSES_MAX = 20
 
@@ -76,9 +77,9 @@ def _counts(series: Series) -> "Table":
             _add_count(table, series, "offers", names.OFFERS)
     for what, name in (("published", names.PUBLISHED), ("not published", names.PUBLISH_FAILED)):
         _add_count(table, series, what, name)
-    _add_count(table, series, "published bytes", names.PUBLISHED_BYTES, _size)
+    _add_count(table, series, "published bytes", names.PUBLISHED_BYTES, size)
     _add_count(table, series, "events", names.EVENTS)
-    _add_count(table, series, "bytes of events", names.BYTES, _size)
+    _add_count(table, series, "bytes of events", names.BYTES, size)
     for name, what in _SKIPPED.items():
         _add_count(table, series, what, name)
     return table
@@ -101,8 +102,8 @@ def _standing(series: Series) -> "Table":
         ("places", names.DECLARED_WIDTH, _whole),
         ("cores declared", names.DECLARED_CPU, "{:,g}".format),
         ("cores used", names.USED_CPU, "{:,g}".format),
-        ("memory declared", names.DECLARED_MEMORY, _size),
-        ("memory used", names.USED_MEMORY, _size),
+        ("memory declared", names.DECLARED_MEMORY, size),
+        ("memory used", names.USED_MEMORY, size),
     ):
         numbers = series.series[name]
         known = [number for number in numbers if number is not None]
@@ -122,7 +123,7 @@ def _percentiles(series: Series) -> "Table":
         *((f"stage {stage}", name, _duration) for stage, name in names.LATENCY.items()),
         ("shard in all", names.TOTAL, _duration),
         ("messages per job", names.MESSAGES, _whole),
-        ("bytes per job", names.JOB_BYTES, _size),
+        ("bytes per job", names.JOB_BYTES, size),
     ]
     for what, name, form in rows:
         found = series.percentiles[name]
@@ -157,9 +158,3 @@ def _whole(value: float) -> str:
 
 def _duration(value: float) -> str:
     return shown(round(value))
-
-
-def _size(value: float) -> str:
-    from rich.filesize import decimal
-
-    return decimal(round(value))

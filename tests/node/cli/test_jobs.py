@@ -100,9 +100,7 @@ async def test_describe_shows_copies_and_what_went_wrong(lota: Lota, begin: Begi
     assert (bad["target"], bad["state"], bad["node"]) == ("/full", "retry", "n1")
     assert bad["reason"] == "disk-full: no room left"
     table = (await lota("job", "describe", job.id)).out
-    assert (
-        f"file:///published/{job.id}/0  local, {CLAIM.dag_size_bytes} bytes, in 5ms, by n1" in table
-    )
+    assert f"file:///published/{job.id}/0  local, {CLAIM.dag_size_bytes} B, in 5ms, by n1" in table
     assert "local /full  retry, with n1: disk-full: no room left" in table
 
 

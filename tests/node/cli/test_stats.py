@@ -110,6 +110,16 @@ def test_the_table_has_bars(
     assert max(len(line.rstrip()) for line in out[1:]) <= 80
 
 
+def test_sizes_are_in_the_units_of_the_pages(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the dashboard calls GiB is no other number of GB here."""
+    assert main(["stats", "--from", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    memory = next(line for line in lines if line.startswith("memory declared"))
+    assert memory.split()[3] == "GiB"
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [
