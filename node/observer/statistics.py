@@ -40,19 +40,23 @@ class StatisticsReader:
         step_ms: int | None = None,
         *,
         max_points: int = POINTS,
+        end_ms: int | None = None,
     ) -> Series:
         """Return what happened from one time to another, widened to whole points.
 
-        Without a step, that of at most `max_points`. Raises WrongUsage for a span that cannot be
-        answered for, DatabaseUnusable.
+        Without a step, that of at most `max_points`. What happened after `end_ms` is left out, as
+        exactly as the narrowest buckets tell that are kept of that time: to a second of late.
+        Raises WrongUsage for a span that cannot be answered for, DatabaseUnusable.
         """
         span = span_of(since_ms, until_ms, self.time_ms, step_ms, max_points)
         await self._written()
         points = Points(span)
-        async with aclosing(self._store.between(NAME, span.first, span.end)) as parts:
-            async for part in parts:
-                for name, body in part:
-                    points.add(start_of(name), decode(body))
+        end_s = span.until_s if end_ms is None else end_ms // 1000 + 1
+        for first, end in span.parts(end_s, self.time_ms // 1000):
+            async with aclosing(self._store.between(NAME, first, end)) as rows:
+                async for part in rows:
+                    for name, body in part:
+                        points.add(start_of(name), decode(body))
         return points.series(await self._before(span))
 
     async def first_ms(self) -> int:

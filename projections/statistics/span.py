@@ -1,5 +1,6 @@
 """Which buckets answer for a span of time, and the points that they are put together to."""
 
+from itertools import zip_longest
 from typing import NamedTuple
 
 from events.errors import WrongUsage
@@ -34,15 +35,25 @@ class Span(NamedTuple):
     def __len__(self) -> int:
         return (self.until_s - self.since_s) // self.step_s
 
-    @property
-    def first(self) -> str:
-        """The key of the first bucket."""
-        return key(self.level, self.since_s)
+    def parts(self, end_s: int, now_s: int) -> list[tuple[str, str]]:
+        """Return where its buckets are up to a time: from which key on, and before which.
 
-    @property
-    def end(self) -> str:
-        """The key behind the last bucket."""
-        return key(self.level, self.until_s)
+        The bucket that the time lies in is told by narrower ones, as far as they are kept still
+        when the newest event is of `now_s`. The last of these reaches as far as it does.
+        """
+        end_s = min(end_s, self.until_s)
+        start_s, found = self.since_s, []
+        levels = [level for level in reversed(BUCKETS) if level.width_s <= self.level.width_s]
+        for level, narrower in zip_longest(levels, levels[1:]):
+            stop_s = level.start(end_s)
+            if narrower is None or narrower.oldest(now_s) > stop_s:
+                stop_s = level.start(end_s + level.width_s - 1)
+            if stop_s > start_s:
+                found.append((key(level, start_s), key(level, stop_s)))
+                start_s = stop_s
+            if start_s >= end_s:
+                break
+        return found
 
     def point(self, start_s: int) -> int:
         """Return the number of the point that a bucket lies in."""

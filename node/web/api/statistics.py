@@ -17,15 +17,20 @@ async def get_statistics(api: Api, query: SeriesQuery) -> dict[str, Any]:
 
     `since` and `until` are times, or so long before the moment of `as_of`: by default now, and of
     a log without its network its last event. The span is widened to whole points, of so long each
-    (`step`), or so many at most (`points`). Counts are of what happened in a point, gauges of how
-    things stood at its end; null is what is not known.
+    (`step`), or so many at most (`points`); what happened after `as_of` is not in the last one, as
+    exactly as is kept. Counts are of what happened in a point, gauges of how things stood at its
+    end; null is what is not known.
     """
     moment_ms = await _moment_ms(api, query.as_of)
     since_ms = _time_ms(query.since or SINCE, moment_ms)
     until_ms = min(moment_ms, _time_ms(query.until, moment_ms)) if query.until else moment_ms
+    end_ms = None
+    if query.as_of:
+        end_ms = moment_ms
+        until_ms = until_ms if query.until else moment_ms + 1  # what happened at it is in it
     step_ms = duration_ms(query.step) if query.step else None
     series = await api.observer.statistics.series(
-        since_ms, until_ms, step_ms, max_points=query.points
+        since_ms, until_ms, step_ms, max_points=query.points, end_ms=end_ms
     )
     return series.document()
 

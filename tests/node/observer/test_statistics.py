@@ -11,12 +11,13 @@ from events.facts import NodeJoined, NodeJoinedData
 from events.log import Record
 from events.subjects import NET
 from projections.statistics import names
+from projections.statistics.bucket import Bucket, decode, encode
 from projections.statistics.histogram import total
-from projections.statistics.levels import DAY_S, HOUR_S
-from projections.statistics.series import totals_of
+from projections.statistics.levels import DAY_S, HOUR_S, SECOND
+from projections.statistics.series import gauges_of_bucket, totals_of
 from tests.node.observer.watched import observing
 from tests.projections.conversation import START_MS, Conversation, compute
-from tests.projections.statistics.counted import Oracle, ever
+from tests.projections.statistics.counted import Oracle, count, ever
 from tests.projections.story import log_of, story
 
 DAY_MS = DAY_S * 1000
@@ -94,6 +95,39 @@ async def test_quiet_times_stand_as_before(
 
     assert {*series.series["nodes"]} == {nodes}
     assert series.totals["events"] == 0
+
+
+@pytest.mark.parametrize("step_s", [1, 60, HOUR_S, DAY_S])
+async def test_a_moment_is_told_to_the_second(step_s: int, tmp_path: Path) -> None:
+    """However wide the points are, what happened after a moment is not in the last one."""
+    records = story(1055)
+    seconds = count(records)[SECOND]
+    async with observing(log_of(records), tmp_path) as observer:
+        since_ms, newest_ms = START_MS, observer.statistics.time_ms
+        for end_ms in range(newest_ms, newest_ms - 600_000, -90_001):
+            series = await observer.statistics.series(
+                min(since_ms, end_ms), end_ms + 1, step_s * 1000, end_ms=end_ms
+            )
+            before = Bucket()
+            for start, bucket in seconds.items():
+                if since_ms // 1000 <= start <= end_ms // 1000:
+                    before.add(decode(encode(bucket)))
+            assert series.totals == totals_of(before)
+            assert series.series["queue"][-1] == gauges_of_bucket(before)["queue"]
+
+
+async def test_a_moment_long_ago_is_told_as_exactly_as_is_kept(tmp_path: Path) -> None:
+    """Of a moment ten days ago, whose minutes are gone, the last ten minutes are told whole."""
+    talk = days_apart()
+    log = log_of(tuple(talk.records))
+    joined_ms = talk.now_ms - 10 * DAY_MS
+    before_ms = joined_ms - joined_ms % 600_000
+    async with observing(log, tmp_path) as observer:
+        for end_ms, events in ((before_ms - 1, 0), (before_ms, 3)):
+            series = await observer.statistics.series(
+                end_ms - DAY_MS, end_ms + 1, DAY_MS, end_ms=end_ms
+            )
+            assert series.totals["events"] == events
 
 
 async def test_a_range_that_is_gone_is_refused(tmp_path: Path) -> None:

@@ -48,6 +48,27 @@ def test_every_range_has_points(since_ms: int, length_ms: int, now_ms: int, poin
     assert span.level.oldest(now_ms // 1000) <= span.since_s
 
 
+@given(
+    st.integers(0, 400 * DAY_S),
+    st.integers(1, 90 * DAY_S),
+    st.integers(1, 90 * DAY_S),
+    st.integers(0, 400 * DAY_S),
+)
+def test_buckets_end_with_a_moment(ago_s: int, length_s: int, part_s: int, age_s: int) -> None:
+    """The buckets up to a moment follow each other without a gap, and the last ends closest."""
+    since_s = NOW_S - ago_s - length_s
+    span = span_of(since_s * 1000, (since_s + length_s) * 1000, NOW_MS)
+    end_s = since_s + min(part_s, length_s)
+    at_s = span.since_s
+    for first, end in span.parts(end_s, NOW_S):
+        width_s, start_s = map(int, first.split("/"))
+        assert (start_s, width_s) == (at_s, int(end.split("/")[0]))
+        assert start_s >= next(level for level in LEVELS if level.width_s == width_s).oldest(NOW_S)
+        at_s = int(end.split("/")[1])
+    kept = [level.width_s for level in LEVELS if level.oldest(NOW_S) <= end_s]
+    assert end_s <= at_s < end_s + max(min(kept), 1)
+
+
 def test_old_times_have_wide_points() -> None:
     """Of a minute half a year ago there is the hour that it lies in."""
     at_ms = NOW_MS - 180 * DAY_S * 1000
