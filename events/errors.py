@@ -25,6 +25,7 @@ LotaError
 │   ├── DamagedExport    a line was changed
 │   └── UnorderedExport  its events are not in the order of the log
 ├── DatabaseUnusable     a SQLite file of a node is damaged, foreign or out of reach
+│   └── DatabaseDamaged  what is in it is not what was written
 ├── ServerError          the embedded nats-server did not start or stop
 ├── ExecutorError        the infrastructure of one execution failed; not the user's command
 ├── PublishError         a publication failed
@@ -163,6 +164,10 @@ class UnorderedExport(ExportError):
 
 class DatabaseUnusable(LotaError):
     """A SQLite file that is damaged, not ours, from a newer version, or cannot be opened."""
+
+
+class DatabaseDamaged(DatabaseUnusable):
+    """A SQLite file whose content is not what was written."""
 
 
 class ServerError(LotaError):

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import aiosqlite
 
-from events.errors import DatabaseUnusable
+from events.errors import DatabaseDamaged, DatabaseUnusable
 
 ROWS_PER_STATEMENT = 500
 BUSY_MS = 5_000
@@ -87,7 +87,7 @@ def naming(path: Path, kind: Kind) -> Iterator[None]:
             f"{path} cannot be used: {error}", hint="Check its disk, its rights and who has it open"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise DatabaseUnusable(f"{path} is damaged: {error}", hint=kind.remedy) from error
+        raise DatabaseDamaged(f"{path} is damaged: {error}", hint=kind.remedy) from error
     except OSError as error:
         raise DatabaseUnusable(
             f"{path} cannot be opened: {error.strerror}", hint="Check the folder and its rights"

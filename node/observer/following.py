@@ -6,7 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from events.entry import Entry
-from events.errors import AnotherLog, DatabaseUnusable, LogError, LogUnavailable, NotAdmitted
+from events.errors import (
+    AnotherLog,
+    DatabaseDamaged,
+    DatabaseUnusable,
+    LogError,
+    LogUnavailable,
+    NotAdmitted,
+)
 from events.log import Followed
 from events.recognition import look_up
 from node.observer.changes import Changes
@@ -70,7 +77,8 @@ class Following:
     async def run(self) -> None:
         """Follow the log, also when it is replaced by another or loses its end.
 
-        Raises what it cannot go on after: NotAdmitted, LogError, DatabaseUnusable.
+        Keyframes whose damage shows late are made anew. Raises what it cannot go on after:
+        NotAdmitted, LogError, DatabaseUnusable.
         """
         came_to = -1
         waiting = False
@@ -80,6 +88,14 @@ class Following:
                 waiting = False
                 await self._run_once()
                 break
+            except DatabaseDamaged:
+                if not self.keyframes.damaged.is_set():
+                    raise
+                path = self.keyframes.path
+                log.warning("%s is damaged: it is begun anew, and the log read again", path)
+                self.ready.clear()
+                await self.keyframes.renew()
+                await self.store.reset()
             except AnotherLog as error:
                 log.warning("%s is built anew: %s", self.store.path, error.what)
                 await self.store.reset()
@@ -120,7 +136,8 @@ class Following:
 
     async def _run_once(self) -> None:
         following = self.runner.run(self._folded)
-        work = [asyncio.ensure_future(each) for each in (following, self._keep(), self._verify())]
+        others = (self._keep(), self._verify(), self._heed_damage())
+        work = [asyncio.ensure_future(each) for each in (following, *others)]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in work:
@@ -141,6 +158,11 @@ class Following:
             with suppress(LogUnavailable):
                 await self._require_anchor()
 
+    async def _heed_damage(self) -> None:
+        """Raise DatabaseDamaged when somebody has met with damage in the keyframes."""
+        await self.keyframes.damaged.wait()
+        raise DatabaseDamaged(f"{self.keyframes.path} is damaged")
+
     async def _require_anchor(self) -> None:
         """Raise AnotherLog unless the log has what it had when the store began.
 
@@ -157,6 +179,8 @@ class Following:
             self._due.clear()
             try:
                 await self.keyframes.keep(self.runner, self.closed, self.track_records)
+            except DatabaseDamaged:
+                raise
             except DatabaseUnusable as error:
                 log.warning("no keyframe at position %d: %s", self.position, error)
                 await asyncio.sleep(KEEP_AGAIN_S)

@@ -14,6 +14,7 @@ import gc
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,6 +22,7 @@ import aiosqlite
 import msgspec
 
 from events.codec import PRESENT
+from events.errors import DatabaseDamaged, DatabaseUnusable
 from events.marks import Mark
 from node.observer.past import Past
 from projections import kept_fold
@@ -28,6 +30,7 @@ from projections.closed import Closed
 from projections.database import Kind, insert, naming, open_database, transaction
 from projections.kept_fold import collector_paused
 from projections.network import RETIRED_MAX, Network
+from projections.rebuilding import remove
 from projections.runner import Runner
 from projections.snapshot import Head, Part, Restored, head, parts, read_head
 from projections.tally import Tally
@@ -117,11 +120,15 @@ class Found(NamedTuple):
 
 
 class Keyframes:
-    """The keyframes in one file. One task writes, any may read."""
+    """The keyframes in one file. One task writes, any may read.
+
+    `damaged` is set when somebody has met with damage in it, until `renew`.
+    """
 
     def __init__(self, path: Path, connection: aiosqlite.Connection, spacing: Spacing) -> None:
         self.spacing = spacing
-        self._path = path
+        self.damaged = asyncio.Event()
+        self.path = path
         self._connection = connection
         self._newest = 0
         self._size_bytes = 0
@@ -129,6 +136,7 @@ class Keyframes:
         self._retired = "", 0
         self._restores = 0
         self._one = asyncio.Lock()
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path, spacing: Spacing) -> Self:
@@ -136,7 +144,7 @@ class Keyframes:
         connection = await open_database(path, KIND)
         keyframes = cls(path, connection, spacing)
         try:
-            with naming(path, KIND):
+            with keyframes._naming():
                 await keyframes._begin()
         except BaseException:
             await connection.close()
@@ -145,7 +153,7 @@ class Keyframes:
 
     async def newest(self) -> Mark | None:
         """Return the mark of the newest keyframe, None when there is none to be used."""
-        with naming(self._path, KIND):
+        with self._naming():
             rows = await self._all(_NEAREST, self._newest)
         for _, body in rows:
             try:
@@ -157,7 +165,34 @@ class Keyframes:
 
     async def close(self) -> None:
         """Close the file; safe to repeat."""
+        self._closed = True
         await self._connection.close()
+
+    async def renew(self) -> None:
+        """Begin the file anew, whatever is in it; nobody may be writing. Raises DatabaseUnusable.
+
+        Who reads meanwhile is told that it is closed.
+        """
+        await self.close()
+        await asyncio.to_thread(remove, self.path)
+        self._connection = await open_database(self.path, KIND)
+        self._closed = False
+        self.damaged.clear()
+        with self._naming():
+            await self._begin()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Raise DatabaseUnusable for what goes wrong in the block, and note damage."""
+        if self._closed:
+            raise DatabaseUnusable(f"{self.path} is closed", hint="ask again in a while")
+        try:
+            with naming(self.path, KIND):
+                yield
+        except DatabaseDamaged:
+            if not self._closed:
+                self.damaged.set()
+            raise
 
     async def _begin(self) -> None:
         self._newest = self._size_bytes = self._since_bytes = 0
@@ -169,7 +204,7 @@ class Keyframes:
 
     async def drop(self) -> None:
         """Forget all keyframes: the log begins anew. Raises DatabaseUnusable."""
-        with naming(self._path, KIND):
+        with self._naming():
             async with transaction(self._connection):
                 for statement in _DROPS:
                     await self._connection.execute(statement)
@@ -215,7 +250,7 @@ class Keyframes:
         last, count = self._retired
         numbered = [(name, count + at) for at, name in enumerate(names, 1)]
         size = len(frame) + sum(map(len, packed)) + sum(len(n) + NUMBER_BYTES for n in names)
-        with naming(self._path, KIND):
+        with self._naming():
             async with transaction(self._connection):
                 for number, body in enumerate(packed):
                     await insert(
@@ -246,16 +281,14 @@ class Keyframes:
 
         Raises DatabaseUnusable.
         """
-        with naming(self._path, KIND):
+        with self._naming():
             while rows := await self._all(_NEAREST, position):
                 ((at, body),) = rows
                 try:
                     with collector_paused():
                         found = await self._restored(at, body)
                 except (*UNREADABLE, LookupError) as error:
-                    log.warning(
-                        "the keyframe at %d in %s cannot be used: %s", at, self._path, error
-                    )
+                    log.warning("the keyframe at %d in %s cannot be used: %s", at, self.path, error)
                     found = None
                 if found is not None:
                     return found
@@ -289,7 +322,7 @@ class Keyframes:
         Raises DatabaseUnusable.
         """
         found: list[str] = []
-        with naming(self._path, KIND):
+        with self._naming():
             for start in range(0, len(jobs), ASKED_AT_ONCE):
                 part = jobs[start : start + ASKED_AT_ONCE]
                 query = f"{_RETIRED} IN ({','.join('?' * len(part))})"

@@ -234,6 +234,51 @@ async def test_keyframes_that_are_damaged_meanwhile(tmp_path: Path) -> None:
         assert stands(await observer.at(before)) == stands(plainly(records[:before]))
 
 
+def damage_long_body(path: Path) -> None:
+    """Give the newest keyframe a body of several pages, and break the way from one to the next."""
+    mark = b"\xab" * 64
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(
+            "UPDATE frames SET body = ? WHERE position = (SELECT max(position) FROM frames)",
+            (mark * 400,),
+        )
+        file.commit()
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((size_bytes,),) = file.execute("PRAGMA page_size").fetchall()
+    content = bytearray(path.read_bytes())
+    for page in range(0, len(content), size_bytes):
+        if content[page + 4 : page + size_bytes].startswith(mark):
+            content[page : page + 4] = b"\xff" * 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("when", ["at the start", "when asked for"])
+async def test_keyframes_whose_damage_shows_late(
+    when: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that was accepted and then turns out to be damaged is begun anew, as the fold is."""
+    records, log = story(5), MemoryLog()
+    await lived(log, records, tmp_path, Random(1))
+    if when == "at the start":
+        damage_long_body(tmp_path / "keyframes.db")
+    else:
+        damage(tmp_path / "keyframes.db", "pieces")
+    async with asyncio.timeout(20), observing(log, tmp_path, OFTEN) as observer:
+        if when != "at the start":
+            await observer.at(len(records) - 1)
+        while "it is begun anew" not in caplog.text:
+            await asyncio.wait((observer.failed,), timeout=0)
+        await observer.ready.wait()
+        await reached(observer, len(records))
+        assert not observer.failed.done()
+        await keep(observer)
+        for position in range(1, len(records), 13):
+            plain = plainly(records[:position])
+            assert stands(await observer.at(position)) == stands(plain)
+    assert f"{tmp_path / 'keyframes.db'} is damaged: it is begun anew" in caplog.text
+    assert frames(tmp_path)[-1] == len(records)
+
+
 async def test_no_room_for_keyframes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An observer that cannot write a keyframe says so and goes on; pasts are right."""
     records = story(5)
