@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from node.web.access import Access, grant, unauthorized
+from node.web.leaving import note
 from node.web.problems import Refused, refused
 
 PUBLIC = {"/login", "/logout", "/healthz", "/readyz"}
@@ -46,6 +47,7 @@ def guarded(app: ASGIApp, access: Access) -> ASGIApp:
             await send(message)
 
         request = Request(scope, receive)
+        note(request)
         turned_away = _turned_away(request, access)
         await (turned_away or app)(scope, receive, marked)
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from events.errors import LotaError
+from node.web.leaving import left
 
 TEXT = "text/plain; charset=utf-8"
 HARMLESS = {
@@ -41,7 +42,7 @@ class BytesAnswer(Response):
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        leaving = asyncio.ensure_future(_left(receive))
+        leaving = asyncio.ensure_future(left(receive))
         try:
             await self._send(scope, send, leaving)
         finally:
@@ -66,12 +67,6 @@ class BytesAnswer(Response):
                     log.warning("%r breaks off: %s", scope["path"], error)
                     return
             await send({"type": "http.response.body", "body": b""})
-
-
-async def _left(receive: Receive) -> None:
-    """Wait until the client is gone: what is sent to it then raises no error."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def begun(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -12,6 +12,7 @@ from node.observer.observer import Observer
 from node.observer.past import Past
 from node.web.api.gateway import Gateway
 from node.web.api.hub import Hub
+from node.web.leaving import unless_gone
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ class Api:
     async def past(self, as_of: str) -> Past:
         """Return the network as it was at a point, or as it is.
 
-        Raises NotFound for a point that is not there.
+        Raises NotFound for a point that is not there, ClientDisconnect when nobody waits any more.
         """
-        return await self.observer.at(await self.position(as_of) if as_of else None)
+        if not as_of:
+            return await self.observer.at(None)
+        return await unless_gone(self.observer.at(await self.position(as_of)))
 
     async def position(self, as_of: str) -> int:
         """Return the position that a point names: the last one stored by then.

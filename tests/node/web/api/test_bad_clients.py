@@ -13,6 +13,7 @@ import pytest
 
 from node.web.api.serving import Connection
 from node.web.slow_clients import HEAD_BYTES_MAX
+from tests.node.observer.test_pasts import Staged
 from tests.node.web.api.served import observed, serving
 from tests.projections.story import log_of, story
 
@@ -153,6 +154,23 @@ async def test_who_goes_in_the_middle_leaves_nothing(
     async with httpx.AsyncClient(base_url=url) as other:
         assert (await other.get("/api/v1/jobs")).status_code == 200
     assert not caplog.records
+
+
+async def test_who_asks_for_the_past_and_leaves(tmp_path: Path) -> None:
+    """A past is folded no further when the client that asked for it is gone."""
+    log = Staged()
+    asked = b"GET /api/v1/jobs?as_of=50 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with observed(log, tmp_path) as api, serving(api) as url:
+        log.held[0] = asyncio.Event()
+        log.reading.clear()
+        async with Raw(url) as raw, asyncio.timeout(20):
+            raw.send(asked)
+            await log.reading.wait()
+            raw.writer.transport.abort()
+            await log.given_up.wait()
+        del log.held[0]
+        async with httpx.AsyncClient(base_url=url) as other:
+            assert (await other.get("/api/v1/jobs?as_of=50")).json()["position"] == 50
 
 
 async def test_who_goes_before_its_body_has_come_leaves_nothing(
