@@ -83,18 +83,20 @@ async def test_without_a_position_only_what_comes_is_sent(tmp_path: Path) -> Non
         follower.close()
 
 
-@pytest.mark.parametrize("after", [0, 150])
-async def test_events_are_chosen(after: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("from_start", [True, False])
+async def test_events_are_chosen(from_start: bool, tmp_path: Path) -> None:
     """Types and a job select, in what was stored and in what comes alike."""
     records = story(3)
     ends = [record for record in records if record.subject.endswith(".job.completed")]
     job = ends[-1].subject.split(".")[3]
-    log = log_of(records[:150])
+    begun = next(record.position for record in records if record.subject.split(".")[3] == job)
+    after = 0 if from_start else begun
+    log = log_of(records[:begun])
     async with observed(log, tmp_path) as api, serving(api) as url:
         query = f"after={after}&job={job}&type=bids.placed&type=job.completed"
         chosen = await Follower.connect(url, f"{EVENTS}?{query}")
         everything = await Follower.connect(url, EVENTS)
-        extend(log, records[150:])
+        extend(log, records[begun:])
         await everything.until(len(records))
         expected = [
             record.position
