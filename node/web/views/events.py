@@ -1,8 +1,9 @@
 """Events as rows: who said what when, because of what, and the document itself behind each."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from node.web.views.html import Child, Element, h
 from node.web.views.parts import Row, link, moment, table
@@ -40,7 +41,7 @@ def _cells(
         position = link(route.href(at=event["position"]), position, title=title)
     role = {"class": f"role {event['role']}", "title": ROLES.get(event["role"], "")}
     job = event["job"] if with_job else None
-    document = json.dumps(event, indent=2, ensure_ascii=False)
+    document = msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
     return (
         position,
         moment(event["time"], "exact", kind="once"),
