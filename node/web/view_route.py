@@ -24,15 +24,23 @@ from node.web.api.shared import Api
 from node.web.pages import HEADERS
 from node.web.problems import Refused, status_of
 from node.web.views.html import render
-from node.web.views.page import Ask, Documents, Moment, shown
+from node.web.views.page import Ask, Documents, Moment, Standing, shown
 from node.web.views.pages import PAGES
 from node.web.views.route import START, Offer, Route
 
 DRAWN_WITHOUT = {404, 409, 422, 502, 504}
 """Statuses of problems that concern one document; a page is drawn without it."""
 
-CONNECTED = "Connected: changes are shown as they come."
-FILE = "This is a log from a file: nothing new comes, and nothing can be asked of its network."
+NETWORK = Standing(
+    live="Live",
+    now="Connected: changes are shown as they come.",
+    past="The past is shown. Live goes back to now.",
+)
+FILE = Standing(
+    live="End",
+    now="This is a log from a file: nothing new comes, and nothing can be asked of its network.",
+    past="The past of a log from a file is shown. End goes to its last event.",
+)
 
 Read = Callable[[Ask, str | None], Awaitable[Any]]
 """Gives a document as of a moment, None for now. Raises LotaError, and `Refused` for an address
@@ -117,8 +125,8 @@ async def _view(read: Read, route: Route) -> str:
     )
     documents: Documents = {name: document for name, (document, _) in zip(asks, found, strict=True)}
     problem = next((problem for _, problem in found if problem), "")
-    said = CONNECTED if "output" in route.offers else FILE
-    head = shown(page, documents, route, moment, said=said, problem=problem)
+    standing = NETWORK if "output" in route.offers else FILE
+    head = shown(page, documents, route, moment, standing, problem)
     return render(head, page.draw(documents, route))
 
 

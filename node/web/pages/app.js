@@ -94,7 +94,7 @@ async function drawnHere(page, route, fresh, signal) {
   const [first, last] = page.span?.(data) ?? [data.moment?.first, undefined];
   const said = { page: route.page === "job" ? "jobs" : route.page, first, last, position: data.moment?.last, pace: page.pace_ms,
     time: data.moment?.events[0]?.time, follows: page === job ? route.id : "*", problem: problems[0]?.message,
-    said: "Connected: changes are shown as they come.", ticks: page.ticks?.(data) ? "" : undefined };
+    said: route.at === null ? "Connected: changes are shown as they come." : "The past is shown. Live goes back to now.", ticks: page.ticks?.(data) ? "" : undefined };
   return { ...said };
 }
 
@@ -130,6 +130,7 @@ function drawMoment() {
   const [told, time] = at === null ? [newest.position, newest.time] : [place, shown.time];
   when.textContent = `position ${count(told)} · ${timeText(time)}`;
   slider.setAttribute("aria-valuetext", when.textContent);
+  by("live").textContent = shown.live ?? "Live";
   by("live").setAttribute("aria-pressed", String(at === null));
   by("play").setAttribute("aria-pressed", String(playing !== 0));
   by("play").textContent = playing ? "Pause" : "Play";
@@ -143,9 +144,8 @@ function drawMoment() {
 /** Say how it stands, in words that change only when it changes. */
 function tell(problem = "") {
   const live = here().at === null;
-  const past = "The past is shown. Live goes back to now.";
   const lost = "The connection is lost, and tried again. What is shown may be old.";
-  const said = problem || (!live ? past : newest.connected ? shown.said ?? "" : lost);
+  const said = problem || (live && !newest.connected ? lost : shown.said ?? "");
   status.classList.toggle("bad", Boolean(problem) || (live && !newest.connected));
   if (status.textContent !== said) status.textContent = said;
 }

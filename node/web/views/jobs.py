@@ -11,11 +11,11 @@ from node.web.views.parts import (
     Choice,
     Row,
     choice,
-    code,
     empty,
     head,
     link,
     moment,
+    none_yet,
     pages,
     search,
     state_of,
@@ -68,8 +68,7 @@ def _nothing(route: Route) -> Child:
     if any(route.query.get(name) for name in FILTERS):
         all_jobs = link(route.elsewhere("jobs"), "Show all jobs")
         return empty(h("p", {}, "No job is like that."), all_jobs)
-    command = h("pre", {}, code("lota run -- echo hello"))
-    return empty(h("p", {}, "No jobs yet. Submit one:"), command)
+    return none_yet(route, "jobs", "Submit one:", "lota run -- echo hello")
 
 
 def _cells(row: Mapping[str, Any], route: Route) -> tuple[Child, ...]:

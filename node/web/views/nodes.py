@@ -9,12 +9,11 @@ from node.web.views.html import Child, Element, h
 from node.web.views.page import Ask, Documents, Page
 from node.web.views.parts import (
     Row,
-    code,
-    empty,
     facts,
     head,
     link,
     moment,
+    none_yet,
     note,
     search,
     section,
@@ -56,7 +55,7 @@ def draw(documents: Documents, route: Route) -> list[Child]:
         head("Nodes", told),
         h("ul", {"class": "cards", "data-key": "cards"}, cards)
         if cards
-        else empty(h("p", {}, "No nodes yet. Start one:"), h("pre", {}, code("lota node serve"))),
+        else none_yet(route, "nodes", "Start one:", "lota node serve"),
         _ring(documents["ring"], route),
     ]
 

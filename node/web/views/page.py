@@ -56,12 +56,25 @@ class Moment(msgspec.Struct, frozen=True):
     time: str | None
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What a page says while all is well, now and in the past; `live` leads from there to now."""
+
+    live: str
+    now: str
+    past: str
+
+
 def shown(
-    page: Page, documents: Documents, route: Route, moment: Moment, *, said: str, problem: str
+    page: Page,
+    documents: Documents,
+    route: Route,
+    moment: Moment,
+    standing: Standing,
+    problem: str = "",
 ) -> Element:
     """Return what the browser has to know besides what it shows; it stands before that.
 
-    `said` is how it stands while all is well, `problem` what could not be read and why.
+    `problem` says what could not be read, and why.
     """
     first, last = page.span(documents) or (moment.first, None)
     given: dict[str, Attribute] = {
@@ -74,7 +87,8 @@ def shown(
         "pace": page.pace_ms,
         "follows": page.follows(route),
         "ticks": page.ticks(documents),
-        "said": said,
+        "live": standing.live,
+        "said": standing.now if route.at is None else standing.past,
         "problem": problem or None,
     }
     return h(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from node.web.views.html import Attribute, Child, Element, h
+from node.web.views.route import Route
 from node.words import NOTHING, look, sign
 
 Form = Literal["moment", "exact"]
@@ -118,6 +119,13 @@ def head(title: Child, *children: Child) -> Element:
 def empty(*children: Child) -> Element:
     """Return what stands where there is nothing."""
     return h("div", {"class": "empty", "data-key": "empty"}, children)
+
+
+def none_yet(route: Route, things: str, ask: str, command: str) -> Element:
+    """Return what stands where there is nothing yet, and how to get something from a network."""
+    if "output" not in route.offers:
+        return empty(h("p", {}, f"There are no {things}."))
+    return empty(h("p", {}, f"No {things} yet. {ask}"), h("pre", {}, code(command)))
 
 
 def pages(label: str, *links: Child) -> Element:

@@ -80,7 +80,7 @@ async def test_a_file_says_that_it_is_one(client: httpx.AsyncClient) -> None:
     """A log without its network is not called connected, and nothing is offered that it cannot."""
     for path in ADDRESSES.values():
         html = (await client.get(path)).text
-        assert said(html)["said"] == FILE
+        assert said(html)["said"] == FILE.now
         assert "Cancel" not in html
 
 
