@@ -194,8 +194,8 @@ class Host:
 
     async def _leave(self, membership: Membership) -> None:
         """Say on the log that the node leaves, unless that is a log which it has no part in."""
-        failed = self.failed.done() and isinstance(self.failed.exception(), AnotherLog)
-        if not failed:
+        failed = self.failed.done() and not self.failed.cancelled()
+        if not (failed and isinstance(self.failed.exception(), AnotherLog)):
             await membership.leave()
 
     async def _consult(
