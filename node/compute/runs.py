@@ -21,6 +21,8 @@ from node.compute.skeletons import claimed
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Limits, Outcome
 from node.executors.port import Task as EngineTask
+from node.executors.removal import remove_tree
+from node.executors.result import RESULT
 from node.inputs.port import Source
 from node.inputs.staging import stage_shard
 from publishers.port import Result, SmallResult
@@ -73,14 +75,21 @@ class Runs:
     async def run(self, job: DeskJob, task: Task) -> Finished:
         """Run one execution to its end; a repeat adopts it or starts it anew.
 
-        Raises ExecutorError when infrastructure fails it.
+        Raises ExecutorError when infrastructure fails it; nothing of it is left then.
         """
         spec = job.spec
         if spec is None or spec.engine not in self.engines:
             raise ExecutorError("unavailable", "this node does not run that engine")
-        name = execution_id(job.id, task.shard, task.attempt)
-        folder = self.folder(name)
-        staged = self._inputs / name
+        folder = self.folder(execution_id(job.id, task.shard, task.attempt))
+        try:
+            return await self._run(job, spec, task, folder)
+        except ExecutorError:
+            # The node's memory has no row for it, by which it would be removed one day.
+            await asyncio.to_thread(remove_tree, folder)
+            raise
+
+    async def _run(self, job: DeskJob, spec: JobSpec, task: Task, folder: Path) -> Finished:
+        staged = self._inputs / folder.name
         try:
             inputs = await self._stage(job, spec, task, staged) if spec.inputs else None
             engine_task = _engine_task(job, spec, task, inputs)
@@ -91,7 +100,9 @@ class Runs:
             claim = Claim(root.cid, root.dag_size_bytes, outcome.exit_code)
             return Finished(claim, outcome.folder)
         except ContentError as error:
-            raise ExecutorError("result", str(error)) from error
+            # How a node's own folders are called says nothing to the user, and is long.
+            what = str(error).replace(f"{folder / RESULT}/", "")
+            raise ExecutorError("result", what) from error
         except OSError as error:
             raise ExecutorError("io", f"{error.strerror}: {error.filename}") from error
         finally:

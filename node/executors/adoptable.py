@@ -24,7 +24,8 @@ from node.executors.exec_errors import answers
 from node.executors.failures import not_running, timed_out, too_much_output
 from node.executors.orphans import kill_inside
 from node.executors.port import Limits, Outcome, Stream, Task
-from node.executors.result import RESULT, assemble, check_outputs, remove_tree
+from node.executors.removal import remove_tree
+from node.executors.result import RESULT, assemble, check_outputs
 from node.executors.runner import start_ticks
 
 _RUNNER = Path(__file__).with_name("runner.py")
@@ -146,10 +147,11 @@ def _start_runner(state: Path, plan: bytes) -> int:
 
 
 def _clear_for_start(state: Path) -> None:
-    """Kill what a runner that was itself killed left in the working directory."""
+    """Clear away what a runner that was itself killed left: what it wrote must not be found."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (state / "work").exists() and (lock := _acquire(state)) is not None:
         kill_inside(state / "work")
+        remove_tree(state / "work")
         os.close(lock)
 
 

@@ -25,7 +25,7 @@ from requests.exceptions import ReadTimeout, RequestException
 from events.errors import ExecutorError
 from node.executors.environment import INPUTS, OUTPUTS, container_environment
 from node.executors.port import NOT_EXECUTABLE_EXIT, NOT_FOUND_EXIT, Stream, Task
-from node.executors.result import remove_tree
+from node.executors.removal import remove_tree
 
 PIDS_MAX = 1024
 _CALL_TIMEOUT_S = 60

@@ -93,10 +93,19 @@ class DockerExecutor:
 
     async def _run(self, task: Task, folder: Path, live: Live) -> Outcome:
         try:
+            code = await self._to_end(task, folder, live)
+            return await uncancelled(self._call(lambda: _collect(task, folder, code, live)))
+        except ExecutorError:
+            with contextlib.suppress(ExecutorError):
+                await self.stop(task.execution)
+            raise
+
+    async def _to_end(self, task: Task, folder: Path, live: Live) -> int:
+        try:
             ran_s = await self._interruptible(
                 task, live, lambda: self._containers.start(task, folder, live), None
             )
-            code = await self._interruptible(
+            return await self._interruptible(
                 task,
                 live,
                 lambda: self._containers.follow(task.execution, live),
@@ -104,12 +113,7 @@ class DockerExecutor:
             )
         except NotStarted as error:
             live.take("stderr", error.message.encode())
-            code = error.exit_code
-        except ExecutorError:
-            with contextlib.suppress(ExecutorError):
-                await self.stop(task.execution)
-            raise
-        return await uncancelled(self._call(lambda: _collect(task, folder, code, live)))
+            return error.exit_code
 
     async def _interruptible(
         self, task: Task, live: Live, work: Callable[[], _T], timeout_s: float | None

@@ -4,14 +4,15 @@ It is assembled beside its final name and renamed, so `folder/result` is complet
 step may be repeated after a crash. All functions block: call them in a thread.
 """
 
+import errno
 import os
-import shutil
-import stat
 from pathlib import Path
 
 from events.errors import ExecutorError
+from events.unixfs import MAX_DEPTH
 from node.executors.environment import OUTPUTS
 from node.executors.port import MEMORY_RESULT_BYTES, Outcome
+from node.executors.removal import own, remove_tree
 
 RESULT = "result"
 
@@ -55,7 +56,9 @@ def assemble(
 
 
 def check_outputs(outputs: Path, limit_bytes: int) -> None:
-    """Make the tree readable to the node; raise ExecutorError `disk_limit` when it is too big.
+    """Make the tree readable to the node.
+
+    Raises ExecutorError: `disk_limit` when it is too big, `result` when it is too deep to be read.
 
     A command may leave files that it took its own rights to; modes are no part of the result.
     """
@@ -65,14 +68,14 @@ def check_outputs(outputs: Path, limit_bytes: int) -> None:
         raise ExecutorError(
             "lost", "the command replaced its outputs folder", hint="write into the folder"
         )
-    size = 0
-    own(outputs)
-    for at, folders, files in os.walk(outputs):
-        for name in folders:
-            own(Path(at, name))
-        for name in files:
-            path = Path(at, name)
-            size += own(path)
+    try:
+        size = _own_all(os.fspath(outputs))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ExecutorError(
+            "result", "a path in outputs/ is too long to be opened", hint="use shorter names"
+        ) from error
     if limit_bytes and size > limit_bytes:
         raise ExecutorError(
             "disk_limit",
@@ -81,30 +84,23 @@ def check_outputs(outputs: Path, limit_bytes: int) -> None:
         )
 
 
-def own(path: Path) -> int:
-    """Give the node's user the right to read and remove `path`; return its size in bytes."""
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return 0
-    if stat.S_ISLNK(status.st_mode):
-        return 0
-    need = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
-    if status.st_mode & need != need:
-        path.chmod(stat.S_IMODE(status.st_mode) | need)
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder that a command wrote to, whatever modes it left; an absent one is fine."""
-    if path.is_symlink():
-        path.unlink()
-    elif path.exists():
-        own(path)
-        for at, folders, _ in os.walk(path):
-            for name in folders:
-                own(Path(at, name))
-        shutil.rmtree(path, ignore_errors=True)
+def _own_all(outputs: str) -> int:
+    size = 0
+    waiting = [(outputs, 1)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise ExecutorError(
+                "result", f"outputs/ has folders more than {MAX_DEPTH} deep", hint="nest them less"
+            )
+        own(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, depth + 1))
+                else:
+                    size += own(entry.path)
+    return size
 
 
 def _move(source: Path, target: Path) -> None:

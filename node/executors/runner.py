@@ -62,14 +62,7 @@ def start_ticks(pid: int) -> int:
 
 
 def prepare(plan: dict[str, Any]) -> None:
-    """Make the working directory anew: what an interrupted try wrote must not be found."""
-    if os.path.exists("work"):
-        for at, folders, _ in os.walk("work"):
-            for name in folders:
-                path = os.path.join(at, name)
-                if not os.path.islink(path):
-                    os.chmod(path, 0o700)
-        shutil.rmtree("work")
+    """Make the working directory; who starts a runner has cleared away what was there before."""
     for name in ("work", "work/outputs", "work/tmp"):
         os.mkdir(name, 0o700)
     if plan["inputs"]:

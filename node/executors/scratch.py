@@ -11,7 +11,7 @@ from pathlib import Path
 
 from node.executors.environment import INPUTS, OUTPUTS, SCRATCH
 from node.executors.orphans import kill_inside
-from node.executors.result import remove_tree
+from node.executors.removal import remove_tree
 
 _NAMES = (INPUTS, OUTPUTS, SCRATCH)
 _FOLDER_MODE = stat.S_IFDIR | 0o700

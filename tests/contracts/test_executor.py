@@ -332,6 +332,17 @@ async def test_outputs_above_the_disk_limit_are_an_error(
     assert caught.value.code == "disk_limit"
 
 
+async def test_outputs_that_nest_too_deep_are_an_error(
+    executor: Executor, commands: Driver, tmp_path: Path, execution: str
+) -> None:
+    """Folders too deep for a result are told of, and nothing of them stays to be stopped."""
+    script = "cd $LOTA_OUTPUTS; i=0; while [ $i -lt 2000 ]; do mkdir d; cd d; i=$((i+1)); done"
+    with pytest.raises(ExecutorError) as caught:
+        await shell(executor, commands, tmp_path, execution, script)
+    assert (caught.value.code, caught.value.hint) == ("result", "nest them less")
+    assert execution not in await executor.list_running()
+
+
 async def test_a_repeat_returns_the_same(
     executor: Executor, commands: Driver, tmp_path: Path, execution: str
 ) -> None:

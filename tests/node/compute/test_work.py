@@ -1,15 +1,17 @@
-"""Executions of a node while its disk is slow."""
+"""Executions of a node: while its disk is slow, and when what they leave is no result."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
+from events.errors import ExecutorError
 from events.memory import MemoryBlobs
 from events.spec import JobSpec
 from node.compute.desk import Desk, DeskJob, take
 from node.compute.memory import NodeMemory
 from node.compute.runs import Runs
+from node.compute.tasks import Task as Awarded
 from node.compute.work import Work
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Outcome, Task
@@ -89,3 +91,27 @@ async def test_who_stood_in_line_is_told_of(engine: Gated, work: Work, tmp_path:
     assert behind.tasks[0, 0].state == "finished"
     await work.close(leave_running=False)
     await memory.close()
+
+
+class Linking(NoopExecutor):
+    """An engine whose commands leave a link among their outputs."""
+
+    name = "process"
+
+    async def run(self, task: Task, folder: Path) -> Outcome:
+        (folder / "result" / "outputs").mkdir(parents=True)
+        (folder / "result" / "outputs" / "link").symlink_to("/etc")
+        return Outcome(0, folder=folder / "result")
+
+
+async def test_what_is_no_result_is_told_of_and_removed(tmp_path: Path) -> None:
+    """A failure names the path as the user knows it, and leaves nothing on the node's disk."""
+    folders = {"results": tmp_path / "results", "inputs": tmp_path / "inputs"}
+    runs = Runs({"process": Linking()}, {}, MemoryBlobs(), **folders)
+    job = DeskJob(id="j", spec=JobSpec(engine="process", command=("true",), verifier="none"))
+    with pytest.raises(ExecutorError) as failed:
+        await runs.run(job, Awarded(shard=0, attempt=0))
+
+    assert failed.value.code == "result"
+    assert str(failed.value).startswith("outputs/link is a symlink (")
+    assert not runs.folder("j-0-0").exists()
