@@ -4,6 +4,7 @@ from functools import cache
 
 from events.log import Record
 from events.memory import MemoryLog
+from events.subjects import NET
 from projections.network import Network
 from tests.simulation.world import Plan, World
 
@@ -14,6 +15,12 @@ def story(seed: int, jobs: int = 8) -> tuple[Record, ...]:
     world = World(Plan(seed=seed, jobs=jobs))
     world.run()
     return tuple(world.wire.log.records(limit=1 << 20))
+
+
+def last_job(records: tuple[Record, ...]) -> str:
+    """Return the id of the job that was written about last."""
+    names = (record.subject.split(".")[3] for record in reversed(records))
+    return next(name for name in names if name != NET)
 
 
 def log_of(records: tuple[Record, ...]) -> MemoryLog:
