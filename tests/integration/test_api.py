@@ -126,6 +126,29 @@ async def test_a_path_leads_nowhere_else(api: ApiOf) -> None:
         assert status == 404, path
 
 
+async def test_a_result_itself_is_a_folder(api: ApiOf) -> None:
+    """With nothing behind its shard, or a folder, an address is told where that is listed."""
+    job = await api.closed({"engine": "noop"})
+    for path, query in (("", "shard=0"), ("outputs", "shard=0&path=outputs")):
+        answer = await api.client.get(f"/jobs/{job.id}/results/0/{path}")
+        assert answer.status_code == 404
+        assert "is a folder" in answer.json()["detail"]
+        listed = answer.json()["hint"].split(" ")[1]
+        assert listed == f"/api/v1/jobs/{job.id}/results?{query}"
+        assert (await api.client.get(listed.removeprefix("/api/v1"))).status_code == 200
+
+
+async def test_a_shard_has_one_address(api: ApiOf) -> None:
+    """What rounds to a shard's number names no shard."""
+    job = await api.closed({"engine": "noop"})
+    for shard in ("0.0", "-0", "0e0"):
+        for path in (f"results/{shard}/stdout", f"results?shard={shard}", f"logs?shard={shard}"):
+            answer = await api.client.get(f"/jobs/{job.id}/{path}")
+            assert answer.status_code == 422, path
+            assert answer.json()["hint"] == "write it as 0"
+    assert (await api.client.get(f"/jobs/{job.id}/results/0.0")).status_code == 404
+
+
 async def asked_raw(api: ApiOf, path: str) -> tuple[int, bytes]:
     """Ask for a path as it is, which no client's library mends."""
     url = api.client.base_url

@@ -132,7 +132,7 @@ def converted(given: Any, kind: Any, where: str) -> Any:
     `where` in a request they stand: in the path or the query.
     """
     try:
-        return msgspec.convert(given, kind, strict=False)
+        found = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         hint = "GET /api/v1/openapi.json says what is asked for"
         if form := _FORM.search(str(error)):
@@ -142,6 +142,13 @@ def converted(given: Any, kind: Any, where: str) -> Any:
                 422, f"the {where}'s {name} cannot be {given[name]!r}", hint=hint
             ) from None
         raise Refused(422, f"the {where} is not as it has to be: {error}", hint=hint) from None
+    for name, text in given.items():
+        value = getattr(found, name)
+        if isinstance(value, int) and str(value) != str(text):  # 0.0, 7e0 and -0 are taken for one
+            raise Refused(
+                422, f"the {where}'s {name} cannot be {text!r}", hint=f"write it as {value}"
+            )
+    return found
 
 
 def _description(kind: Any, name: str) -> str:

@@ -63,13 +63,15 @@ async def get_job_result(api: Api, path: FilePath, request: Request) -> Response
     name = _path_of(request)
     told = await api.observer.job(path.id, await api.observer.at(None))
     shard_indexes(told.job, path.shard)
+    if not name:
+        raise _is_folder(told.job.id, path.shard, name)
     async with AsyncExitStack() as stack:
         results = await stack.enter_async_context(gateway.results(told.job, told.nodes))
         shard = await results.shard(path.shard)
         stack.push_async_callback(shard.close)
         entry = await stat(shard.copy, shard.claim.cid, name)
         if entry.kind == "folder":
-            raise NotFound(f"{_shown(name)} is a folder", hint="list it with ?shard=&path=")
+            raise _is_folder(told.job.id, path.shard, name)
         etag = f'"{entry.cid}"'
         headers = {**_headers(name), "etag": etag}
         if is_known(request, etag):
@@ -135,6 +137,12 @@ def _row(name: str, kind: str, size_bytes: int, cid: str) -> Row:
         "size_bytes": size_bytes,
         "cid": cid,
     }
+
+
+def _is_folder(job: str, shard: int, path: str) -> NotFound:
+    query = f"shard={shard}" + (f"&path={quote_from_bytes(os.fsencode(path))}" if path else "")
+    what = f"{_shown(path)} is a folder" if path else f"the result of shard {shard} is a folder"
+    return NotFound(what, hint=f"GET /api/v1/jobs/{job}/results?{query} lists it")
 
 
 def _shown(name: str) -> str:

@@ -112,6 +112,13 @@ async def test_what_has_another_form_is_told_what_form_it_has(client: httpx.Asyn
     assert refused["detail"] == "the path's name cannot be 'UP'"
 
 
+@pytest.mark.parametrize("number", ["0.0", "7.0", "7e0", "-0", "07", "+7", "%207", "7%0A"])
+async def test_a_whole_number_is_written_in_one_way(client: httpx.AsyncClient, number: str) -> None:
+    """What is a number only by rounding or by custom is none here: each has one address."""
+    refused = problem(await client.get(f"/api/things/{number}"), 422)
+    assert refused["hint"]
+
+
 async def test_a_path_may_be_bytes_that_are_no_text(client: httpx.AsyncClient) -> None:
     """A file's name is bytes, so the field for it takes any; all others are UTF-8."""
     assert (await client.get("/api/things/7?path=a%FFb")).json()["path"] == "61ff62"
