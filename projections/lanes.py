@@ -5,7 +5,8 @@ nothing included. Times are those in the events, by their authors' clocks; where
 stage is taken to be empty rather than negative.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from heapq import nsmallest
 from statistics import median_low
 from typing import Any
 
@@ -13,7 +14,16 @@ from events.commitment import execution_id
 from events.decisions import JobCancelled, JobCompleted, JobFailed
 from events.entry import Entry
 from events.times import rfc3339
-from projections.state import TERMINAL, Execution, Job, Mutable, Shard, ShardState, SlotState
+from projections.state import (
+    TERMINAL,
+    Execution,
+    ExecutionState,
+    Job,
+    Mutable,
+    Shard,
+    ShardState,
+    SlotState,
+)
 from projections.steps.picture import named_shards
 
 STAGES = ("queue", "bid", "run", "verify", "publish")
@@ -28,6 +38,7 @@ STAGE_OF: dict[ShardState, str] = {
 }
 
 BEGUN: frozenset[SlotState] = frozenset({"assigned", "started"})
+BAD: frozenset[ExecutionState] = frozenset({"failed", "rejected", "lost"})
 
 
 class Mark(Mutable):
@@ -140,13 +151,19 @@ def _spend(stay: Stay, until_ms: int) -> None:
 
 
 def lanes_view(
-    job: Job, lanes: Lanes, shard: int | None = None, *, now_ms: int = 0
+    job: Job,
+    lanes: Lanes,
+    shard: int | None = None,
+    *,
+    now_ms: int = 0,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Return the stages and lanes of a job, or of one of its shards.
 
     A job that has not ended goes on up to `now_ms`, also where no event has said anything since.
     `took_ms` is from the submission to the end or to now. `total_ms` is the sum over the shards,
-    `median_ms` and `longest_ms` are of one shard.
+    `median_ms` and `longest_ms` are of one shard. Of a job of more than `most` lanes only those are
+    returned that ended badly, and then those that took longest.
     """
     shards = range(len(lanes.stays)) if shard is None else [shard]
     ended = job.state in TERMINAL
@@ -163,7 +180,9 @@ def lanes_view(
         "start": rfc3339(lanes.start_ms) if lanes.start_ms else None,
         "took_ms": took_ms,
         "stages": stages,
-        "lanes": list(_lanes(job, lanes, shard, until_ms)),
+        "lanes": [
+            _lane(job, lane, lanes, until_ms) for lane in _lanes(lanes, shard, most, until_ms)
+        ],
     }
 
 
@@ -176,18 +195,27 @@ def _stage(name: str, spent_ms: list[int]) -> dict[str, Any]:
     }
 
 
-def _lanes(job: Job, lanes: Lanes, shard: int | None, until_ms: int) -> Iterator[dict[str, Any]]:
-    for (index, attempt), lane in sorted(lanes.lanes.items()):
-        if shard is None or index == shard:
-            yield {
-                "execution": execution_id(job.id, index, attempt),
-                "shard": index,
-                "attempt": attempt,
-                "node": lane.node,
-                "state": lane.state,
-                "in_hand_ms": lane.in_hand_ms(until_ms),
-                "marks": [
-                    {"state": mark.state, "after_ms": max(0, mark.at_ms - lanes.start_ms)}
-                    for mark in lane.marks
-                ],
-            }
+def _lanes(lanes: Lanes, shard: int | None, most: int | None, until_ms: int) -> list[Lane]:
+    found = [lane for lane in lanes.lanes.values() if shard is None or shard == lane.shard]
+    if most is not None and len(found) > most:
+        return nsmallest(most, found, key=lambda lane: _rank(lane, until_ms))
+    return sorted(found, key=lambda lane: (lane.shard, lane.attempt))
+
+
+def _rank(lane: Lane, until_ms: int) -> tuple[bool, int, int, int]:
+    return lane.state not in BAD, -lane.in_hand_ms(until_ms), lane.shard, lane.attempt
+
+
+def _lane(job: Job, lane: Lane, lanes: Lanes, until_ms: int) -> dict[str, Any]:
+    return {
+        "execution": execution_id(job.id, lane.shard, lane.attempt),
+        "shard": lane.shard,
+        "attempt": lane.attempt,
+        "node": lane.node,
+        "state": lane.state,
+        "in_hand_ms": lane.in_hand_ms(until_ms),
+        "marks": [
+            {"state": mark.state, "after_ms": max(0, mark.at_ms - lanes.start_ms)}
+            for mark in lane.marks
+        ],
+    }

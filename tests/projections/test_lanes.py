@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from events.decisions import ExecutionsLost, ExecutionsLostData
 from events.entry import Entry
 from events.items import Loss
-from projections.lanes import STAGES, Lanes, lanes_view
+from projections.lanes import BAD, STAGES, Lanes, lanes_view
 from projections.network import Network
 from projections.state import TERMINAL
 from tests.projections.conversation import JOB, Conversation
@@ -152,3 +152,19 @@ def test_lanes_agree_with_the_fold(seed: int) -> None:
         later = lanes_view(job, lanes[name], now_ms=lanes[name].now_ms + 1)
         assert later["took_ms"] - view["took_ms"] == (job.state not in TERMINAL)
         assert all(not stay.stage for stay in lanes[name].stays) == (job.state in TERMINAL)
+
+
+def test_of_many_lanes_the_worst_and_then_the_longest_are_told() -> None:
+    """Where not all can be drawn, what failed comes first, whenever and wherever that was."""
+    network, lanes = Network(), dict[str, Lanes]()
+    for record in story(1055):
+        entry = network.fold(record)
+        if entry is not None and (job := network.jobs.get(entry.address.job)) is not None:
+            lanes.setdefault(job.id, Lanes()).note(job, entry)
+    for name, job in network.jobs.items():
+        whole = lanes_view(job, lanes[name])
+        told = lanes_view(job, lanes[name], most=3)
+        ranked = sorted(
+            whole["lanes"], key=lambda lane: (lane["state"] not in BAD, -lane["in_hand_ms"])
+        )
+        assert told == {**whole, "lanes": ranked[:3] if len(ranked) > 3 else whole["lanes"]}

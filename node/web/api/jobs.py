@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -33,6 +33,8 @@ SHARDS_AT_ONCE = 200
 SHARDS_IN_LOOP_MAX = 500
 """A job of more shards is written down by a thread, so that others are answered meanwhile."""
 
+Made = TypeVar("Made")
+
 
 async def list_jobs(api: Api, query: JobsQuery) -> dict[str, Any]:
     """List jobs, newest first.
@@ -57,11 +59,11 @@ async def get_job(api: Api, path: JobPath, query: AsOfQuery) -> Response:
     """Describe one job: its spec, shards, verdicts and copies, when what happened, why it waits."""
     past = await api.past(query.as_of)
     found = await api.observer.job(path.id, past)
-    now = _now_ms(api, past, query.as_of)
+    now = up_to_ms(api, past, query.as_of)
 
     job = found.job
     head = {**when(past), **job_head(job, found.nodes, found.timeline, now_ms=now)}
-    return await _written(api, job, lambda: {**head, "shards": _shards(job)})
+    return await standing(api, job, lambda: written({**head, "shards": _shards(job)}))
 
 
 async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
@@ -71,9 +73,13 @@ async def get_job_lanes(api: Api, path: JobPath, query: LanesQuery) -> Response:
     shard = None if query.shard is msgspec.UNSET else query.shard
     if shard is not None:
         shard_indexes(found.job, shard)
-    at, now = when(past), _now_ms(api, past, query.as_of)
+    at, now = when(past), up_to_ms(api, past, query.as_of)
     job, lanes = found.job, found.lanes
-    return await _written(api, job, lambda: {**at, **lanes_view(job, lanes, shard, now_ms=now)})
+
+    def view() -> Response:
+        return written({**at, **lanes_view(job, lanes, shard, now_ms=now)})
+
+    return await standing(api, job, view)
 
 
 async def list_job_events(api: Api, path: JobPath, query: JobEventsQuery) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def _shards(job: Job) -> msgspec.Raw:
     return msgspec.Raw(b"[%s]" % b",".join(msgspec.json.encode(part)[1:-1] for part in parts))
 
 
-def _now_ms(api: Api, past: Past, as_of: str) -> int:
+def up_to_ms(api: Api, past: Past, as_of: str) -> int:
     """Return up to when an open job goes on: to the moment that was asked for, or to now.
 
     A log without its network has its last event for now.
@@ -145,13 +151,13 @@ def _now_ms(api: Api, past: Past, as_of: str) -> int:
     return past.time_ms if as_of or api.gateway is None else now_ms()
 
 
-async def _written(api: Api, job: Job, view: Callable[[], dict[str, Any]]) -> Response:
-    """Answer with a view of a job that was told just now; that of a large one is made by a thread.
+async def standing(api: Api, job: Job, make: Callable[[], Made]) -> Made:
+    """Make something of a job that was told just now; a thread does it with a large one.
 
-    Meanwhile the job stands, so that all of the document is as of one position.
+    Meanwhile the job stands, so that all of it is as of one position.
     """
     if len(job.shards) <= SHARDS_IN_LOOP_MAX:
-        return written(view())
+        return make()
     with api.observer.standing(job.id):
         async with api.large:
-            return await asyncio.to_thread(lambda: written(view()))
+            return await asyncio.to_thread(make)

@@ -4,13 +4,12 @@ import { follow, read, view } from "./api.js";
 import { moveCursors } from "./cursor.js";
 import { h, patchChildren } from "./dom.js";
 import { answerForms } from "./forms.js";
-import { job } from "./job.js";
 import { routeOf } from "./route.js";
 import { show } from "./show.js";
 import { count, timeText } from "./words.js";
 
 /** @type {Record<string, any>} Pages that are still drawn here. */
-const DRAWN_HERE = { job };
+const DRAWN_HERE = {};
 const START = "network";
 const FRAME_MS = 250;
 const TICK_MS = 5000;
@@ -93,7 +92,7 @@ async function drawnHere(page, route, fresh, signal) {
   if (problems[0]?.status === 401) failed(problems[0]);
   const [first, last] = page.span?.(data) ?? [data.moment?.first, undefined];
   const said = { page: route.page === "job" ? "jobs" : route.page, first, last, position: data.moment?.last, pace: page.pace_ms,
-    time: data.moment?.events[0]?.time, follows: page === job ? route.id : "*", problem: problems[0]?.message,
+    time: data.moment?.events[0]?.time, follows: "*", problem: problems[0]?.message,
     said: route.at === null ? "Connected: changes are shown as they come." : "The past is shown. Live goes back to now.", ticks: page.ticks?.(data) ? "" : undefined };
   return { ...said };
 }

@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from node.web.api.drawn_job import LANES_MAX
+
 Document = dict[str, Any]
 
 MARKUP = (
@@ -234,6 +236,20 @@ def lanes() -> Document:
         ],
         "position": LAST,
         "time": time(LAST),
+    }
+
+
+def drawn_job(job: Document, lanes: Document, shard: Any = None) -> Document:
+    """Return what a job's page is drawn from, of its two documents."""
+    shards = job["shards"]
+    if shard is None and len(shards) == 1:
+        shard = 0
+    return {
+        **job,
+        "shards": [one["state"] for one in shards],
+        "shard": shards[shard] if shard is not None else None,
+        "lanes": {**lanes, "lanes": lanes["lanes"][:LANES_MAX]},
+        "executions": len(lanes["lanes"]),
     }
 
 

@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from node.config import ServeConfig
 from node.web.access import Access
+from node.web.api.drawn_job import read_drawn_job
+from node.web.api.drawn_result import beginning, read_folder, read_output
 from node.web.api.endpoints import ENDPOINTS
 from node.web.guard import guarded
 from node.web.listening import listen
@@ -23,22 +25,30 @@ from node.web.server import WebServer
 from node.web.view_route import read_moment, view_routes
 from node.web.views.page import Ask, Moment
 from node.web.views.route import Offer
-from tests.node.web.pages.documents import LAST, answers, time
+from tests.node.web.pages.documents import LAST, answers, drawn_job, time
 
 API = "/api/v1"
 OFFERS: frozenset[Offer] = frozenset({"moments", "pages", "output", "save", "cancel"})
-PATHS: dict[Any, str] = {endpoint.handle: endpoint.path.removeprefix(API) for endpoint in ENDPOINTS}
+JOB = "/jobs/{id}"
+PATHS: dict[Any, str] = {
+    **{endpoint.handle: endpoint.path.removeprefix(API) for endpoint in ENDPOINTS},
+    read_drawn_job: JOB,
+    read_output: f"{JOB}/logs",
+    read_folder: f"{JOB}/results",
+}
 
 
 class GivenServer:
     """Serves the pages, and `answers` by their paths below /api/v1, with a query or for any.
 
-    `asked` are the requests for them. While `held` is set, answers wait; `at_once` counts for
-    each URL how many waited at the same time at most.
+    `asked` are the requests for them, `span` is from where to where a job's events go. While
+    `held` is set, answers wait; `at_once` counts for each URL how many waited at the same time at
+    most.
     """
 
     def __init__(self) -> None:
         self.answers = answers()
+        self.span = {"first": 1, "last": LAST}
         self.asked: list[str] = []
         self.posted: list[tuple[str, Any]] = []
         self.held: asyncio.Event | None = None
@@ -129,7 +139,16 @@ class GivenServer:
         if at is not None and not ask.now:
             query["as_of"] = at
         path = PATHS[ask.handle].format(**ask.path)
-        found = await self._given(f"{path}?{urlencode(query)}" if query else path)
+        words = f"?{urlencode(query)}" if query else ""
+        found = await self._document(path + words)
+        if ask.handle is read_drawn_job:
+            lanes = await self._document(f"{path}/lanes{words}")
+            return {**drawn_job(found, lanes, ask.query.get("shard")), **self.span}
+        return beginning(found.encode()) if ask.handle is read_output else found
+
+    async def _document(self, url: str) -> Any:
+        """Return what is given, or refuse as the API would."""
+        found = await self._given(url)
         if isinstance(found, Response):
             said = json.loads(bytes(found.body))
             raise Refused(found.status_code, said["detail"], hint=said.get("hint", ""))

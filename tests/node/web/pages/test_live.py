@@ -163,9 +163,7 @@ async def test_play_goes_from_the_first_event_of_a_job_to_its_last(
     given: GivenServer, open_page: Open
 ) -> None:
     """On a job's page the slider is the job's own: playing begins with its first event."""
-    log = given.answers["/log"]
-    given.answers[f"/log?job={JOB}&after=0&limit=1"] = {**log, "events": [event(40)]}
-    given.answers[f"/log?job={JOB}&limit=1"] = {**log, "events": [event(44)]}
+    given.span = {"first": 40, "last": 44}
     page = await open_page(f"{given.url}/ui/#/jobs/{JOB}?at=44")
     await expect(page.locator("#slider")).to_have_attribute("min", "40")
     await page.click("text=Play")
