@@ -1,6 +1,7 @@
 """`lota job export`: a job as one file, to be looked at anywhere."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ async def export(
     """Write a job's page of the dashboard, with all that it shows, as one HTML file.
 
     Any browser opens it, without a server and without asking anybody for anything: its timeline,
-    shards, verdicts, copies and events. Output and results stay where they are.
+    shards, verdicts, copies and events, the beginnings of outputs and the names of files, as far as
+    they can be read within ten seconds. The file says what it does not hold, and why.
 
     Example: lota job export 01kb2m -o job.html
 
@@ -36,12 +38,21 @@ async def export(
         The file to write; without it, stdout.
     """
     from events.clock import now_ms
+    from node.cli.opened_results import results_of
     from node.jobs import find_job
     from node.web.job_export import exported_job
+    from node.web.kept_results import Holders
 
     async with connected(server) as connection:
+        client = connection.client
         name = await find_job(connection.log, job)
-        page = await exported_job(connection.log, name, until=None, now_ms=now_ms())
+        page = await exported_job(
+            connection.log,
+            name,
+            until=None,
+            now_ms=now_ms(),
+            holders=Holders(client, partial(results_of, client)),
+        )
     if output is None or str(output) == STDOUT:
         write_bytes(page)
         return

@@ -1,7 +1,7 @@
 """A job for a file of its own, from what the log says of it up to a position."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -9,21 +9,27 @@ from events.log import Readable, Record
 from events.subjects import NODES, job_events
 from events.times import rfc3339
 from node.jobs import unreadable
+from node.observer.job_streams import Told
+from node.web.api.drawn_job import drawn
 from node.web.api.rows import event_rows
 from node.web.job_page import job_page
+from node.web.kept_results import Holders, KeptResult, kept_results
+from node.web.views.kept import kept_views
 from projections.base import begin
 from projections.job_fold import JobFold
-from projections.lanes import lanes_view
-from projections.views import job_view
+from projections.views import shard_views
 
 EVENTS_MAX = 5_000
 EVENTS_BYTES_MAX = 8 * 1024 * 1024
 """Events that a file lists one by one; it counts and draws all of them."""
 
 
-async def exported_job(log: Readable, job: str, *, until: int | None, now_ms: int) -> bytes:
+async def exported_job(
+    log: Readable, job: str, *, until: int | None, now_ms: int, holders: Holders | None
+) -> bytes:
     """Return the file of a job, by its whole id, as of a position; None is the end of the log.
 
+    What the job came to is read from `holders`, as it is now; None where there is nobody to ask.
     Raises NotFound for a job that had not been submitted by then, and LogError.
     """
     fold = JobFold(job, begin(await log.base()))
@@ -42,27 +48,28 @@ async def exported_job(log: Readable, job: str, *, until: int | None, now_ms: in
                 rows += [] if cut else event_rows(record)
     if fold.job is None:
         raise unreadable(fold.travel.network, job)
+    nodes = fold.travel.network.nodes
     now = now_ms if until is None else time_ms
-    when = {"position": until or position, "time": rfc3339(now)}
-    said = f"as of {when['time']}, position {when['position']:,} of its log"
-    if cut:
-        said += f"; of its events the first {len(rows):,} are listed"
+    told = Told(fold.job, nodes, fold.timeline, fold.lanes)
+    said = f"as of {rfc3339(now)}, position {until or position:,} of its log"
+    lacking = [f"Events after the first {len(rows):,}, one by one: a file lists no more."]
+    results = await kept_results(holders, fold.job, nodes)
     # The fold is this export's own, and of a large job all of this takes seconds.
-    return await asyncio.to_thread(_page, fold, rows, when, now, said)
+    return await asyncio.to_thread(_page, told, rows, results, lacking if cut else [], now, said)
 
 
 def _page(
-    fold: JobFold, rows: list[dict[str, Any]], when: dict[str, Any], now_ms: int, said: str
+    told: Told,
+    rows: list[dict[str, Any]],
+    results: Mapping[int, KeptResult],
+    lacking: list[str],
+    now_ms: int,
+    said: str,
 ) -> bytes:
-    job = fold.job
-    assert job is not None
-    view = job_view(job, fold.travel.network.nodes, fold.timeline, now_ms=now_ms)
-    documents = {
-        f"/jobs/{job.id}": {**when, **view},
-        f"/jobs/{job.id}/lanes": {**when, **lanes_view(job, fold.lanes, now_ms=now_ms)},
-        f"/jobs/{job.id}/events": {"events": rows, "next": None, "position": when["position"]},
-    }
-    return job_page(job.id, said, documents)
+    job = told.job
+    shards = (shard_views(job, index, index + 1)[0] for index in range(len(job.shards)))
+    views = kept_views(drawn(told, None, now_ms=now_ms), shards, rows, results, lacking)
+    return job_page(job.id, said, views)
 
 
 async def _records(

@@ -1,4 +1,4 @@
-"""A job as one file: its page, the modules, the style and the documents, in HTML that asks nobody.
+"""A job as one file: the views of its page, the modules and the style, in HTML that asks nobody.
 
 The modules are written one behind the other, in the order in which they need each other, without
 their imports and exports; so no two of them may give a name twice. The file's own policy lets a
@@ -12,13 +12,10 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-import msgspec
-
 from node.web.pages import page_files
+from node.web.views.html import Data, render
 
-MODULES = (
-    "api.js", "words.js", "dom.js", "route.js", "shapes.js", "events.js", "job.js", "exported.js",
-)  # fmt: skip
+MODULES = ("words.js", "dom.js", "cursor.js", "show.js", "exported.js")
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
@@ -38,33 +35,27 @@ PAGE = """\
 <a class="skip" href="#main">Skip to the page</a>
 <header><span class="brand">Lota</span><span class="note">A job, {when}</span></header>
 <p id="status" role="status"></p>
-<main id="main" tabindex="-1" data-job="{job}"></main>
-<script type="application/json" id="kept">{documents}</script>
+<main id="main" tabindex="-1"></main>
+{kept}
 <script type="module">{script}</script>
 </body>
 </html>
 """
 
 
-def job_page(job: str, when: str, documents: Mapping[str, Any]) -> bytes:
-    """Return the file of a job.
-
-    `documents` are the API's answers by their paths below /api/v1: `/jobs/ID`, `/jobs/ID/lanes`,
-    `/jobs/ID/events`, and what else is to be looked at. `when` says as of when.
-    """
+def job_page(job: str, when: str, views: Mapping[str, Any]) -> bytes:
+    """Return the file of a job: `views` is what `node.web.views.kept` makes, of a moment `when`."""
     script, style = page_script(), page_files()["style.css"].decode()
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    kept = msgspec.json.encode(documents).decode().replace("<", "\\u003c")
     page = PAGE.format(
         policy=policy,
         title=escape(f"Job {job}"),
         when=escape(when),
-        job=escape(job),
         style=style,
-        documents=kept,
+        kept=render(Data("kept", views)),
         script=script,
     )
     return page.encode()

@@ -104,7 +104,7 @@ def _shards(told: Any, query: ResultsQuery) -> list[Row]:
     for index, shard in enumerate(told.job.shards):
         claim = shard.verdict.claim if shard.verdict is not None else None
         if index > after and claim is not None:
-            rows.append(_row(str(index), "folder", claim.dag_size_bytes, claim.cid))
+            rows.append(result_row(str(index), "folder", claim.dag_size_bytes, claim.cid))
             if len(rows) > query.limit:
                 break
     return rows
@@ -121,7 +121,7 @@ async def _folder(results: JobResults, index: int, query: ResultsQuery) -> list[
             async for entry in found:
                 name = entry.path.rpartition("/")[2]
                 if os.fsencode(name) > after:
-                    rows.append(_row(name, entry.kind, entry.size_bytes, entry.cid))
+                    rows.append(result_row(name, entry.kind, entry.size_bytes, entry.cid))
                 if len(rows) > query.limit:
                     break
     finally:
@@ -129,7 +129,8 @@ async def _folder(results: JobResults, index: int, query: ResultsQuery) -> list[
     return rows
 
 
-def _row(name: str, kind: str, size_bytes: int, cid: str) -> Row:
+def result_row(name: str, kind: str, size_bytes: int, cid: str) -> Row:
+    """Return a file or folder as it is listed."""
     return {
         "name": _shown(name),
         "encoded": quote_from_bytes(os.fsencode(name), safe=""),

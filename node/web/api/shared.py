@@ -21,7 +21,8 @@ class Api:
 
     `gateway` leads to the network, None where there is a log and nothing else. `events` and
     `changes` tell those who follow. `large` is held while a document of many megabytes is made:
-    by one at a time, since each takes memory and a processor.
+    by one at a time, since each takes memory and a processor. So is `exports` while a job is
+    written as a file, for which others are waited for.
     """
 
     observer: Observer
@@ -29,6 +30,7 @@ class Api:
     events: Hub = field(default_factory=Hub)
     changes: Hub = field(default_factory=Hub)
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def network(self) -> Gateway:

@@ -1,15 +1,13 @@
 // @ts-check
 /** A page is what the server makes of its address, at a moment. Changes say when to ask for it again. */
-import { follow, read, view } from "./api.js";
+import { follow, Problem, view } from "./api.js";
+import { drawCharts } from "./chart.js";
 import { moveCursors } from "./cursor.js";
-import { h, patchChildren } from "./dom.js";
+import { h } from "./dom.js";
 import { answerForms } from "./forms.js";
-import { routeOf } from "./route.js";
 import { show } from "./show.js";
 import { count, timeText } from "./words.js";
 
-/** @type {Record<string, any>} Pages that are still drawn here. */
-const DRAWN_HERE = {};
 const START = "network";
 const FRAME_MS = 250;
 const TICK_MS = 5000;
@@ -18,11 +16,10 @@ const by = (id) => /** @type {any} */ (document.getElementById(id));
 const [main, slider, status, when] = ["main", "slider", "status", "when"].map(by);
 const turn = { busy: false, again: false, timer: 0, done_ms: 0, took_ms: 0, stop: new AbortController() };
 const newest = { position: 0, time: "", connected: false };
-/** @type {Record<string, string | undefined>} What the view that is shown says of itself: see node/web/views/page.py. */
+/** @type {Record<string, string | undefined>} What the view says of itself: see node/web/views/page.py. */
 let shown = {};
 let path = "";
 let playing = 0;
-let data = {};
 
 /** The address of the page: its path and what was chosen on it. */
 function here() {
@@ -54,14 +51,10 @@ async function once(signal) {
   const fresh = address.path !== path;
   const top = history.state?.top ?? 0;
   if (fresh) enter(address);
-  const old = routeOf(location.hash);
-  if (DRAWN_HERE[old.page]) shown = await drawnHere(DRAWN_HERE[old.page], old, fresh, signal);
-  else {
-    const html = await view(addressOf(address.path, address.query), signal);
-    if (signal.aborted) return;
-    shown = show(main, html);
-  }
+  const html = await view(addressOf(address.path, address.query), signal);
   if (signal.aborted) return;
+  shown = show(main, html);
+  if (shown.charts) drawCharts(main, JSON.parse(shown.charts));
   document.title = `${main.querySelector("h1")?.textContent} · Lota`;
   main.ariaBusy = "false";
   for (const link of document.querySelectorAll("header nav a")) {
@@ -71,30 +64,6 @@ async function once(signal) {
   drawMoment();
   if (fresh && top) scrollTo(0, top);
   tell(shown.problem);
-}
-
-async function drawnHere(page, route, fresh, signal) {
-  const next = fresh ? {} : { ...data };
-  const problems = [];
-  const wanted = { ...page.reads(route, next), moment: "/log?limit=1" };
-  await Promise.all(Object.entries(wanted).map(async ([name, path]) => {
-    try {
-      if (path !== undefined) next[name] = path ? await read(path.now ?? path, path.now ? null : route.at, signal) : null;
-    } catch (problem) {
-      const refused = problem.status >= 400 && problem.status < 500;
-      next[name] = refused ? null : next[name] ?? null;
-      problems.push(problem);
-    }
-  }));
-  if (signal.aborted) return shown;
-  data = next;
-  patchChildren(main, page.draw(data, route).flat(Infinity).filter(Boolean));
-  if (problems[0]?.status === 401) failed(problems[0]);
-  const [first, last] = page.span?.(data) ?? [data.moment?.first, undefined];
-  const said = { page: route.page === "job" ? "jobs" : route.page, first, last, position: data.moment?.last, pace: page.pace_ms,
-    time: data.moment?.events[0]?.time, follows: "*", problem: problems[0]?.message,
-    said: route.at === null ? "Connected: changes are shown as they come." : "The past is shown. Live goes back to now.", ticks: page.ticks?.(data) ? "" : undefined };
-  return { ...said };
 }
 
 /** Begin a page: what was there of another one goes. */
@@ -111,9 +80,11 @@ function enter(address) {
 
 function failed(problem) {
   if (problem.name === "AbortError") return;
-  if (problem.status === 401) location.assign(`/login${location.hash}`);
-  if (problem.status === undefined) reportError(problem);
+  if (!(problem instanceof Problem)) reportError(problem);
+  else if (problem.status === 401) location.assign(`/login${location.hash}`);
   main.ariaBusy = "false";
+  const reading = main.querySelector(".reading");
+  if (reading) reading.textContent = "There is nothing to be shown here.";
   tell(problem.message);
 }
 
@@ -153,7 +124,8 @@ function tell(problem = "") {
 function wake() {
   if (turn.timer || document.hidden || here().at !== null) return;
   const pace_ms = Math.max(Number(shown.pace ?? FRAME_MS), 3 * turn.took_ms);
-  turn.timer = setTimeout(() => { turn.timer = 0; refresh(); }, Math.max(0, turn.done_ms + pace_ms - performance.now()));
+  const wait_ms = Math.max(0, turn.done_ms + pace_ms - performance.now());
+  turn.timer = setTimeout(() => { turn.timer = 0; refresh(); }, wait_ms);
 }
 
 function touched({ position, jobs, nodes }) {

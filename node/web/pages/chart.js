@@ -7,7 +7,7 @@
  * @typedef {{ top: number, words: "count" | "bytes" | "duration", stacked: boolean, series: Series[] }} Chart
  */
 import { readBy } from "./cursor.js";
-import { h, patchChildren } from "./dom.js";
+import { h, patchChildren, path } from "./dom.js";
 import * as words from "./words.js";
 
 const WIDTH = 4000;
@@ -37,7 +37,8 @@ function draw(svg, /** @type {Chart} */ chart, times) {
 /** Let the legend tell the values under the cursor, and the table all of them. */
 function tell(figure, svg, { series, words: kind }, times) {
   const title = svg.dataset.chart;
-  const [at, values, details] = [figure.querySelector(".at"), figure.querySelectorAll(".legend b"), figure.querySelector("details")];
+  const [at, details] = [".at", "details"].map((one) => figure.querySelector(one));
+  const values = figure.querySelectorAll(".legend b");
   const [per, newest] = [at.textContent, [...values].map((one) => one.textContent)];
   const span = times.length ? `${words.timeText(times[0])} to ${words.timeText(times[times.length - 1])}` : "";
   const told = (read) => series.map((one, number) => `${one.name} ${read[number]}`).join(", ");
@@ -65,15 +66,11 @@ function tell(figure, svg, { series, words: kind }, times) {
 }
 
 function table(title, times, series, show) {
-  const rows = times.map((time, at) => h("tr", { "data-key": time },
-    h("td", {}, words.timeText(time)), ...series.map((one) => h("td", { class: "number" }, show(one.values[at] ?? null)))));
   const head = series.map((one) => h("th", { scope: "col", class: "number" }, one.name));
+  const cells = (at) => series.map((one) => h("td", { class: "number" }, show(one.values[at] ?? null)));
+  const rows = times.map((time, at) => h("tr", { "data-key": time }, h("td", {}, words.timeText(time)), ...cells(at)));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), ...head)), h("tbody", {}, ...rows.reverse())));
-}
-
-function path(kind, d) {
-  return h("path", { class: kind, d });
 }
 
 const x = (at, points) => Math.round((at * WIDTH) / Math.max(1, points - 1));
@@ -90,27 +87,27 @@ function sums(series) {
 }
 
 function line(values, top) {
-  let path = "";
+  let d = "";
   let pen = "M";
   for (let at = 0; at < values.length; at++) {
     const value = values[at];
     if (value === null) pen = "M";
     else {
-      path += `${pen}${x(at, values.length)} ${y(value, top)}`;
+      d += `${pen}${x(at, values.length)} ${y(value, top)}`;
       pen = "L";
     }
   }
-  return path;
+  return d;
 }
 
 /** Values whose neighbours are unknown, which a line would not show. */
 function alone(values, top) {
-  let path = "";
+  let d = "";
   for (let at = 0; at < values.length; at++) {
     const lone = values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
-    if (lone) path += `M${x(at, values.length)} ${y(values[at], top)}h0`;
+    if (lone) d += `M${x(at, values.length)} ${y(values[at], top)}h0`;
   }
-  return path;
+  return d;
 }
 
 /** What is between two lines of known values; the lower one is the floor if there is none. */

@@ -34,7 +34,7 @@ export function readPictures(main) {
 function pictured(svg) {
   const [wide, width, height] = svg.dataset.grid.split(" ").map(Number);
   const { width: whole, height: high } = svg.viewBox.baseVal;
-  const places = svg.dataset.places.split("\n").map((line) => [line.split(" ", 1)[0], line.slice(line.indexOf(" ") + 1)]);
+  const places = svg.dataset.places.split("\n").map((line) => line.match(/(\d+) (.*)/).slice(1));
   const cursor = svg.querySelector(".cursor");
   const said = svg.parentElement.querySelector("[data-said]");
   return {

@@ -1,12 +1,11 @@
 // @ts-check
 /** The inside of a page as the server makes it, put in with as few changes as it takes. No script in it runs. */
-import { drawCharts } from "./chart.js";
 import { readPictures } from "./cursor.js";
 import { patchChildren } from "./dom.js";
 import { timeText } from "./words.js";
 
 /**
- * Show a view, and return what it says besides.
+ * Show a view, and return what it says besides, and the numbers of its charts.
  * @param {HTMLElement} main
  * @param {string} html
  * @returns {Record<string, string | undefined>}
@@ -17,7 +16,6 @@ export function show(main, html) {
   charts?.remove();
   for (const time of made.querySelectorAll("time")) time.textContent = timeText(time.dateTime, time.dataset.form);
   patchChildren(main, [...made.body.childNodes]);
-  if (charts) drawCharts(main, JSON.parse(charts.textContent ?? ""));
   readPictures(main);
-  return { ...made.getElementById("shown")?.dataset };
+  return { ...made.getElementById("shown")?.dataset, charts: charts?.textContent };
 }

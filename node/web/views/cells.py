@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from node.web.views.html import Attribute, Element, h
+from node.web.views.html import Attribute, Child, Element, h
 from node.web.views.picture import Place, cursor, readable
 from node.words import count, look
 
@@ -28,14 +28,15 @@ class _Cell(NamedTuple):
     states: Sequence[str]
 
 
-def cells(states: Sequence[str], chosen: int | None, href: str) -> Element:
-    """Return the picture; a cell leads to `href` with its first shard for `PLACE`."""
-    each = -(-len(states) // CELLS_MAX)
-    starts = range(0, len(states), each)
-    wide = min(WIDE, len(starts))
+def cells(states: Sequence[str], mark: Child, href: str) -> Element:
+    """Return the picture; a cell leads to `href` with its first shard for `PLACE`.
+
+    `mark` is that of a `chosen_cell`.
+    """
+    each, wide = _each(len(states)), _wide(len(states))
     drawn = [
-        _Cell(at % wide * SIZE, at // wide * SIZE, first, states[first : first + each])
-        for at, first in enumerate(starts)
+        _Cell(*_corner(at, wide), first, states[first : first + each])
+        for at, first in enumerate(range(0, len(states), each))
     ]
     label = f"{count(len(states))} shards: {_tally(states)}"
     width, height = wide * SIZE, -(-len(drawn) // wide) * SIZE
@@ -47,19 +48,31 @@ def cells(states: Sequence[str], chosen: int | None, href: str) -> Element:
         "height": height,
     }
     paths = [h("path", {"class": f"cell {kind}", "d": d}) for kind, d in _paths(drawn).items()]
-    mark = "" if chosen is None else _outline(drawn[chosen // each])
     return h(
         "div",
         {"class": "cells", "data-key": "cells"},
-        h(
-            "svg",
-            {**given, **box},
-            paths,
-            h("path", {"class": "chosen", "d": mark}),
-            cursor(f"M0 0{OUTLINE}"),
-        ),
+        h("svg", {**given, **box}, paths, mark, cursor(f"M0 0{OUTLINE}")),
         h("p", {"class": "note", "data-said": True}, label),
     )
+
+
+def chosen_cell(shards: int, chosen: int) -> Element:
+    """Return the mark of the cell of a shard, of so many."""
+    left, top = _corner(chosen // _each(shards), _wide(shards))
+    return h("path", {"class": "chosen", "d": f"M{left} {top}{OUTLINE}"})
+
+
+def _each(shards: int) -> int:
+    """Return how many shards a cell stands for."""
+    return -(-shards // CELLS_MAX)
+
+
+def _wide(shards: int) -> int:
+    return min(WIDE, -(-shards // _each(shards)))
+
+
+def _corner(at: int, wide: int) -> tuple[int, int]:
+    return at % wide * SIZE, at // wide * SIZE
 
 
 def _paths(drawn: Sequence[_Cell]) -> dict[str, str]:

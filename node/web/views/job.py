@@ -2,39 +2,30 @@
 and all of its events.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from events.times import parse_ms
 from node.web.api.drawn_job import read_drawn_job
 from node.web.api.drawn_result import read_folder, read_output
 from node.web.api.jobs import list_job_events
-from node.web.views.cells import cells
+from node.web.views.cells import cells, chosen_cell
 from node.web.views.copies import copies
-from node.web.views.events import event_table
 from node.web.views.html import Child, Element, h
+from node.web.views.job_events import each_event, events_by_type, is_each
 from node.web.views.job_head import job_head
 from node.web.views.lanes import timeline
 from node.web.views.page import Ask, Documents, Page
-from node.web.views.parts import (
-    Choice,
-    Row,
-    choice,
-    link,
-    note,
-    pages,
-    section,
-    table,
-)
+from node.web.views.parts import Row, note, section, table
 from node.web.views.picture import PLACE
+from node.web.views.results import result
 from node.web.views.route import Route
 from node.web.views.shard import shard_part
-from node.words import count, duration
+from node.words import count
 
 EVENTS = 200
-AUTHORS = 5
 SHARD_DIGITS_MAX = 6
+HINT = "Choose a shard to see its executions, verdict, copies and output."
 
 View = Mapping[str, Any]
 
@@ -44,7 +35,7 @@ def reads(route: Route) -> dict[str, Ask]:
     name, query = {"id": route.id}, route.query
     shard = _shard(route)
     asks = {"job": Ask(read_drawn_job, name, {"shard": shard})}
-    if _each(route):
+    if is_each(route):
         asked = {"cursor": query.get("cursor"), "type": query.get("type"), "limit": EVENTS}
         asks["events"] = Ask(list_job_events, name, asked)
     if "output" in route.offers and (stream := query.get("stream")):
@@ -62,14 +53,35 @@ def draw(documents: Documents, route: Route) -> list[Child]:
     if view is None:
         nothing = note(f"Nothing is known of {route.id} at this moment.")
         return [h("h1", {}, "Job"), nothing]
+    shard = view["shard"]
+    choices = Choices(
+        mark=shard and chosen_cell(len(view["shards"]), shard["index"]),
+        shard=shard and shard_part(shard, result(view["id"], shard, documents, route)),
+        events=_events(view, documents.get("events"), route),
+    )
+    return page(view, choices, route)
+
+
+class Choices(NamedTuple):
+    """What of a page depends on what was chosen on it: the `mark` of the shard's cell, the shard,
+    and the events.
+    """
+
+    mark: Child
+    shard: Child
+    events: Child
+
+
+def page(view: View, choices: Choices, route: Route) -> list[Child]:
+    """Return the page of a job that there is."""
     return [
         job_head(view, route),
         view["why_waiting"] and _why(view["why_waiting"]),
         timeline(view, route),
-        view["shards"] and _shards(view, documents, route),
+        view["shards"] and _shards(view["shards"], choices, route),
         any(root["state"] != "none" for root in view["roots"])
         and section("The job's root", copies(view["roots"])),
-        section("Events", _choice(route), _events(view, documents.get("events"), route)),
+        section("Events", choices.events),
         view["illegal"] and _illegal(view["illegal"]),
     ]
 
@@ -96,10 +108,6 @@ def _shard(route: Route) -> int | None:
     return int(text) if is_one else None
 
 
-def _each(route: Route) -> bool:
-    return route.query.get("view") == "full"
-
-
 def _why(reasons: list[View]) -> Element:
     rows = [
         h(
@@ -114,58 +122,20 @@ def _why(reasons: list[View]) -> Element:
     return section("Why it waits", h("ul", {}, rows), kind="why")
 
 
-def _shards(view: View, documents: Documents, route: Route) -> Element:
-    states, shard = view["shards"], view["shard"]
+def _shards(states: Sequence[str], choices: Choices, route: Route) -> Element:
     href = route.href(shard=PLACE, stream=None, path=None, file=None)
-    hint = "Choose a shard to see its executions, verdict, copies and output."
     return section(
-        "Shards",
-        len(states) > 1 and cells(states, shard["index"] if shard else None, href),
-        shard_part(view["id"], shard, documents, route) if shard else note(hint),
+        "Shards", len(states) > 1 and cells(states, choices.mark, href), choices.shard or note(HINT)
     )
 
 
-def _choice(route: Route) -> Element:
-    kinds = (("by type", None), ("each", "full"))
-    return choice(
-        "Events",
-        [
-            Choice(
-                words,
-                route.href(view=kind, cursor=None, event=None, type=None),
-                _each(route) == (kind is not None),
-            )
-            for words, kind in kinds
-        ],
-    )
-
-
-def _events(view: View, events: View | None, route: Route) -> Child:
-    if not _each(route):
-        return _by_type(view["timeline"], route)
+def _events(view: View, events: View | None, route: Route) -> list[Child]:
+    if not is_each(route):
+        return events_by_type(view["timeline"], route)
     if events is None:
-        return None
-    more = events["next"] and link(route.href(cursor=events["next"]), "More")
-    return [event_table(events["events"], route), more and pages("Pages of events", more)]
-
-
-def _by_type(stretches: list[View], route: Route) -> Element:
-    start_ms = parse_ms(stretches[0]["first"]) if stretches else 0
-    rows = []
-    for one in stretches:
-        authors = one["authors"]
-        more = f" and {len(authors) - AUTHORS} more" if len(authors) > AUTHORS else ""
-        cells = (
-            duration(parse_ms(one["first"]) - start_ms),
-            link(route.href(view="full", type=one["kind"]), one["kind"]),
-            count(one["events"]),
-            count(one["items"]),
-            duration(parse_ms(one["last"]) - start_ms),
-            ", ".join(authors[:AUTHORS]) + more,
-        )
-        rows.append(Row(cells, key=one["kind"]))
-    headings = ("#After", "Event", "#Events", "#Items", "Until", "By")
-    return table("Events by type", headings, rows)
+        return each_event([], None, route)
+    following = events["next"] and route.href(cursor=events["next"])
+    return each_event(events["events"], following, route)
 
 
 def _illegal(stories: list[View]) -> Element:

@@ -1,4 +1,4 @@
-"""A job as one file: one script, one style, and documents that cannot leave their place."""
+"""A job as one file: one script, one style, and views that cannot leave their place."""
 
 import base64
 import json
@@ -9,11 +9,11 @@ from node.web.job_page import job_page, page_script
 from node.web.pages import page_files
 from tests.node.web.pages.documents import MARKUP
 
-HOSTILE = {"/jobs/j": {"name": f"{MARKUP} <!-- </script> \u2028 {{when}}"}}
+HOSTILE = {"page": f"{MARKUP} <!-- </script> \u2028 {{when}}"}
 
 
-def test_the_documents_stay_in_their_place() -> None:
-    """Whatever a document holds, it ends where it should, and is read as it was."""
+def test_the_views_stay_in_their_place() -> None:
+    """Whatever a view holds, it ends where it should, and is read as it was."""
     page = job_page("j", "now", HOSTILE).decode()
     found = re.search(r'<script type="application/json" id="kept">(.*?)</script>', page, re.DOTALL)
     assert found is not None

@@ -153,7 +153,7 @@ async def test_nodes_and_the_ring(shown: ShownNetwork, open_page: Open) -> None:
 async def test_a_job_is_taken_along_as_a_file(
     shown: ShownNetwork, open_page: Open, tmp_path: Path
 ) -> None:
-    """What the page saves opens from the disk with the same job."""
+    """What the page saves opens from the disk with the same job, what it printed and its files."""
     page = await open_page(f"{shown.url}/ui/#/jobs/{shown.census}")
     async with page.expect_download() as waiting:
         await page.click("text=Save as one file")
@@ -162,6 +162,13 @@ async def test_a_job_is_taken_along_as_a_file(
     alone = await open_page(file.as_uri(), drawn="main h1")
     await expect(alone.locator("h1")).to_have_text("census")
     await expect(alone.locator(".lanes ol").first.locator("li")).to_have_count(24)
+    await alone.click(".lanes a >> nth=6")
+    await alone.click("text=stdout")
+    await expect(alone.locator("pre.log")).to_have_text("part 3 of the census\n")
+    await alone.click("nav[aria-label^=Output] >> text=files")
+    names = alone.locator("[data-key='Files of the result']")
+    await expect(names).to_contain_text("outputs/numbers")
+    await expect(alone.locator("[data-key='Not in this file'] li")).to_have_count(1)
 
 
 async def test_the_log_grows_as_one_looks(shown: ShownNetwork, open_page: Open) -> None:
