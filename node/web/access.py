@@ -82,23 +82,20 @@ class Access:
 
         A stranger may see what is public, and no more.
         """
-        self._count(self._asked, request)
-        if self.open:
-            if not is_local_name(request.headers.get("host", "")):
-                raise Refused(
-                    403,
-                    "without a token only this machine is served, by its own name",
-                    hint="ask http://127.0.0.1, or start it with a token",
-                )
-            role: Role | None = "admin"
-        else:
-            role = self._bearer(request)
-        by_token = role is not None and not self.open
-        if role is None:
-            role = self._session(request.cookies.get(self.cookie, ""))
-        if not by_token:
+        sent = self._bearer(request) if not self.open else None
+        token = sent or self._session(request.cookies.get(self.cookie, ""))
+        self._count_asked(request, token)
+        if self.open and not is_local_name(request.headers.get("host", "")):
+            raise Refused(
+                403,
+                "without a token only this machine is served, by its own name",
+                hint="ask http://127.0.0.1, or start it with a token",
+            )
+        if sent is None:
             self._same_origin(request)
-        return role
+        if self.open:
+            return "admin"
+        return token.role if token is not None else None
 
     def signed_in(self, request: Request, text: str) -> str:
         """Return the session for a token that somebody typed; raises `Refused` for a wrong one."""
@@ -106,9 +103,9 @@ class Access:
         until = int(self._now_s()) + SESSION_S
         return f"{token.role}.{until}.{_signature(token, until)}"
 
-    def _bearer(self, request: Request) -> Role | None:
+    def _bearer(self, request: Request) -> Token | None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return self._token(request, given.strip()).role if scheme.lower() == "bearer" else None
+        return self._token(request, given.strip()) if scheme.lower() == "bearer" else None
 
     def _token(self, request: Request, given: str) -> Token:
         found = None
@@ -118,11 +115,11 @@ class Access:
             if hmac.compare_digest(_digest(token.text), digest):
                 found = token
         if found is None:
-            self._count(self._guessed, request)
+            self._count(self._guessed, _address(request), "wrong tokens come from this address")
             raise unauthorized("the token is none of this server's")
         return found
 
-    def _session(self, text: str) -> Role | None:
+    def _session(self, text: str) -> Token | None:
         role, _, rest = text.partition(".")
         until, _, signature = rest.partition(".")
         if not (until.isascii() and until.isdigit() and int(until[:12]) > self._now_s()):
@@ -132,7 +129,7 @@ class Access:
             expected = _signature(token, int(until[:12])).encode()
             same = hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
             if same and token.role == role:
-                found = token.role
+                found = token
         return found
 
     def _same_origin(self, request: Request) -> None:
@@ -150,13 +147,20 @@ class Access:
                 hint="send Authorization: Bearer TOKEN, or this server's URL as the header Origin",
             )
 
-    def _count(self, rates: Rates, request: Request) -> None:
-        client = request.client.host if request.client is not None else ""
+    def _count_asked(self, request: Request, token: Token | None) -> None:
+        """Count a request for its token, as many may share an address, behind a proxy all do."""
+        if token is not None:
+            name = f"token {self.tokens.index(token)}"
+            self._count(self._asked, name, "requests come with this token")
+        else:
+            self._count(self._asked, _address(request), "requests come from this address")
+
+    def _count(self, rates: Rates, client: str, what: str) -> None:
         wait_s = rates.wait_s(client, self._now_s())
         if wait_s:
             raise Refused(
                 429,
-                "too many requests come from this address",
+                f"too many {what}",
                 hint="wait for as many seconds as the header Retry-After says",
                 headers={"retry-after": str(int(wait_s) + 1)},
             )
@@ -242,6 +246,10 @@ def _checked(role: Role, text: str, place: str) -> Token:
         )
     hide(text)
     return Token(role, text)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
 
 
 def _is_own(request: Request, origin: str | None) -> bool:

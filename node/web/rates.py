@@ -1,11 +1,11 @@
-"""How often each client may ask: a bucket of tokens for each address that asked lately."""
+"""How often each client may ask: a bucket for each name or address that asked lately."""
 
 import ipaddress
 from collections import OrderedDict
 from typing import NamedTuple
 
 CLIENTS_MAX = 10_000
-"""So many addresses are told apart; the one that has asked least lately begins anew."""
+"""So many clients are told apart; the one that has asked least lately begins anew."""
 
 SHARED_PREFIX = 64
 """Who has one IPv6 address has all of its network, so they count as one."""

@@ -199,6 +199,26 @@ async def test_who_asks_too_often_has_to_wait(client: Client, clock: Clock) -> N
     assert (await asking.get("/api/read")).status_code == 200
 
 
+async def test_each_token_has_a_rate_of_its_own(client: Client, clock: Clock) -> None:
+    """Of those who share an address, as behind a proxy, none takes another token's turns; a session
+    counts as the token that it was given for.
+    """
+    tokens = [Token(role, TOKENS[role]) for role in ("read", "submit", "admin")]
+    access = Access(tokens, rate=Rate(burst=2, per_s=1), now_s=clock)
+    asking = client(access)
+    strangers = [(await asking.get("/api/read")).status_code for _ in range(3)]
+    first = [await asking.get("/api/read", headers=bearer("read")) for _ in range(3)]
+    second = [await asking.get("/api/read", headers=bearer("admin")) for _ in range(2)]
+    session = access.signed_in(Request({"type": "http"}), TOKENS["admin"])
+    asking.cookies.set(access.cookie, session)
+    signed_in = await asking.get("/api/read")
+    assert strangers == [401, 401, 429]
+    assert [answer.status_code for answer in first] == [200, 200, 429]
+    assert "with this token" in first[-1].json()["detail"]
+    assert [answer.status_code for answer in second] == [200, 200]
+    assert signed_in.status_code == 429
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
