@@ -77,8 +77,9 @@ class Credentials:
     def __init__(
         self, variables: Mapping[str, str] | None = None, folder: Path | None = None
     ) -> None:
-        self._folder = folder
-        self._sources = _sources(variables or {})
+        self.folder = folder
+        self.variables = dict(variables or {})
+        self._sources = _sources(self.variables)
         self._warned: set[str] = set()
 
     def names(self) -> tuple[str, ...]:
@@ -113,28 +114,28 @@ class Credentials:
 
     def _folders(self) -> list[str]:
         """Return the names that have a folder."""
-        if self._folder is None:
+        if self.folder is None:
             return []
         try:
-            with os.scandir(self._folder) as entries:
+            with os.scandir(self.folder) as entries:
                 found = [it.name for it in entries if it.is_dir() and not it.name.startswith(".")]
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unusable(f"the folder {self._folder}", error.strerror) from None
+            raise _unusable(f"the folder {self.folder}", error.strerror) from None
         for name in found:
             if not CREDENTIAL_NAME.fullmatch(name):
                 raise _unusable(
-                    f"the folder {self._folder / name}",
+                    f"the folder {self.folder / name}",
                     "its name is none for a credential",
                     hint="use a-z, 0-9 and -, up to 40 characters",
                 )
         return found
 
     def _in_folder(self, name: str) -> dict[str, str]:
-        if self._folder is None:
+        if self.folder is None:
             return {}
-        folder = self._folder / name
+        folder = self.folder / name
         swapped = folder / _SWAPPED
         try:
             if swapped.is_symlink():
@@ -147,12 +148,12 @@ class Credentials:
         for field in found:
             if field not in FIELDS:
                 raise _unusable(
-                    f"the file {self._folder / name / field}",
+                    f"the file {self.folder / name / field}",
                     "there is no such field",
                     hint=f"the fields are {', '.join(sorted(FIELDS))}",
                 )
         return {
-            field: self._content(str(folder / field), f"the file {self._folder / name / field}")
+            field: self._content(str(folder / field), f"the file {self.folder / name / field}")
             for field in found
         }
 

@@ -61,6 +61,7 @@ async def dev(
     log_to_stderr()
     folder = state or Path(platformdirs.user_data_dir("lota")) / "dev"
     readable = allowed_paths(allow_path or (".",))
+    known = take_credentials(credentials)
     network = LocalNetwork(
         LocalConfig(
             folder=folder,
@@ -71,7 +72,7 @@ async def dev(
             allow_paths=readable,
             allow_webhooks=(*LOOPBACK, *read_hosts(allow_webhook)),
         ),
-        take_credentials(credentials),
+        known,
     )
     stopped = interrupted()
     async with network, AsyncExitStack() as stack:
@@ -80,9 +81,7 @@ async def dev(
         contexts.use(CONTEXT)
         print(f"LOTA_SERVER={network.url}", flush=True)
         if ui:
-            shown = dashboard_process(
-                network.url, folder / "observer", ui_port, credentials, readable
-            )
+            shown = dashboard_process(network.url, folder / "observer", ui_port, known, readable)
             await stack.enter_async_context(shown)
         _introduce(network, nodes)
         await _serve(network, stopped)
