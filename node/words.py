@@ -45,6 +45,11 @@ def count(value: float | None) -> str:
     return _plain(value) + POWERS[power]
 
 
+def many(number: int, noun: str) -> str:
+    """Return a number of things: 1 file, 12 files."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def size(value: float | None) -> str:
     """Return a number of bytes in the largest unit of 1024 that it fills: 1.5 KiB."""
     if value is None:

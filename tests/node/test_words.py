@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.words import NOTHING, count, duration, look, sign, size
+from node.words import NOTHING, count, duration, look, many, sign, size
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,11 @@ def test_a_state_has_a_sign_besides_its_colour() -> None:
     states = ("completed", "failed", "running", "draining", "cancelled", "of another world")
     assert [look(state) for state in states] == ["good", "bad", "busy", "warn", "gone", "waiting"]
     assert len({sign(state) for state in states}) == len(states)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 files"), (1, "1 file"), (2_000, "2,000 files")]
+)
+def test_one_thing_is_told_as_one(number: int, words: str) -> None:
+    """A noun has its plural where there are several, and where there is none."""
+    assert many(number, "file") == words

@@ -21,7 +21,7 @@ from node.web.views.picture import PLACE
 from node.web.views.results import result
 from node.web.views.route import Route
 from node.web.views.shard import shard_part
-from node.words import count
+from node.words import many
 
 EVENTS = 200
 SHARD_DIGITS_MAX = 6
@@ -114,8 +114,8 @@ def _why(reasons: list[View]) -> Element:
             "li",
             {},
             h("b", {}, reason["node"] or reason["stage"]),
-            f" {reason['message']}",
-            reason["shards"] > 1 and h("small", {}, f" {count(reason['shards'])} shards"),
+            f": {reason['message']}",
+            reason["shards"] > 1 and h("small", {}, f" {many(reason['shards'], 'shard')}"),
         )
         for reason in reasons
     ]

@@ -7,7 +7,7 @@ from events.times import parse_ms
 from node.web.views.html import Child, Element, h
 from node.web.views.parts import code, facts, link, moment, state_of, tags
 from node.web.views.route import Route
-from node.words import count, duration, size
+from node.words import count, duration, many, size
 
 View = Mapping[str, Any]
 
@@ -93,8 +93,8 @@ def _facts(view: View, route: Route) -> Element:
 
 
 def _input(one: View) -> Element:
-    many = f" {count(one['count'])} files, {size(one['size_bytes'])}"
-    return h("div", {}, code(one["source"]), many)
+    holds = f" {many(one['count'], 'file')}, {size(one['size_bytes'])}"
+    return h("div", {}, code(one["source"]), holds)
 
 
 def _command(spec: View) -> str:

@@ -17,7 +17,7 @@ from node.web.views.parts import note, section
 from node.web.views.results import choices, file_row, files, printed
 from node.web.views.route import Route
 from node.web.views.shard import shard_part
-from node.words import count
+from node.words import count, many
 
 EVENTS_AT_ONCE = 200
 SHARDS_BYTES_MAX = 32 * 1024 * 1024
@@ -130,7 +130,7 @@ def _lacking_results(results: Mapping[int, KeptResult]) -> Iterator[str]:
         if kept.why:
             reasons.setdefault(kept.why, []).append(index)
     for why, indexes in reasons.items():
-        whose = f"shard {indexes[0]}" if len(indexes) == 1 else f"{count(len(indexes))} shards"
+        whose = f"shard {indexes[0]}" if len(indexes) == 1 else many(len(indexes), "shard")
         yield f"Output and files of {whose}, or some of them: {why}."
 
 

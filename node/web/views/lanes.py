@@ -7,7 +7,7 @@ from node.web.views.html import Attribute, Child, Element, h
 from node.web.views.parts import legend, link, note, section
 from node.web.views.picture import PLACE, Place, cursor, readable
 from node.web.views.route import Route
-from node.words import count, duration, look, sign
+from node.words import count, duration, look, many, sign
 
 WIDTH = 1000
 LANE = 22
@@ -27,7 +27,7 @@ Lane = Mapping[str, Any]
 def timeline(view: Mapping[str, Any], route: Route) -> Element:
     """Return the section; `view` is what `projections.lanes` says, of some of `executions`."""
     lanes, executions = view["lanes"]["lanes"], view["executions"]
-    some = f"{count(len(lanes))} of {count(executions)} executions"
+    some = f"{count(len(lanes))} of {many(executions, 'execution')}"
     return section(
         "Timeline",
         _stages(view["lanes"]["stages"]),
@@ -111,7 +111,7 @@ def _lanes(lanes: Sequence[Lane], took_ms: int, route: Route) -> Element:
 def _picture(lanes: Sequence[Lane], took_ms: int, href: str) -> Element:
     height = len(lanes) * LANE
     told = [_told(lane) for lane in lanes]
-    label = f"{len(lanes)} executions over {duration(took_ms)}. {'; '.join(told[:TOLD])}"
+    label = f"{many(len(lanes), 'execution')} over {duration(took_ms)}. {'; '.join(told[:TOLD])}"
     places = (Place(lane["shard"], words) for lane, words in zip(lanes, told, strict=True))
     given = readable(label, places, (1, WIDTH, LANE), href)
     box: dict[str, Attribute] = {

@@ -104,7 +104,7 @@ async def test_a_cause_leads_to_its_event(shown: ShownNetwork, open_page: Open) 
 async def test_what_waits_says_why(shown: ShownNetwork, open_page: Open) -> None:
     """A job that no node can run names each node and what it lacks."""
     page = await open_page(f"{shown.url}/ui/#/jobs/{shown.waiting}")
-    await expect(page.locator(".why")).to_contain_text("node-1 it has")
+    await expect(page.locator(".why")).to_contain_text("node-1: it has")
 
 
 async def test_a_job_is_taken_back_to_its_first_event(shown: ShownNetwork, open_page: Open) -> None:
