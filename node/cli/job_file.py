@@ -41,7 +41,7 @@ async def export(
     from node.cli.opened_results import results_of
     from node.jobs import find_job
     from node.web.job_export import exported_job
-    from node.web.kept_results import Holders
+    from node.web.kept_results import ResultAccess
 
     async with connected(server) as connection:
         client = connection.client
@@ -51,7 +51,7 @@ async def export(
             name,
             until=None,
             now_ms=now_ms(),
-            holders=Holders(client, partial(results_of, client)),
+            access=ResultAccess(client, partial(results_of, client)),
         )
     if output is None or str(output) == STDOUT:
         write_bytes(page)

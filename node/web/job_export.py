@@ -13,7 +13,7 @@ from node.observer.job_streams import Told
 from node.web.api.drawn_job import drawn
 from node.web.api.rows import event_rows
 from node.web.job_page import job_page
-from node.web.kept_results import Holders, KeptResult, kept_results
+from node.web.kept_results import KeptResult, ResultAccess, kept_results
 from node.web.views.kept import kept_views
 from projections.base import begin
 from projections.job_fold import JobFold
@@ -25,11 +25,11 @@ EVENTS_BYTES_MAX = 8 * 1024 * 1024
 
 
 async def exported_job(
-    log: Readable, job: str, *, until: int | None, now_ms: int, holders: Holders | None
+    log: Readable, job: str, *, until: int | None, now_ms: int, access: ResultAccess | None
 ) -> bytes:
     """Return the file of a job, by its whole id, as of a position; None is the end of the log.
 
-    What the job came to is read from `holders`, as it is now; None where there is nobody to ask.
+    What the job came to is read from `access`, as it is now; None where there is nobody to ask.
     Raises NotFound for a job that had not been submitted by then, and LogError.
     """
     fold = JobFold(job, begin(await log.base()))
@@ -53,7 +53,7 @@ async def exported_job(
     told = Told(fold.job, nodes, fold.timeline, fold.lanes)
     said = f"as of {rfc3339(now)}, position {until or position:,} of its log"
     lacking = [f"Events after the first {len(rows):,}, one by one: a file lists no more."]
-    results = await kept_results(holders, fold.job, nodes)
+    results = await kept_results(access, fold.job, nodes)
     # The fold is this export's own, and of a large job all of this takes seconds.
     return await asyncio.to_thread(_page, told, rows, results, lacking if cut else [], now, said)
 

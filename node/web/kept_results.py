@@ -54,7 +54,7 @@ class KeptResult(msgspec.Struct):
     why: str = ""
 
 
-class Holders(NamedTuple):
+class ResultAccess(NamedTuple):
     """The way to those who hold results."""
 
     client: Client
@@ -62,18 +62,18 @@ class Holders(NamedTuple):
 
 
 async def kept_results(
-    holders: Holders | None, job: Job, nodes: Nodes, *, read_s: float = READ_S
+    access: ResultAccess | None, job: Job, nodes: Nodes, *, read_s: float = READ_S
 ) -> dict[int, KeptResult]:
     """Return what can be had within some seconds, for each shard that some node has run."""
     ran = [index for index, shard in enumerate(job.shards) if shard.executions]
-    if holders is None:
+    if access is None:
         why = "the file was made from a log, without its network"
         return {index: KeptResult(why=why) for index in ran}
     kept = {index: KeptResult(why="the file has no room for more") for index in ran}
     todo, under_way = iter(ran), set[int]()
     try:
-        async with asyncio.timeout(read_s), holders.results(job, nodes) as results:
-            reading = _Reading(holders.client, results, kept, under_way)
+        async with asyncio.timeout(read_s), access.results(job, nodes) as results:
+            reading = _Reading(access.client, results, kept, under_way)
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
                     group.create_task(reading.run(todo))

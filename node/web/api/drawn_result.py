@@ -3,6 +3,7 @@ the time that somebody who looks on can be kept waiting.
 """
 
 import asyncio
+from codecs import utf_8_decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,7 +22,7 @@ TEXT_BYTES_MAX = 256 * 1024
 async def read_output(api: Api, path: JobPath, query: OutputQuery) -> dict[str, Any]:
     """Return the beginning of what a command printed, and whether it is the `whole`."""
     data = bytearray()
-    async with _patience(query.stream), output(api, path, query) as chunks:
+    async with patience(query.stream), output(api, path, query) as chunks:
         async for chunk in chunks:
             data += chunk
             if len(data) > TEXT_BYTES_MAX:
@@ -31,23 +32,28 @@ async def read_output(api: Api, path: JobPath, query: OutputQuery) -> dict[str, 
 
 async def read_folder(api: Api, path: JobPath, query: ResultsQuery) -> dict[str, Any]:
     """Return a page of a folder of a result."""
-    async with _patience("the list of files"):
+    async with patience("the list of files"):
         return await list_job_results(api, path, query)
 
 
 def beginning(data: bytes, bytes_max: int = TEXT_BYTES_MAX) -> dict[str, Any]:
-    """Return as much of an output as is shown, as text; what is none gets a mark for each byte."""
+    """Return as much of an output as is shown, as text; bytes that are none get a mark.
+
+    A character that the bound cuts through is left out.
+    """
     whole = len(data) <= bytes_max
-    return {"text": data[:bytes_max].decode(errors="replace"), "whole": whole}
+    text, _ = utf_8_decode(data[:bytes_max], "replace", whole)
+    return {"text": text, "whole": whole}
 
 
 @asynccontextmanager
-async def _patience(what: str) -> AsyncIterator[None]:
+async def patience(what: str, within_s: float = PATIENCE_S) -> AsyncIterator[None]:
+    """Wait no longer than that for what is read inside. Raises NodeSilent."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             yield
     except TimeoutError:
         raise NodeSilent(
-            f"{what} has not come within {PATIENCE_S:g} s",
+            f"{what} has not come within {within_s:g} s",
             hint="lota job logs and lota result wait longer for busy nodes",
         ) from None

@@ -70,4 +70,4 @@ async def test_a_job_that_was_not_there_has_no_file() -> None:
     records = story(1055)
     name = last_job(records)
     with pytest.raises(NotFound):
-        await exported_job(log_of(records), name, until=2, now_ms=0, holders=None)
+        await exported_job(log_of(records), name, until=2, now_ms=0, access=None)

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from events.errors import NodeSilent
 from node.redaction import hide
 from node.results.job_results import JobResults
-from node.web.kept_results import Holders, kept_results
+from node.web.kept_results import ResultAccess, kept_results
 from projections.job_fold import JobFold
 from projections.network import Network
 from projections.nodes import Nodes
@@ -30,7 +30,7 @@ def job() -> Job:
 
 @asynccontextmanager
 async def silent(*_: Any) -> AsyncIterator[JobResults]:
-    """Stand for holders of which none ever answers."""
+    """Stand for nodes of which none ever answers."""
     await asyncio.Event().wait()
     raise AssertionError
     yield
@@ -47,10 +47,10 @@ async def test_what_cannot_be_had_has_its_reason() -> None:
     """Each shard that was run says why there is nothing of it, and no reason tells a secret."""
     hide("s3cr3t-of-a-reader")
     ran = {index for index, shard in enumerate(job().shards) if shard.executions}
-    for holders, why in (
+    for access, why in (
         (None, "the file was made from a log, without its network"),
-        (Holders(Client(), silent), "it had not come when the file was made, after 0.01 s"),
-        (Holders(Client(), refused), "the token *** cannot be read"),
+        (ResultAccess(Client(), silent), "it had not come when the file was made, after 0.01 s"),
+        (ResultAccess(Client(), refused), "the token *** cannot be read"),
     ):
-        kept = await kept_results(holders, job(), Nodes(), read_s=0.01)
+        kept = await kept_results(access, job(), Nodes(), read_s=0.01)
         assert {index: one.why for index, one in kept.items()} == dict.fromkeys(ran, why)
