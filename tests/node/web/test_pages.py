@@ -9,6 +9,9 @@ from starlette.applications import Starlette
 
 from node.web.pages import page_files, page_routes
 
+LINES_MAX = 700
+COLUMNS_MAX = 120
+
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
@@ -62,6 +65,15 @@ def test_the_pages_name_no_other_host() -> None:
     for name, content in page_files().items():
         hosts = set(re.findall(rb"https?://([\w.-]+)", content))
         assert hosts <= {b"www.w3.org"}, name
+
+
+def test_what_runs_in_a_browser_is_read_in_an_evening() -> None:
+    """All modules together keep to a number of lines of a length that a screen holds."""
+    modules = [content.decode() for name, content in page_files().items() if name.endswith(".js")]
+    lines = [line for text in modules for line in text.splitlines()]
+    assert len(lines) <= LINES_MAX, "let the server do more of it: node/web/views/"
+    assert [line for line in lines if len(line) > COLUMNS_MAX] == []
+    assert all(text.startswith("// @ts-check\n") for text in modules)
 
 
 def test_every_module_that_is_imported_is_there() -> None:
