@@ -13,6 +13,7 @@ const FRAME_MS = 250;
 const TICK_MS = 5000;
 
 const by = (id) => /** @type {any} */ (document.getElementById(id));
+const links = (where) => /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(where));
 const [main, slider, status, when] = ["main", "slider", "status", "when"].map(by);
 const turn = { busy: false, again: false, timer: 0, done_ms: 0, took_ms: 0, stop: new AbortController() };
 const newest = { position: 0, time: "", connected: false };
@@ -57,7 +58,7 @@ async function once(signal) {
   if (shown.charts) drawCharts(main, JSON.parse(shown.charts));
   document.title = `${main.querySelector("h1")?.textContent} · Lota`;
   main.ariaBusy = "false";
-  for (const link of document.querySelectorAll("header nav a")) {
+  for (const link of links("header nav a")) {
     if (link.hash.slice(2).split("?")[0] === shown.page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -105,7 +106,7 @@ function drawMoment() {
   by("play").setAttribute("aria-pressed", String(playing !== 0));
   by("play").textContent = playing ? "Pause" : "Play";
   document.body.classList.toggle("past", at !== null);
-  for (const link of document.querySelectorAll("header a")) {
+  for (const link of links("header a")) {
     const moment = new URLSearchParams(at === null ? {} : { at });
     link.setAttribute("href", `#/${addressOf(link.hash.slice(2).split("?")[0], moment)}`);
   }
