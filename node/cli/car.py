@@ -65,7 +65,7 @@ def pack(
             print(f"{row['cid']}  {row['size_bytes']:>12}  {row['file']}")
 
 
-def verify(*files: Path, output: Output = "text") -> None:
+def verify(*files: Annotated[Path, Parameter(required=True)], output: Output = "text") -> None:
     """Check that CAR files hold a whole tree, and that each block is what its CID names.
 
     Every file must have the same one root, and together they must hold all blocks below it. What is
@@ -81,11 +81,9 @@ def verify(*files: Path, output: Output = "text") -> None:
         `text` prints the root, the number of blocks and their bytes; `json` an object.
     """
     from events.cid import cid_text
-    from events.errors import ContentError, WrongUsage
+    from events.errors import ContentError
     from publishers.car_check import CarCheck
 
-    if not files:
-        raise WrongUsage("no file is named", hint="lota car verify FILE...")
     check = CarCheck()
     _read_all(check, files)
     missing = check.missing()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from node.cli.output import note
-from node.cli.server import Server, connect_client, find_server
+from node.cli.server import Server, connected_client, find_server
 
 
 async def import_file(file: Path, /, *, server: Server | None = None) -> None:
@@ -23,8 +23,7 @@ async def import_file(file: Path, /, *, server: Server | None = None) -> None:
     from events.jetstream import import_file as import_into
     from node.cli.event_progress import EventProgress
 
-    client = await connect_client(server)
-    try:
+    async with connected_client(server) as client:
         with EventProgress("checking") as progress:
             done = await import_into(
                 client,
@@ -32,8 +31,6 @@ async def import_file(file: Path, /, *, server: Server | None = None) -> None:
                 begun=lambda count: progress.begin("importing", count),
                 progress=progress.add,
             )
-    finally:
-        await client.close()
     where = without_login(find_server(server).context.server)
     note(
         f"lota: {where} holds a twin of {done.events:,} event(s) and {done.blobs:,} blob(s); "

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from node.cli.log_stats import DEFAULT_UNTIL, look
 from node.cli.output import note
-from node.cli.server import Server, connect_client
+from node.cli.server import Server, connected_client
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -51,8 +51,7 @@ async def archive(
 
     if await asyncio.to_thread(_is_no_file, file):
         raise WrongUsage(f"{file} is no file: an archive is read back", hint="name a file")
-    client = await connect_client(server)
-    try:
+    async with connected_client(server) as client:
         retention = Retention(client)
         if await retention.recover():
             note("lota: an archive was broken off and had left the log parked; it is in use again")
@@ -62,8 +61,6 @@ async def archive(
             await _Archiving(client, log, retention, file).run(until, drop=drop)
         finally:
             await log.close()
-    finally:
-        await client.close()
 
 
 class _Archiving:

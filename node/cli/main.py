@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError
 from events.errors import LotaError
 from node.cli import exits
 from node.cli.output import tolerate_any_text
+from node.cli.stdout import OutputLost, give_up_stdout, name_stdout
 from node.logs import log_to_stderr
 from node.redaction import redacted
 
@@ -139,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (default: this process's) and return its exit code."""
     tokens, debug = _debug(list(sys.argv[1:] if arguments is None else arguments))
     tolerate_any_text()
+    name_stdout()
     if debug:
         log_to_stderr(debug=True)
     try:
@@ -151,13 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone: silence, and what is buffered must not fail once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()  # in silence: whoever read it has gone
         return exits.FAILED
     except CycloptsError as error:
         _say(str(error).strip(), _remedy(tokens))
         return exits.USAGE
     except LotaError as error:
+        if isinstance(error, OutputLost):
+            give_up_stdout()
         if debug:
             log.debug("the command failed", exc_info=error)
         _say(error.what, error.hint)

@@ -59,12 +59,13 @@ def find_server(options: Server | None, environ: Mapping[str, str] = os.environ)
     return found
 
 
-async def connect_client(options: Server | None) -> "Client":
-    """Connect to the server; the caller closes. Raises LogUnavailable, saying what to do."""
+@asynccontextmanager
+async def connected_client(options: Server | None) -> AsyncIterator["Client"]:
+    """Connect to the server for the time of one command. Raises LogUnavailable."""
     from events.connection import connect
 
     server = find_server(options).context
-    return await connect(
+    client = await connect(
         server.server,
         name=CLIENT_NAME,
         user=server.user or None,
@@ -74,6 +75,11 @@ async def connect_client(options: Server | None) -> "Client":
         on_disconnect=_lost,
         on_reconnect=_back,
     )
+    try:
+        yield client
+    finally:
+        with suppress(OSError):  # what a server that is away was still to be sent
+            await client.close()
 
 
 @asynccontextmanager
@@ -85,16 +91,12 @@ async def connected(options: Server | None) -> AsyncIterator[Connection]:
     """
     from events.jetstream import open_log
 
-    client = await connect_client(options)
-    try:
+    async with connected_client(options) as client:
         log = await open_log(client)
         try:
             yield Connection(client, log)
         finally:
             await log.close()
-    finally:
-        with suppress(OSError):  # what a server that is away was still to be sent
-            await client.close()
 
 
 def _lost() -> None:

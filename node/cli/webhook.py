@@ -157,7 +157,9 @@ async def describe(
     show_document(view, output)
 
 
-async def rm(*webhook: str, server: Server | None = None) -> None:
+async def rm(
+    *webhook: Annotated[str, Parameter(required=True)], server: Server | None = None
+) -> None:
     """Remove webhooks. A delivery that is under way may still arrive.
 
     Example: lota webhook rm 5f0c
@@ -167,8 +169,6 @@ async def rm(*webhook: str, server: Server | None = None) -> None:
     webhook
         Ids, or starts of them.
     """
-    if not webhook:
-        raise WrongUsage("no webhook was named", hint="lota webhook ls shows their ids")
     async with _opened(server) as opened:
         for found in [await opened.registry.find(text) for text in webhook]:
             await opened.registry.remove(found.id)

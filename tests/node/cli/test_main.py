@@ -275,6 +275,27 @@ def test_a_closed_pipe_is_met_in_silence(words: list[str]) -> None:
     assert (ran.returncode, ran.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["version"], ["job", "--help"], ["cid", "."]], ids=" ".join)
+def test_a_full_disk_is_named(words: list[str], unbuffered: str, tmp_path: Path) -> None:
+    """A command that cannot write its output says so, and why, and fails."""
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "node.cli.main", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [
+        "lota: stdout cannot be written: No space left on device",
+        "      what was printed is not whole",
+    ]
+
+
 def test_closed_streams_are_met_in_silence(tmp_path: Path) -> None:
     """A command whose stdout was closed before it began does what it has to."""
     ran = subprocess.run(
@@ -329,3 +350,13 @@ def test_a_spec_comes_from_stdin() -> None:
         check=False,
     )
     assert (ran.returncode, json.loads(ran.stdout)["name"]) == (0, "piped")
+
+
+@pytest.mark.parametrize("words", [["webhook", "rm"], ["car", "verify"]], ids=" ".join)
+def test_several_arguments_are_named(words: list[str]) -> None:
+    """The help of a command that takes one or more of something says of what, and so does the error
+    without any.
+    """
+    name = {"rm": "WEBHOOK", "verify": "FILES"}[words[-1]]
+    assert f"{' '.join(words)} [OPTIONS] {name}..." in cli(*words, "--help").stdout
+    assert name in cli(*words).stderr
