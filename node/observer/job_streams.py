@@ -50,37 +50,43 @@ class JobStreams:
         self._log = log
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._one = asyncio.Lock()
+        self._standing: dict[str, asyncio.Event] = {}
 
     async def fold(self, name: str, position: int) -> JobFold:
         """Return the fold of a job as of a position; it has no job if that was not there then.
 
-        Raises LogError.
+        While it is `standing` for somebody else, it is waited for: all who look at a job ask when
+        it has changed, and folding it anew for each takes longer. Raises LogError.
         """
-        async with self._one:
-            base = await self._log.base()
-            begun = base.position if base is not None else 0
-            kept = self._kept.pop(name, None)
-            if kept is None or not begun <= kept.position <= position:
-                kept = _Kept(JobFold(name, begin(base)), begun)
-            if kept.position < position:
-                await self._go_on(kept, name, position)
-            self._keep(name, kept)
-            return kept.fold
+        while True:
+            async with self._one:
+                over = self._standing.get(name)
+                if over is None:
+                    return await self._fold(name, position)
+            await over.wait()
 
     @contextmanager
     def standing(self, name: str) -> Iterator[None]:
-        """Let the fold of a job stand as it was returned just now; who asks gets another one."""
-        kept = self._kept.pop(name, None)
+        """Let the fold of a job stand as it was returned just now; who asks for it waits."""
+        over = self._standing[name] = asyncio.Event()
         try:
             yield
         finally:
-            if kept is not None and name not in self._kept:
-                self._keep(name, kept)
+            del self._standing[name]
+            over.set()
 
-    def _keep(self, name: str, kept: _Kept) -> None:
+    async def _fold(self, name: str, position: int) -> JobFold:
+        base = await self._log.base()
+        begun = base.position if base is not None else 0
+        kept = self._kept.pop(name, None)
+        if kept is None or not begun <= kept.position <= position:
+            kept = _Kept(JobFold(name, begin(base)), begun)
+        if kept.position < position:
+            await self._go_on(kept, name, position)
         self._kept[name] = kept
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
+        return kept.fold
 
     async def _go_on(self, kept: _Kept, name: str, position: int) -> None:
         batches = self._log.read((job_events(name),), after=kept.position)

@@ -221,7 +221,7 @@ class Observer:
         return Told(fold.job, past.network.nodes, fold.timeline, fold.lanes)
 
     def standing(self, job: str) -> AbstractContextManager[None]:
-        """Let a job stand as it was told just now, by its whole id, while others ask for it."""
+        """Let a job stand as it was told just now, by its whole id; who asks for it waits."""
         return self._streams.standing(job)
 
 

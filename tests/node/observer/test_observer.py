@@ -154,17 +154,23 @@ async def test_a_job_as_of_then(seed: int, tmp_path: Path) -> None:
 
 
 async def test_a_job_stands_while_it_is_written_down(tmp_path: Path) -> None:
-    """Who asks for a job later on gets another fold while somebody still reads of this one."""
+    """Who asks for a job waits while somebody still reads of it, and then gets it as it is."""
     records = story(5)
     async with observing(log_of(records), tmp_path) as observer:
-        name = (await every_job(observer, None))[0]["id"]
+        names = [row["id"] for row in await every_job(observer, None)]
+        name = names[0]
         own = [at for at, r in enumerate(records, 1) if r.subject.split(".")[3] == name]
         told = await observer.job(name, await observer.at(own[1]))
         seen = told.job.seen
+        past = await observer.at(own[-1])
         with observer.standing(name):
-            later = await observer.job(name, await observer.at(own[-1]))
-            assert told.job.seen == seen < later.job.seen
-        assert (await observer.job(name, await observer.at(own[-1]))).job is later.job
+            later = asyncio.ensure_future(observer.job(name, past))
+            another = await observer.job(names[1], past)
+            assert another.job.id != name
+            assert not later.done()
+            assert told.job.seen == seen
+        assert (await later).job is told.job
+        assert told.job.seen > seen
 
 
 async def test_jobs_by_the_start_of_their_id(tmp_path: Path) -> None:
