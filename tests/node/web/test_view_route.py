@@ -7,13 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
-from node.web.access import Access, Token
+from node.web.access import Access, Role, Token
 from node.web.api.app import api_app
 from node.web.api.shared import Api
-from node.web.view_route import FILE, api_views
+from node.web.guard import guarded
+from node.web.view_route import FILE, api_views, view_routes
 from node.web.views.pages import PAGES
 from tests.node.observer.watched import observing
+from tests.node.web.pages import documents
+from tests.node.web.pages.given_server import OFFERS, GivenServer
 from tests.projections.story import log_of, story
 
 TOKEN = "a-token-that-may-read-it"
@@ -82,6 +86,18 @@ async def test_a_file_says_that_it_is_one(client: httpx.AsyncClient) -> None:
         html = (await client.get(path)).text
         assert said(html)["said"] == FILE.now
         assert "Cancel" not in html
+
+
+@pytest.mark.parametrize(("role", "offered"), [("read", False), ("submit", True)])
+async def test_cancelling_is_offered_to_who_may_do_it(role: Role, offered: bool) -> None:
+    """Who may only read sees no button that would be refused."""
+    async with GivenServer() as given:
+        app = Starlette(routes=view_routes(given.read, OFFERS))
+        transport = httpx.ASGITransport(guarded(app, Access([Token(role, TOKEN)])))
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(transport=transport, headers=headers) as client:
+            answer = await client.get(f"http://lota.test/ui/view/jobs/{documents.JOB}")
+    assert ("Cancel" in answer.text) is offered
 
 
 async def test_a_stranger_is_asked_for_a_token(client: httpx.AsyncClient) -> None:

@@ -58,7 +58,7 @@ class GivenServer:
         self._news = asyncio.Event()
         routes = [
             *page_routes(),
-            *view_routes(self._read, OFFERS),
+            *view_routes(self.read, OFFERS),
             Route("/login", self._login),
             Route(f"{API}/changes", self._follow),
             Route(f"{API}/{{path:path}}", self._answer, methods=["GET", "POST"]),
@@ -131,7 +131,7 @@ class GivenServer:
         self._waiting[url] -= 1
         return self.answers.get(url, self.answers.get(url.partition("?")[0]))
 
-    async def _read(self, ask: Ask, at: str | None) -> Any:
+    async def read(self, ask: Ask, at: str | None) -> Any:
         """Read for a view what a browser would be answered."""
         if ask.handle is read_moment:
             return self._moment(at)
