@@ -23,6 +23,9 @@ EVENTS_AT_ONCE = 200
 SHARDS_BYTES_MAX = 32 * 1024 * 1024
 """Of the shards' views; 10,000 shards of two replicas take half of it."""
 
+REASONS_MAX = 10
+"""Of a large job each shard may have one of its own."""
+
 SLOTS = {
     "mark": ("shard",),
     "shard": ("shard",),
@@ -45,7 +48,7 @@ def kept_views(
 
     `view` is what a page is drawn from, and `lacking` says what the file does not hold and why.
     """
-    job, many = view["id"], len(view["shards"])
+    job, total = view["id"], len(view["shards"])
     lacks = [*lacking, *_lacking_results(results)]
     views: dict[str, dict[str, str]] = {slot: {} for slot in SLOTS}
     views["shard"][""] = render(note(HINT))
@@ -55,11 +58,11 @@ def kept_views(
         if size_bytes > SHARDS_BYTES_MAX:
             lacks.append(f"Shards from {count(index)} on, one by one: the file would be too large.")
             break
-        made = _shard(job, many, shard, results.get(index, KeptResult()))
+        made = _shard(job, total, shard, results.get(index, KeptResult()))
         size_bytes += sum(len(text) for found in made.values() for text in found.values())
         for slot, found in made.items():
             views[slot] |= found
-            if many == 1:
+            if total == 1:
                 views[slot][""] = found["shard=0"]
     route = Route("job", job)
     views["events"] |= _events(view["timeline"], events, route)
@@ -72,12 +75,12 @@ def _slot(name: str) -> Element:
     return h("slot", {"name": name})
 
 
-def _shard(job: str, many: int, shard: View, kept: KeptResult) -> dict[str, dict[str, str]]:
+def _shard(job: str, total: int, shard: View, kept: KeptResult) -> dict[str, dict[str, str]]:
     """Return the views of a shard, by their slots."""
     index = shard["index"]
     key, route = f"shard={index}", Route("job", job, {"shard": str(index)})
     return {
-        "mark": {key: render(chosen_cell(many, index))},
+        "mark": {key: render(chosen_cell(total, index))},
         "shard": {key: render(shard_part(shard, _slot("result")))},
         "result": {
             f"{key}{more}": render(made) for more, made in _results(job, index, kept, route)
@@ -124,14 +127,20 @@ def _events(
 
 
 def _lacking_results(results: Mapping[int, KeptResult]) -> Iterator[str]:
-    """Say of how many shards something is missing, for each reason."""
+    """Say of how many shards something is missing, for each of the commonest reasons."""
     reasons: dict[str, list[int]] = {}
     for index, kept in results.items():
         if kept.why:
             reasons.setdefault(kept.why, []).append(index)
-    for why, indexes in reasons.items():
-        whose = f"shard {indexes[0]}" if len(indexes) == 1 else many(len(indexes), "shard")
-        yield f"Output and files of {whose}, or some of them: {why}."
+    ranked = sorted(reasons.items(), key=lambda found: -len(found[1]))
+    for why, indexes in ranked[:REASONS_MAX]:
+        yield f"Output and files of {_whose(indexes)}, or some of them: {why}."
+    if others := [index for _, indexes in ranked[REASONS_MAX:] for index in indexes]:
+        yield f"Output and files of {_whose(others)}, or some of them: each says why."
+
+
+def _whose(indexes: Sequence[int]) -> str:
+    return f"shard {indexes[0]}" if len(indexes) == 1 else many(len(indexes), "shard")
 
 
 def _not_here(lacks: Sequence[str]) -> Element:
