@@ -25,7 +25,12 @@ def job_head(view: View, route: Route) -> Element:
             h("span", {"class": "actions"}, _actions(view, route)),
         ),
         view["code"]
-        and h("p", {"class": "bad"}, h("b", {}, view["code"]), f" {view['reason'] or ''}"),
+        and h(
+            "p",
+            {"class": "bad"},
+            h("b", {}, view["code"]),
+            f": {view['reason']}" if view["reason"] else "",
+        ),
         _facts(view, route),
     )
 
