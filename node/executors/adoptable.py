@@ -26,7 +26,7 @@ from node.executors.orphans import kill_inside
 from node.executors.port import Limits, Outcome, Stream, Task
 from node.executors.removal import remove_tree
 from node.executors.result import RESULT, assemble, check_outputs
-from node.executors.runner import start_ticks
+from node.executors.runner import NO_ROOM, start_ticks
 
 _RUNNER = Path(__file__).with_name("runner.py")
 _KILL_AFTER_S = 3.0
@@ -52,6 +52,9 @@ class AdoptableRuns:
             if not self.detached:
                 await uncancelled(self.stop(task.execution))
             raise
+        except ExecutorError:
+            await uncancelled(self.stop(task.execution))  # it may be what fills the disk
+            raise
         return await uncancelled(asyncio.to_thread(_collect, task, state, folder))
 
     async def stop(self, execution: str) -> None:
@@ -76,7 +79,7 @@ class AdoptableRuns:
             await uncancelled(asyncio.to_thread(_clear_for_start, state))
             status = await self._watch(task, state)
             if status and not (state / "ended.json").exists():
-                raise ExecutorError("lost", await asyncio.to_thread(_last_words, state))
+                raise await asyncio.to_thread(_without_end, state, status)
 
     async def _watch(self, task: Task, state: Path) -> int:
         """Return the status of a runner of this state; cancelling ends that one unless detached.
@@ -182,12 +185,16 @@ def _failure(task: Task, ended: dict[str, Any]) -> ExecutorError:
             return ExecutorError(code, ended["what"], hint="see the node's limits")
 
 
-def _last_words(state: Path) -> str:
-    """Say that the runner is gone, with the last line of its log."""
+def _without_end(state: Path, status: int) -> ExecutorError:
+    """Return why the runner is gone and no end is written down: its status, or its last line."""
+    if os.waitstatus_to_exitcode(status) == NO_ROOM:
+        return ExecutorError(
+            "io", "the disk of the node is full", hint="make room, or write less to outputs/"
+        )
     with contextlib.suppress(OSError, IndexError):
         line = (state / "runner.log").read_text("utf-8", "replace").splitlines()[-1]
-        return f"the parent of the command ended without a result: {line}"
-    return "the parent of the command was killed"
+        return ExecutorError("lost", f"the parent of the command ended without a result: {line}")
+    return ExecutorError("lost", "the parent of the command was killed")
 
 
 def _stop(state: Path) -> None:

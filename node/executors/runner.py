@@ -11,6 +11,7 @@ can follow it. The end is `STATE/ended.json`, renamed into place: {"exit_code"} 
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,9 @@ from typing import Any
 
 KILL_AFTER_S = 1.0
 CHUNK_BYTES = 64 * 1024
+NO_ROOM = 75
+"""The status of a runner that could not write what it has to: its disk is full."""
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -222,4 +226,9 @@ def parent(pid: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.exit(NO_ROOM)

@@ -171,6 +171,20 @@ async def test_a_killed_parent_of_a_long_command_is_an_error_and_can_be_repeated
     await executor.close()
 
 
+async def test_a_full_disk_is_told_of_and_made_free_again(tmp_path: Path) -> None:
+    """A command that fills the disk fails with just that, and what it wrote is removed at once."""
+    state = tmp_path / "p/long/j-0-1"
+    state.mkdir(parents=True)
+    (state / "ended.json.part").symlink_to("/dev/full")
+    executor = ProcessExecutor(tmp_path / "p", adopt_from_s=0)
+    with pytest.raises(ExecutorError, match="the disk of the node is full") as caught:
+        await executor.run(script("echo much >outputs/file"), tmp_path / "a")
+    await executor.close()
+
+    assert caught.value.code == "io"
+    assert os.listdir(tmp_path / "p/long") == []
+
+
 async def test_a_root_that_cannot_be_written_fails_the_check(tmp_path: Path) -> None:
     """The check says what is wrong and what to do."""
     (tmp_path / "file").write_text("")
