@@ -183,7 +183,10 @@ class LotaSource:
 def _address(source: str) -> ResultAddress:
     try:
         return ResultAddress.parse(unquote(source.removeprefix(f"{SCHEME}://"), errors="strict"))
-    except (WrongUsage, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        hint = "name its folder, or a file or folder whose name is"
+        raise InvalidInput(f"the path of {source} is not UTF-8", hint=hint) from None
+    except WrongUsage as error:
         raise InvalidInput(
             f"{source} names no result: {error}", hint="write lota://JOB/SHARD/PATH"
         ) from error
@@ -208,7 +211,8 @@ def _utf8(path: str, source: str) -> str:
         path.encode()
     except UnicodeEncodeError:
         shown = os.fsencode(path).decode(errors="backslashreplace")
-        raise InvalidInput(f"the name {shown} in {source} is not UTF-8", hint="rename it") from None
+        hint = "leave it out: by a glob, or as lota://JOB/SHARD/PATH of what is meant"
+        raise InvalidInput(f"the name {shown} in {source} is not UTF-8", hint=hint) from None
     return path
 
 

@@ -52,6 +52,7 @@ async def test_results_are_sharded_like_any_input(lota: Lota, first: str) -> Non
         ("{}/7", "no shard 7"),
         ("{}/0/outputs/none", "none"),
         ("{}/x", "names no result"),
+        ("{}/0/outputs/%ff", "is not UTF-8\n      name its folder"),
     ],
 )
 async def test_what_is_no_result_is_refused(lota: Lota, first: str, address: str, why: str) -> None:
