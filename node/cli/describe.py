@@ -144,6 +144,8 @@ def _shards(view: View) -> "RenderableType | None":
 
 def _results(view: View) -> str | None:
     """List CIDs and copies a line each, unbroken, so that they can be copied."""
+    from projections.state import TERMINAL
+
     lines = []
     for root in view["roots"]:
         if root["uri"]:
@@ -156,7 +158,9 @@ def _results(view: View) -> str | None:
         if claim is not None:
             lines.append(f"{shard['index']:<6} {claim['cid']}")
             lines += [f"       {_copy(copy)}" for copy in shard["publications"]]
-            lines += [f"       {_slot(slot)}" for slot in shard["slots"] if _to_tell(slot)]
+            over = shard["state"] in TERMINAL
+            told = (_slot(slot, over=over) for slot in shard["slots"] if _to_tell(slot))
+            lines += [f"       {line}" for line in told]
     return "\n".join(lines) or None
 
 
@@ -179,8 +183,11 @@ def _to_tell(slot: View) -> bool:
     return bool(slot["state"] != "published" and (slot["reason"] or slot["state"] != "idle"))
 
 
-def _slot(slot: View) -> str:
-    """Show a publication that failed or is still to come, with the reason."""
+def _slot(slot: View, *, over: bool = False) -> str:
+    """Show a publication that failed or is still to come, with the reason.
+
+    When all is `over`, what was to be tried again has failed.
+    """
     from rich.markup import escape
 
     where = f"{slot['publisher']} {slot['target']}" if slot["target"] else slot["publisher"]
@@ -189,7 +196,8 @@ def _slot(slot: View) -> str:
         told += f", try {slot['tries']}"
     if slot["reason"]:
         told += f": {slot['reason']}"
-    return f"{escape(where)}  {cell(slot['state'])}{escape(told)}"
+    state = "failed" if over and slot["state"] == "retry" else slot["state"]
+    return f"{escape(where)}  {cell(state)}{escape(told)}"
 
 
 def _first_shards(view: View) -> list[View]:

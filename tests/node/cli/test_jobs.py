@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from events.decisions import JobCancelled, JobFailed, ResultsJudged
+from events.decisions import JobCancelled, JobFailed, ResultsJudged, ShardsFailed
 from events.facts import BidsDeclined, PublishFailed
 from events.ids import new_id
-from events.items import Decline, Judgement, Offer, PublishFailure, SlotAssignment
+from events.items import Decline, Judgement, Offer, PublishFailure, ShardFailure, SlotAssignment
 from events.jetstream import JetStreamLog
 from events.spec import Deal, JobSpec, PublisherSpec
 from events.subjects import requests
@@ -102,6 +102,9 @@ async def test_describe_shows_copies_and_what_went_wrong(lota: Lota, begin: Begi
     table = (await lota("job", "describe", job.id)).out
     assert f"file:///published/{job.id}/0  local, {CLAIM.dag_size_bytes} B, in 5ms, by n1" in table
     assert "local /full  retry, with n1: disk-full: no room left" in table
+    await job.append(ShardsFailed, "r1", shards=(ShardFailure(0, "publishing", "no room"),))
+    table = (await lota("job", "describe", job.id)).out
+    assert "local /full  failed, with n1: disk-full: no room left" in table
 
 
 async def test_describe_says_why_a_job_waits(lota: Lota, begin: Begin, log: JetStreamLog) -> None:
