@@ -1,6 +1,5 @@
 """Snapshots: of an open job all, of a closed one nothing, and what did not change not again."""
 
-import asyncio
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -16,6 +15,7 @@ from projections.kept_fold import BYTES_AT_ONCE, KeptFold
 from projections.network import RETIRED_MAX, Network
 from projections.snapshot import HEAD, SHARDS_PER_PART, VERSION, Restored, head, parts, read_head
 from projections.store import Store
+from tests.event_loop import counted_turns
 from tests.projections.conversation import JOB, Conversation
 from tests.projections.story import folded, story
 
@@ -164,20 +164,10 @@ async def test_large_job_lets_others_have_their_turn(tmp_path: Path) -> None:
     """While a job of 100,000 shards is gone through, the loop turns again and again."""
     talk = large(100_000)
     store = await Store.open(tmp_path / "a.db")
-    loop = asyncio.get_running_loop()
-    turns, done = 0, False
-
-    def turn() -> None:
-        nonlocal turns
-        turns += 1
-        if not done:
-            loop.call_soon(turn)
-
-    loop.call_soon(turn)
-    snapshot = await KeptFold(store).take(talk.network, MARK, (), {})
-    done = True
+    with counted_turns() as turns:
+        snapshot = await KeptFold(store).take(talk.network, MARK, (), {})
     await store.close()
     size = sum(len(part.body) for part in snapshot.parts)
 
     assert len(snapshot.parts) == 102
-    assert turns >= size // BYTES_AT_ONCE > 1
+    assert turns.count >= size // BYTES_AT_ONCE > 1

@@ -1,0 +1,32 @@
+"""Counting the turns of the event loop, to see whether something that takes long lets it go on."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Turns:
+    """How often the loop has turned since `begin`."""
+
+    def __init__(self) -> None:
+        self.count = -1
+
+    def begin(self) -> None:
+        """Count this turn's successors."""
+        self.count += 1
+        self._next = asyncio.get_running_loop().call_soon(self.begin)
+
+    def end(self) -> None:
+        """Count no more."""
+        self._next.cancel()
+
+
+@contextmanager
+def counted_turns() -> Iterator[Turns]:
+    """Count the loop's turns for the time of a block."""
+    turns = Turns()
+    turns.begin()
+    try:
+        yield turns
+    finally:
+        turns.end()
