@@ -6,7 +6,7 @@ import random
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nats.aio.client import Client
 
@@ -50,6 +50,9 @@ from projections.runner import Runner
 from projections.store import Store
 from publishers import names
 from publishers.port import Workplace
+
+if TYPE_CHECKING:
+    from node.web.serving import ServedResults
 
 VERSION = version("lota")
 PUBLISH_SHARE = 0.9
@@ -120,11 +123,7 @@ class Host:
         )
         stack.push_async_callback(client.close)
         bus = Bus(client)
-        if await bus.is_present(config.name):
-            raise NodeBusy(
-                f"a node named {config.name} is on this network already",
-                hint="stop it, or give this one another --name",
-            )
+        await self._require_alone(bus)
         events_log = await open_log(client)
         stack.push_async_callback(events_log.close)
         if "compute" in config.roles:
@@ -132,13 +131,15 @@ class Host:
         blobs = await open_blobs(client)
         compute = None
         engines = await self._engines(folder) if "compute" in config.roles else {}
-        serves = await self._serve_results(stack)
+        served = await self._serve_results(stack, client)
         credentials = await asyncio.to_thread(self._credentials.names)
-        can = self._capabilities(tuple(engines), credentials, serves)
+        can = self._capabilities(tuple(engines), credentials, served.url if served else "")
         if "compute" in config.roles:
             compute = await self._make_compute(
                 stack, client, folder, events_log, blobs, engines, can
             )
+            if served is not None:
+                served.metrics.in_hand = compute.in_hand
         membership = Membership(
             config.name,
             can,
@@ -191,6 +192,14 @@ class Host:
             sender=Sender(VERSION),
             chance=random.random,
         )
+
+    async def _require_alone(self, bus: Bus) -> None:
+        """Raise NodeBusy when another node of the network has this one's name."""
+        if await bus.is_present(self.config.name):
+            raise NodeBusy(
+                f"a node named {self.config.name} is on this network already",
+                hint="stop it, or give this one another --name",
+            )
 
     async def _leave(self, membership: Membership) -> None:
         """Say on the log that the node leaves, unless that is a log which it has no part in."""
@@ -321,17 +330,18 @@ class Host:
                     f"there is no engine {name!r}", hint=f"allow one of {', '.join(ENGINES_READY)}"
                 )
 
-    async def _serve_results(self, stack: AsyncExitStack) -> str:
-        """Serve what the publisher `local` has written, if asked to; return under which URL."""
+    async def _serve_results(self, stack: AsyncExitStack, client: Client) -> "ServedResults | None":
+        """Serve what the publisher `local` has written, if asked to, and the node's metrics."""
         serve = self.config.serve_results
         if serve is None or "compute" not in self.config.roles:
-            return ""
+            return None
         # A node that serves nothing need not load a web server.
         from node.web.serving import ServedResults  # noqa: PLC0415
 
-        served = await stack.enter_async_context(ServedResults(serve, self.config.publish_root))
+        served = ServedResults(serve, self.config.publish_root, client)
+        await stack.enter_async_context(served)
         self._keep(stack, served.ended())
-        return served.url
+        return served
 
     def _capabilities(
         self, engines: tuple[str, ...], credentials: tuple[str, ...], serves: str

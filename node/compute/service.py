@@ -43,7 +43,7 @@ from node.compute.memory_rows import Batch, JobRow
 from node.compute.patience import answered
 from node.compute.tasks import RootTask
 from node.compute.uploads import Order, Uploads
-from node.compute.work import Work
+from node.compute.work import InHand, Work
 from node.effects import Append, Effect, ListInputs, Publish, PublishRoot, Stop
 from node.inputs.relist import Relisting
 from node.orders import Orders
@@ -113,6 +113,10 @@ class Compute:
     def holds(self) -> list[str]:
         """Return the executions that this node has in hand."""
         return held(self._desk)
+
+    def in_hand(self) -> InHand:
+        """Return how many executions wait here, and how many run."""
+        return self._work.in_hand
 
     def consult_all(self) -> None:
         """Read every open job from the log again: the connection was lost for a while."""

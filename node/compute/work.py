@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from events.clock import now_ms
 from events.commitment import execution_id
@@ -34,6 +35,13 @@ ROW_BYTES = 200
 log = logging.getLogger(__name__)
 
 
+class InHand(NamedTuple):
+    """How many executions wait for a core, and how many run."""
+
+    waiting: int
+    running: int
+
+
 class Work:
     """Runs what is queued, first come first served, while cores are free.
 
@@ -55,9 +63,14 @@ class Work:
         self._closing = False
 
     @property
+    def in_hand(self) -> InHand:
+        """What this node was given and has not ended."""
+        return InHand(len(self._queue), len(self._running))
+
+    @property
     def taken(self) -> int:
         """How many executions wait or run."""
-        return len(self._queue) + len(self._running)
+        return sum(self.in_hand)
 
     @property
     def waiting(self) -> bool:

@@ -3,22 +3,18 @@
 A scrape reads one row and what is folded already; it folds nothing.
 """
 
-import asyncio
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from node.observer.observer import Observer
 from node.web import metric_families
+from node.web.exposition import PATH, exposition
 from node.web.process_metrics import ProcessMetrics
 from projections.statistics.bucket import Bucket
-
-PATH = "/metrics"
 
 
 def metrics_route(observer: Observer, process: ProcessMetrics) -> Route:
@@ -26,19 +22,9 @@ def metrics_route(observer: Observer, process: ProcessMetrics) -> Route:
 
     async def metrics(request: Request) -> Response:
         ever = await observer.statistics.whole() if observer.ready.is_set() else None
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        # Of a thousand nodes the text takes longer than others should wait for their turn.
-        found = _Collected(list(_families(observer, process, ever)))
-        return Response(await asyncio.to_thread(encode, found), media_type=content_type)
+        return await exposition(request, [*_families(observer, process, ever)])
 
     return Route(PATH, metrics)
-
-
-class _Collected(NamedTuple):
-    families: list[Metric]
-
-    def collect(self) -> list[Metric]:
-        return self.families
 
 
 def _families(observer: Observer, process: ProcessMetrics, ever: Bucket | None) -> Iterator[Metric]:

@@ -39,13 +39,14 @@ CROWDED = JSONResponse(
 log = logging.getLogger(__name__)
 
 
-def results_app(root: Path, blocks: ResultBlocks, token: str) -> ASGIApp:
-    """Return the application for the results below `root`."""
+def results_app(root: Path, blocks: ResultBlocks, token: str, *others: Route) -> ASGIApp:
+    """Return the application for the results below `root`, and for other routes beside them."""
     routes = ResultRoutes(root, blocks)
     app = Starlette(
         routes=[
             Route("/results/{rest:path}", routes.file, methods=["GET"]),
             Route("/blocks/{rest:path}", routes.block, methods=["GET"]),
+            *others,
         ],
         exception_handlers={NotFound: _not_found, LotaError: _unreadable, OSError: _unreadable},
     )

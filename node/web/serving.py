@@ -5,23 +5,29 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
+from nats.aio.client import Client
+
 from node.config import ServeConfig
 from node.web.blocks import ResultBlocks
 from node.web.listening import listen
+from node.web.node_metrics import NodeMetrics
+from node.web.process_metrics import ProcessMetrics
 from node.web.results import CROWDED, results_app
 from node.web.server import WebServer
 
 
 class ServedResults:
-    """`async with` serves what lies below `root`.
+    """`async with` serves what lies below `root`, and the `metrics` of this node.
 
-    Raises `WrongUsage` when it cannot be served as configured.
+    `client` is the node's connection to NATS. Raises `WrongUsage` when it cannot be served as
+    configured.
     """
 
     url = ""
     """Under which the others reach it."""
 
-    def __init__(self, config: ServeConfig, root: Path) -> None:
+    def __init__(self, config: ServeConfig, root: Path, client: Client | None = None) -> None:
+        self.metrics = NodeMetrics(ProcessMetrics(client))
         self._config = config
         self._root = root
         self._stack = AsyncExitStack()
@@ -30,7 +36,8 @@ class ServedResults:
         listener = await asyncio.to_thread(listen, self._config)
         blocks = ResultBlocks(self._root)
         self._stack.callback(blocks.close)
-        app = results_app(self._root, blocks, listener.token)
+        await self._stack.enter_async_context(self.metrics.process.measuring())
+        app = results_app(self._root, blocks, listener.token, self.metrics.route())
         server = WebServer(app, listener.bound, crowded=CROWDED)
         self._server = await self._stack.enter_async_context(server)
         self.url = listener.url

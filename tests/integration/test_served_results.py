@@ -12,12 +12,13 @@ from events.spec import JobSpec, PublisherSpec
 from node.server import EmbeddedServer
 from tests.integration.node_processes import Nodes
 from tests.integration.watch import Watch, claim_of
+from tests.node.web.scraped import samples
 
 TOKEN = "a-token-for-this-test"
 
 
 async def test_a_node_gives_out_what_it_has_published(tmp_path: Path) -> None:
-    """A reader learns the URL from the network, and reads a file that the accepted CID names."""
+    """A reader learns the URL from the network, reads a file by its CID, and how the node fares."""
     (tmp_path / "token").write_text(TOKEN)
     options = ("--serve-results", "127.0.0.1:0", "--results-token-file", tmp_path / "token")
     async with AsyncExitStack() as stack:
@@ -38,7 +39,8 @@ async def test_a_node_gives_out_what_it_has_published(tmp_path: Path) -> None:
         assert {row["name"]: row["state"] for row in json.loads(listed.out)}["c1"] == "live"
         url = watch.network.nodes.members["c1"].capabilities.serves
         async with httpx.AsyncClient(base_url=url) as client:
-            assert (await client.get(f"/results/{job.id}/0/stdout")).status_code == 401
+            for path in (f"/results/{job.id}/0/stdout", "/metrics"):
+                assert (await client.get(path)).status_code == 401
             client.headers["Authorization"] = f"Bearer {TOKEN}"
             assert (await client.get(f"/results/{job.id}/0/stdout")).content == b"out\n"
             block = (await client.get(f"/blocks/{job.id}/0/{claim_of(job.shards[0]).cid}")).content
@@ -46,6 +48,11 @@ async def test_a_node_gives_out_what_it_has_published(tmp_path: Path) -> None:
             assert cid_bytes(named[b"stdout"])
             answer = await client.head(f"/results/{job.id}/0/stdout")
             assert answer.headers["etag"] == f'"{named[b"stdout"]}"'
+            scraped = samples((await client.get("/metrics")).text)
+        assert scraped["lota_nats_connected", ()] == 1
+        assert scraped["lota_event_loop_lag_seconds_count", ()] > 0
+        for state in ("waiting", "running"):
+            assert scraped["lota_executions_in_hand", (("state", state),)] == 0
         ended = await c1.terminate()
         assert ended.code == 0
         assert TOKEN not in ended.err

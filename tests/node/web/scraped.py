@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
 from node.observer.observer import Observer
-from node.web.metrics import PATH, metrics_route
+from node.web.exposition import PATH
+from node.web.metrics import metrics_route
 from node.web.process_metrics import ProcessMetrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

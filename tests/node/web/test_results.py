@@ -186,6 +186,9 @@ async def test_without_a_token_a_request_names_this_machine(tmp_path: Path) -> N
         assert (await client.get("/results/job/0/stdout")).status_code == 404
         rebound = await client.get("/results/job/0/stdout", headers={"Host": "evil.example:80"})
         assert rebound.status_code == 403
+        assert (await client.get("/metrics")).status_code == 200
+        rebound = await client.get("/metrics", headers={"Host": "evil.example:80"})
+        assert rebound.status_code == 403
 
 
 async def test_a_file_that_was_cut_is_not_passed_off_as_whole(served: Served) -> None:
