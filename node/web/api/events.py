@@ -13,7 +13,7 @@ from starlette.responses import Response
 from events.codec import PRESENT
 from events.entry import read_entry
 from events.errors import EventError, LogError, LogUnavailable, NewerEvent, NotAdmitted
-from events.log import Followed, Readable, Record
+from events.log import Followed, Record
 from events.selection import filters
 from events.subjects import Address
 from node.web.api.asking import EventsQuery
@@ -118,19 +118,20 @@ async def stream_events(api: Api, query: EventsQuery, request: Request) -> Respo
     kinds = frozenset(stored for kind in query.type for stored in PRESENT.stored_as(kind))
     client = entered(hub, after)
     wanted = filters(job or None, query.type)
-    chunks = _chunks(api.observer.log, hub, client, wanted, Chosen(kinds, job))
+    chunks = _chunks(api, client, wanted, Chosen(kinds, job))
     return EventStream(hub, client, chunks)
 
 
 async def _chunks(
-    stored: Readable, hub: Hub, client: Client, wanted: Sequence[str], chosen: Chosen
+    api: Api, client: Client, wanted: Sequence[str], chosen: Chosen
 ) -> AsyncGenerator[bytes, None]:
+    hub = api.events
     yield BEGINNING
     while client.place < hub.floor and not (client.gone or hub.closed):
         until = hub.last
-        async with hub.reads:
+        async with api.reads:
             records, following = await oldest(
-                stored,
+                api.observer.log,
                 wanted,
                 after=client.place,
                 until=until,

@@ -20,9 +20,6 @@ BYTES_MAX = 8 * 1024 * 1024
 CHUNK_BYTES_MAX = 64 * 1024
 """What is sent to a client at one time, unless one item is longer."""
 
-READS_AT_ONCE = 8
-"""Clients that are far behind read for themselves, a few at a time."""
-
 WAKE_EVERY_S = 0.02
 """What comes within it is sent to each client at one time, and not one by one."""
 
@@ -98,7 +95,6 @@ class Hub:
         self.dropped = 0
         self.beat = 0
         self.closed = False
-        self.reads = asyncio.Semaphore(READS_AT_ONCE)
         self._items_max = items_max
         self._clients_max = clients_max
         self._clients: set[Client] = set()

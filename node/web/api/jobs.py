@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -87,12 +88,15 @@ async def list_job_events(api: Api, path: JobPath, query: JobEventsQuery) -> dic
     observer = api.observer
     until = await api.position(query.as_of) if query.as_of else observer.position
     job = await observer.job_id(path.id)
-    records, following = await oldest(
-        observer.log,
-        filters(job, query.type),
-        after=int(query.cursor or 0),
-        until=until,
-        limit=query.limit,
+    records, following = await api.read(
+        partial(
+            oldest,
+            observer.log,
+            filters(job, query.type),
+            after=int(query.cursor or 0),
+            until=until,
+            limit=query.limit,
+        )
     )
     return {
         "events": page(records, query.type),

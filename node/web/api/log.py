@@ -1,5 +1,6 @@
 """Reading the log itself: pages of events, and how far each projection has come."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,12 +24,11 @@ async def read_log(api: Api, query: LogQuery) -> dict[str, Any]:
     wanted = filters(job, query.type, query.author)
     if query.after is not msgspec.UNSET:
         after = max(query.after, first - 1)
-        records, following = await oldest(log, wanted, after=after, until=last, limit=query.limit)
+        read = partial(oldest, log, wanted, after=after, until=last, limit=query.limit)
     else:
         before = last + 1 if query.before is msgspec.UNSET else min(query.before, last + 1)
-        records, following = await newest(
-            log, wanted, before=before, first=first, limit=query.limit
-        )
+        read = partial(newest, log, wanted, before=before, first=first, limit=query.limit)
+    records, following = await api.read(read)
     return {
         "events": page(records, query.type),
         "first": first,

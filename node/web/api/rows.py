@@ -51,7 +51,7 @@ async def newest(
     """Return the last records before `before`, newest first, and what to go on before."""
     found: list[Record] = []
     size_bytes = 0
-    span, stop = FIRST_SPAN, before
+    span, stop = max(FIRST_SPAN, limit + 1), before
     while stop > first and len(found) <= limit:
         start = max(first, stop - span)
         for record in reversed(await _last(log, filters, start, stop, limit + 1 - len(found))):

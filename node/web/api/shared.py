@@ -1,8 +1,9 @@
 """What the handlers of the API share, and how they find the point of the log that is asked for."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from events.client.points import read_point
 from events.clock import now_ms
@@ -14,21 +15,28 @@ from node.web.api.gateway import Gateway
 from node.web.api.hub import Hub
 from node.web.leaving import unless_gone
 
+READS_AT_ONCE = 4
+"""Reads of the log. Each has up to 16 MiB on its way, and a server ends a connection on which more
+than 64 MiB wait."""
+
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Api:
     """What all handlers share.
 
     `gateway` leads to the network, None where there is a log and nothing else. `events` and
-    `changes` tell those who follow. `large` is held while a document of many megabytes is made:
-    by one at a time, since each takes memory and a processor. So is `exports` while a job is
-    written as a file, for which others are waited for.
+    `changes` tell those who follow. `reads` is held while a page of the log is read. `large` is
+    held while a document of many megabytes is made: by one at a time, since each takes memory and a
+    processor. So is `exports` while a job is written as a file, for which others are waited for.
     """
 
     observer: Observer
     gateway: Gateway | None = None
     events: Hub = field(default_factory=Hub)
     changes: Hub = field(default_factory=Hub)
+    reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_AT_ONCE))
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -49,6 +57,15 @@ class Api:
         if not as_of:
             return await self.observer.at(None)
         return await unless_gone(self.observer.at(await self.position(as_of)))
+
+    async def read(self, page: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return a page of the log, a few at a time; raises ClientDisconnect as `past` does."""
+
+        async def reading() -> T:
+            async with self.reads:
+                return await page()
+
+        return await unless_gone(reading())
 
     async def position(self, as_of: str) -> int:
         """Return the position that a point names: the last one stored by then.
