@@ -247,7 +247,7 @@ class Host:
             results.scheme: results,
         }
         runs = Runs(engines, sources, blobs, results=folder.results, inputs=folder.inputs)
-        self._keep(stack, expire_results(memory, runs.folder))
+        self._keep(stack, expire_results(memory, folder.results))
         work = Work(runs, cpu=config.width)
         workplace = Workplace(folder.path / "publishing", client)
         uploads = Uploads(

@@ -90,6 +90,7 @@ _MARKS = "SELECT latest, anchor FROM marks"
 _CLAIMS = (
     "SELECT execution, cid, dag_size_bytes, exit_code, fuel FROM results JOIN jobs USING (job)"
 )
+_FOLDERS = "SELECT execution FROM results WHERE folder"
 _HELD = "SELECT coalesce(sum(size_bytes), 0) FROM results WHERE job NOT IN (SELECT job FROM jobs)"
 _OLDEST = (
     "SELECT execution, folder, finished_ms, size_bytes FROM results"
@@ -266,6 +267,11 @@ class NodeMemory:
             return None
         folder, stdout, stderr, exit_code = found[0]
         return "folder" if folder else SmallResult(stdout, stderr, exit_code)
+
+    async def folders(self) -> set[str]:
+        """Return the executions whose results are folders."""
+        with naming(self._path, KIND):
+            return {name for (name,) in await self._all(_FOLDERS)}
 
     # Retention
 
