@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from events.errors import NotFound
+from events.errors import NotFound, WrongUsage
 from node.cli.output import note
 from node.cli.server import Server, connected
 
@@ -66,6 +66,7 @@ async def get(
     from node.cli.opened_results import opened_results
     from node.results.download import Download, Progress
 
+    _require_whole(job)
     matcher = _matcher(glob)
     async with connected(server) as connection, opened_results(connection, job) as results:
         found = results.job
@@ -86,6 +87,15 @@ async def get(
             hint=f"paths start at a result's top; '**/{glob}' looks in all folders",
         )
     print(folder)
+
+
+def _require_whole(job: str) -> None:
+    """Raise WrongUsage for a part of a job, as `ls` and `cat` take it."""
+    if "/" in job:
+        raise WrongUsage(
+            f"{job!r} is a part of a job's results",
+            hint="name the job alone, and what of it by --shard 0 and --glob 'outputs/**'",
+        )
 
 
 def _tell(download: "Download", folder: Path) -> None:

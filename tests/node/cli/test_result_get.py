@@ -67,6 +67,12 @@ async def test_a_glob_chooses_files(lota: Lota, two: JobOnLog, tmp_path: Path) -
     }
 
 
+async def test_a_part_is_chosen_by_options(lota: Lota) -> None:
+    """Who names a part as ls and cat take it learns how get does, before anything is asked."""
+    ran = await lota("result", "get", "01kb2m/0/outputs")
+    assert (ran.code, "--shard 0 and --glob" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize("merge", [(), ("--merge", "layout"), ("--merge", "append")])
 async def test_a_glob_that_matches_nothing_is_told(
     merge: tuple[str, ...], lota: Lota, two: JobOnLog, tmp_path: Path
