@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from events.errors import InvalidInput
 from events.inputs.file_uri import to_path
 from events.items import ListedFile
+from events.unixfs import MAX_DEPTH
 
 FILES_MAX = 1_000_000
 CHUNK_BYTES = 1 << 20
@@ -135,6 +136,11 @@ def _selected(entry: os.DirEntry[str], name: str, matcher: re.Pattern[str]) -> b
     except UnicodeEncodeError:
         shown = os.fsencode(entry.path).decode(errors="backslashreplace")
         raise InvalidInput(f"the name of {shown} is not UTF-8", hint="rename it") from None
+    if name.count("/") > MAX_DEPTH:
+        raise InvalidInput(
+            f"a file named {entry.name} lies more than {MAX_DEPTH} folders deep",
+            hint="nest them less, or choose a source or glob without it",
+        )
     if entry.is_symlink():
         raise InvalidInput(f"{entry.path} is a symbolic link", hint=LINK_HINT)
     if not entry.is_file():

@@ -1,7 +1,6 @@
 """Runs executions: stage the inputs, let the engine run, and turn the outcome into a claim."""
 
 import asyncio
-import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -107,7 +106,7 @@ class Runs:
             raise ExecutorError("io", f"{error.strerror}: {error.filename}") from error
         finally:
             if spec.inputs:
-                await asyncio.to_thread(shutil.rmtree, staged, ignore_errors=True)
+                await asyncio.to_thread(remove_tree, staged)
 
     async def _stage(self, job: DeskJob, spec: JobSpec, task: Task, folder: Path) -> Path:
         try:

@@ -1,7 +1,6 @@
 """One shard's input files, laid out below a folder as the job's command will see them."""
 
 import asyncio
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +8,11 @@ from events.errors import ExecutorError
 from events.items import ListedFile
 from events.sharding import slices
 from events.spec import JobSpec
+from node.executors.removal import remove_tree
 from node.inputs.port import Source
+
+FOLDERS_MAX = 400
+"""Above a file, and more than a client lists: what makes and copies a tree goes by recursion."""
 
 
 async def stage_shard(
@@ -48,9 +51,14 @@ def _check_below(path: str) -> None:
         raise ExecutorError(
             "input_denied", f"{path!r} is no path below inputs/", hint="the listing is at fault"
         )
+    if path.count("/") > FOLDERS_MAX:
+        raise ExecutorError(
+            "input_denied",
+            f"an input lies more than {FOLDERS_MAX} folders deep",
+            hint="the listing is at fault",
+        )
 
 
 def _make_empty(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+    remove_tree(folder)
     folder.mkdir(parents=True)

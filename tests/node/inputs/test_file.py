@@ -13,7 +13,10 @@ from events.inputs.file_uri import to_uri
 from events.inputs.local import BATCH_FILES
 from events.items import ListedFile
 from events.sharding import pattern
+from events.unixfs import MAX_DEPTH
+from node.executors.removal import remove_tree
 from node.inputs.file import FileSource
+from tests.node.executors.deep import nest
 
 SOURCE = FileSource()
 
@@ -166,6 +169,16 @@ async def test_list_with_other_names(tmp_path: Path) -> None:
     error = await refusal(to_uri(str(tmp_path)))
 
     assert f"{tmp_path}/a\\xff is not UTF-8" in str(error)
+
+
+async def test_list_with_deep_folders(tmp_path: Path) -> None:
+    """A file deeper than a result may be is refused, where it is chosen."""
+    nest(tmp_path / "source", MAX_DEPTH + 1)
+    source = to_uri(str(tmp_path / "source"))
+
+    assert f"more than {MAX_DEPTH} folders deep" in str(await refusal(source))
+    assert (await SOURCE.list(source, pattern("*"))).files == ()
+    remove_tree(tmp_path / "source")
 
 
 async def test_stage(tmp_path: Path) -> None:

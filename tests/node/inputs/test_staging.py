@@ -83,6 +83,7 @@ async def test_no_inputs(tmp_path: Path) -> None:
         ("", "in", "../a"),
         ("", "in", "/a"),
         ("", "in", "./a"),
+        ("", "in", "d/" * 1_000 + "a"),
         ("s3://bucket", "in", "a"),
     ],
 )
