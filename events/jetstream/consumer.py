@@ -23,6 +23,10 @@ from events.errors import LogError
 from events.jetstream.api import call
 from events.log import Record
 
+FIRST_MESSAGES = 250
+"""Asked for at first, and then twice as many each time until `PULL_MESSAGES`: who reads a page is
+not sent all that the server has behind it.
+"""
 PULL_MESSAGES = 2_000
 PULL_BYTES = 8 * 1024 * 1024
 PULLS_OUT = 2
@@ -92,6 +96,7 @@ class Consumer(Generic[T]):
         self._arrived: list[Msg] = []
         self._signal = asyncio.Event()
         self._asked = 0
+        self._most = FIRST_MESSAGES
         self._stored = 0
         self._live = False
         self._number = 0
@@ -135,6 +140,7 @@ class Consumer(Generic[T]):
         arrived, self._arrived = self._arrived, []
         self._heard_s = asyncio.get_running_loop().time()
         records = self._records(arrived)
+        self._most = min(2 * self._most, PULL_MESSAGES)
         if self._live:
             await self._ask()
         else:
@@ -176,16 +182,16 @@ class Consumer(Generic[T]):
         among a million events that is a tenth of a second, which nobody needs who reads to the end.
         """
         while self._stored and self._has_room():
-            batch = min(self._stored, PULL_MESSAGES)
+            batch = min(self._stored, self._most)
             self._stored -= batch
             await self._pull(batch)
 
     async def _ask(self) -> None:
         while self._has_room():
-            await self._pull(PULL_MESSAGES)
+            await self._pull(self._most)
 
     def _has_room(self) -> bool:
-        return self._asked <= PULL_MESSAGES * (PULLS_OUT - 1) and not self._trouble
+        return self._asked <= self._most * (PULLS_OUT - 1) and not self._trouble
 
     async def _pull(self, batch: int) -> None:
         self._asked += batch

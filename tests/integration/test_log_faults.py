@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,18 @@ async def test_a_slow_reader_holds_the_server_back(server: EmbeddedServer) -> No
         async for batch in batches:
             numbers += [int(record.body) for record in batch]
         assert numbers == list(range(12_000))
+
+
+async def test_who_reads_little_is_sent_little(server: EmbeddedServer) -> None:
+    """A reader that takes the first messages of a long log and leaves is not sent thousands."""
+    async with attached(server.url) as (client, log):
+        await fill(log, 12_000)
+        before = client.stats["in_msgs"]
+        async with aclosing(log.read()) as batches:  # type: ignore[type-var] # it is a generator
+            assert len(await anext(batches)) <= 500
+        for _ in range(20):
+            await log.last()
+        assert client.stats["in_msgs"] - before < 1_500
 
 
 @pytest.mark.parametrize(("count", "size_bytes"), [(12_000, 10), (40, 900_000)])

@@ -129,7 +129,7 @@ async def _chunks(
     yield BEGINNING
     while client.place < hub.floor and not (client.gone or hub.closed):
         until = hub.last
-        async with api.reads:
+        async with api.following_reads:
             records, following = await oldest(
                 api.observer.log,
                 wanted,

@@ -15,9 +15,9 @@ from node.web.api.gateway import Gateway
 from node.web.api.hub import Hub
 from node.web.leaving import unless_gone
 
-READS_AT_ONCE = 4
-"""Reads of the log. Each has up to 16 MiB on its way, and a server ends a connection on which more
-than 64 MiB wait."""
+READS_AT_ONCE = 2
+"""Reads of the log for those who ask, and as many for those who follow from far behind. Each has up
+to 16 MiB on its way, and a server ends a connection on which more than 64 MiB wait."""
 
 T = TypeVar("T")
 
@@ -27,9 +27,10 @@ class Api:
     """What all handlers share.
 
     `gateway` leads to the network, None where there is a log and nothing else. `events` and
-    `changes` tell those who follow. `reads` is held while a page of the log is read. `large` is
-    held while a document of many megabytes is made: by one at a time, since each takes memory and a
-    processor. So is `exports` while a job is written as a file, for which others are waited for.
+    `changes` tell those who follow. `reads` is held while a page of the log is read, and
+    `following_reads` while one is for a client that follows. `large` is held while a document of
+    many megabytes is made: by one at a time, since each takes memory and a processor. So is
+    `exports` while a job is written as a file, for which others are waited for.
     """
 
     observer: Observer
@@ -37,6 +38,9 @@ class Api:
     events: Hub = field(default_factory=Hub)
     changes: Hub = field(default_factory=Hub)
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_AT_ONCE))
+    following_reads: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(READS_AT_ONCE)
+    )
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
