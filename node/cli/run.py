@@ -165,5 +165,6 @@ def _answer(job: Job, missing: list[str], *, throw_away: bool) -> int:
         return job.exit_code
     print(f"lota: job {job.id} {job.state}: {job.reason}", file=sys.stderr)
     if not throw_away:
-        print(f"      see lota job describe {job.id}", file=sys.stderr)
+        more = f"; lota result get {job.id} fetches the results" if job.code == "publishing" else ""
+        print(f"      see lota job describe {job.id}{more}", file=sys.stderr)
     return LOTA_FAILED

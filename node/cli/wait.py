@@ -48,11 +48,13 @@ async def wait(
             ) from None
     print(found.state)
     if found.state != "completed":
+        has_results = found.code == "publishing"
+        more = f", and lota result get {name} fetches the results" if has_results else ""
         raise JobFailed(
             f"job {name} was {found.state}: {found.reason or found.code}"
             if found.state == "cancelled"
             else f"job {name} failed ({found.code}): {found.reason}",
-            hint=f"lota job describe {name} shows the evidence",
+            hint=f"lota job describe {name} shows the evidence{more}",
         )
 
 

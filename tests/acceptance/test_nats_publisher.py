@@ -1,4 +1,4 @@
-"""The publisher `nats` works on any network out of the box, for it is part of it."""
+"""The publisher `nats` works on any network; and what could not be published is not lost."""
 
 import re
 
@@ -29,3 +29,16 @@ async def test_a_published_result_is_an_object_that_any_client_reads(
     bucket = await client.jetstream().object_store("lota-results")
     assert (await bucket.get(f"{found[1]}/stdout")).data == b"hi\n"
     await client.close()
+
+
+async def test_what_cannot_be_published_can_be_fetched(
+    machine: Machine, dev: Running, lota: Lota
+) -> None:
+    """A job that failed in publishing says how its results are had all the same."""
+    ran = await lota("run", "--publisher", "nats", "--publisher", "local=/forbidden", "--", "true")
+    assert ran.code == 125
+    (job,) = (await lota("job", "ls", "-q")).out.split()
+    assert "may not write to /forbidden" in ran.err
+    assert f"lota result get {job} fetches the results" in ran.err
+    assert (await lota("result", "get", job)).code == 0
+    assert (machine.empty / job / "0" / "exit_code").read_bytes() == b"0"

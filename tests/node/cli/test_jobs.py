@@ -220,6 +220,15 @@ async def test_wait_fails_with_the_job(lota: Lota, begin: Begin) -> None:
     assert "shard 0 exited with 3" in ran.err
 
 
+async def test_wait_says_that_results_are_there(lota: Lota, begin: Begin) -> None:
+    """A job that failed in publishing alone need not run again: its results can be fetched."""
+    job = await begin(NOOP)
+    await job.plan()
+    await job.append(JobFailed, "r1", code="publishing", reason="s3: refused")
+    ran = await lota("job", "wait", job.id)
+    assert f"lota result get {job.id} fetches the results" in ran.err
+
+
 async def test_wait_gives_up_after_its_timeout(lota: Lota, begin: Begin) -> None:
     """A job that goes on is exit code 5, and a hint how to learn why."""
     job = await begin(NOOP)
