@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from events.inputs.file_uri import to_uri
 from node.web.api.documents.jobs import Asked, ExecutionPage, JobDocument, LanesDocument
 from node.web.api.documents.nodes import Draining
 from node.web.api.documents.results import ResultPage
+from node.web.api.gateway import RESULTS_AT_ONCE
 from tests.integration.api_of import ApiOf, api_of
 from tests.node.web.api.followers import Follower
 
@@ -348,3 +350,24 @@ async def test_what_nobody_holds_any_more_is_told(api: ApiOf) -> None:
         answer = await api.client.get(f"/jobs/{job.id}/{path}")
         assert answer.status_code in {404, 502, 504}, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_results_are_read_by_a_few_at_a_time(api: ApiOf) -> None:
+    """While many hold on to files that they do not read, others are told to come again; as soon as
+    one of them is gone, there is room.
+    """
+    job = await api.closed(shell("head -c 12000000 /dev/zero >outputs/large"))
+    path = f"/jobs/{job.id}/results/0/outputs/large"
+    async with AsyncExitStack() as stack:
+        held = [
+            await stack.enter_async_context(api.client.stream("GET", path))
+            for _ in range(RESULTS_AT_ONCE)
+        ]
+        assert {answer.status_code for answer in held} == {200}
+        refused = await api.client.get(path)
+        await held[0].aclose()
+        while (found := await api.client.head(path)).status_code == 503:
+            pass
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert "are being read already" in refused.json()["detail"]
+    assert (found.status_code, found.headers["content-length"]) == (200, "12000000")

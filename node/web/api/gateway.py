@@ -28,11 +28,17 @@ from node.inputs.lota import SCHEME, LotaSource
 from node.jobs import load_job
 from node.results.job_results import JobResults
 from node.results.publishers import Credentials
+from node.web.problems import Refused
 from projections.nodes import Nodes
 from projections.state import TERMINAL, Job
 
 AUTHOR = "api"
 """What the API is called on the log, as the author of its requests."""
+
+RESULTS_AT_ONCE = 64
+"""Each reads some 6 MB ahead of its client, who may be slow."""
+
+COME_AGAIN = {"retry-after": "5"}
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +64,7 @@ class Gateway:
         self._credentials = credentials
         self._bus = Bus(client)
         self._files = AllowedFiles(allow_paths)
+        self._readers = asyncio.Semaphore(RESULTS_AT_ONCE)
 
     @classmethod
     async def open(
@@ -118,7 +125,19 @@ class Gateway:
 
     @asynccontextmanager
     async def results(self, job: Job, nodes: Nodes) -> AsyncIterator[JobResults]:
-        """Open the results of a job. Raises LotaError."""
+        """Open the results of a job, for a few at a time. Raises LotaError, `Refused`."""
+        if self._readers.locked():
+            raise Refused(
+                503,
+                f"{RESULTS_AT_ONCE} results are being read already",
+                hint="come again after as many seconds as the header Retry-After says",
+                headers=COME_AGAIN,
+            )
+        async with self._readers, self._opened(job, nodes) as results:
+            yield results
+
+    @asynccontextmanager
+    async def _opened(self, job: Job, nodes: Nodes) -> AsyncIterator[JobResults]:
         make = partial(
             JobResults,
             job,
