@@ -57,6 +57,13 @@ class Nodes(Mutable):
     newer: dict[str, Skipped] = {}
     held: str = ""
 
+    def present(self, role: str) -> bool:
+        """Whether a node is there in a role; one that drains is, and the last one goes on."""
+        return any(
+            node.state in ("live", "draining") and role in node.capabilities.roles
+            for node in self.members.values()
+        )
+
     def live(self, role: str) -> list[Node]:
         """Return the nodes that are present in a role, draining ones left out."""
         return [

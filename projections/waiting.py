@@ -21,7 +21,7 @@ def why_waiting(job: Job, nodes: Nodes, now_ms: int) -> list[dict[str, Any]]:
     if job.state in TERMINAL:
         return []
     reasons: list[dict[str, Any]] = []
-    if not nodes.live("requester"):
+    if not nodes.present("requester"):
         reasons.append(
             _reason(
                 "deciding",

@@ -12,7 +12,14 @@ from events.decisions import (
     ShardsOffered,
 )
 from events.entry import read_entry
-from events.facts import BidsDeclined, BidsPlaced, PublishFailed, ResultsProposed
+from events.facts import (
+    BidsDeclined,
+    BidsPlaced,
+    NodeDrained,
+    NodeDrainedData,
+    PublishFailed,
+    ResultsProposed,
+)
 from events.items import (
     Award,
     Bid,
@@ -25,12 +32,13 @@ from events.items import (
 )
 from events.memory import MemoryBlobs, MemoryLog
 from events.spec import Deal, JobSpec, PublisherSpec
+from events.subjects import NET
 from node.jobs import Loaded, load_job
 from projections.network import Network
 from projections.summary import summary
 from projections.views import job_row, job_view, judged_node_view
 from projections.waiting import why_waiting
-from tests.node.cli.job_on_log import START_MS, JobOnLog, claim_of, join
+from tests.node.cli.job_on_log import START_MS, JobOnLog, append, claim_of, join, made
 
 NOW_MS = START_MS + 60_000
 NOOP = JobSpec(engine="noop")
@@ -132,6 +140,15 @@ async def test_nobody_to_decide_is_a_reason(log: MemoryLog) -> None:
     assert "unplanned" in found
 
 
+async def test_a_requester_that_drains_decides_on(log: MemoryLog) -> None:
+    """Where no other is there, the one that drains does not leave jobs lying."""
+    job = await started(log)
+    member = (await folded(log, job)).nodes.members["req"]
+    data = NodeDrainedData(incarnation=member.incarnation)
+    await append(log, made(NodeDrained, NET, "req", START_MS, data), "req")
+    assert "no_requester" not in await reasons(log, job)
+
+
 async def test_too_few_nodes_are_counted(log: MemoryLog) -> None:
     """Two replicas and one node that can run them: both numbers are given."""
     await join(log, "n1", "compute", engines=("noop",), cpu=4, memory_bytes=2**40, disk_bytes=2**40)
@@ -202,7 +219,7 @@ async def test_a_failed_publication_is_a_reason(log: MemoryLog) -> None:
 
 async def test_a_publisher_of_nobody_is_a_reason(log: MemoryLog) -> None:
     """Where nobody who agreed can publish, each is named with what it lacks."""
-    spec = JobSpec(engine="noop", deal=PAIR, publishers=(PublisherSpec("s3", credential="lab"),))
+    spec = JobSpec(engine="noop", deal=PAIR, publishers=(PublisherSpec("s3", "lab-results", "lab"),))
     job = await started(log, spec)
     await join(log, "n1", "compute", engines=("noop",), publishers=("s3",), credentials=("x",))
     await job.plan()
