@@ -142,7 +142,7 @@ class MemoryLog:
         while not self._closed:
             if after > len(self._records):
                 raise LogError(
-                    f"asked for what is behind {after}, but the log ends at {len(self._records)}",
+                    f"the log ends at {len(self._records)}, before {after}, which it had already come to",
                     hint="this is not the log that was read before",
                 )
             if batch := self.records(filters, after):

@@ -138,8 +138,8 @@ class Reader:
         end = await self.last(EVERYTHING) if after else 0
         if end < after:
             raise LogError(
-                f"asked for what is behind {after}, but the log ends at {end}",
-                hint="it lost its end, or is another log: begin again with what was folded of it",
+                f"the log ends at {end}, before {after}, which it had already come to",
+                hint="the server was wiped, is another one, or has an older backup of it: begin again",
             )
 
     async def _refuse_another_end(self, latest: Record | None) -> None:
@@ -152,7 +152,7 @@ class Reader:
         if (found.subject, b64decode(found.data)) != (latest.subject, latest.body):
             raise LogError(
                 f"the log has another message at {latest.position} than it had before",
-                hint="it lost its end, or is another log: begin again with what was folded of it",
+                hint="the server was wiped, is another one, or has an older backup of it: begin again",
             )
 
     def check_open(self) -> None:
