@@ -141,8 +141,9 @@ class MemoryLog:
     ) -> AsyncIterator[list[Record]]:
         while not self._closed:
             if after > len(self._records):
+                end = len(self._records)
                 raise LogError(
-                    f"the log ends at {len(self._records)}, before {after}, which it had already come to",
+                    f"the log ends at {end}, before {after}, which it had already come to",
                     hint="this is not the log that was read before",
                 )
             if batch := self.records(filters, after):

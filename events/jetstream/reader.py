@@ -24,6 +24,8 @@ LONGEST_RETRY_S = 1.0
 READ_PATIENCE_S = 30.0
 """How long a read, which is to end, waits for a server that is away."""
 
+ANOTHER_END = "the server was wiped, is another one, or has an older backup: begin again"
+
 log = logging.getLogger(__name__)
 
 
@@ -139,7 +141,7 @@ class Reader:
         if end < after:
             raise LogError(
                 f"the log ends at {end}, before {after}, which it had already come to",
-                hint="the server was wiped, is another one, or has an older backup of it: begin again",
+                hint=ANOTHER_END,
             )
 
     async def _refuse_another_end(self, latest: Record | None) -> None:
@@ -152,7 +154,7 @@ class Reader:
         if (found.subject, b64decode(found.data)) != (latest.subject, latest.body):
             raise LogError(
                 f"the log has another message at {latest.position} than it had before",
-                hint="the server was wiped, is another one, or has an older backup of it: begin again",
+                hint=ANOTHER_END,
             )
 
     def check_open(self) -> None:

@@ -219,7 +219,9 @@ async def test_a_failed_publication_is_a_reason(log: MemoryLog) -> None:
 
 async def test_a_publisher_of_nobody_is_a_reason(log: MemoryLog) -> None:
     """Where nobody who agreed can publish, each is named with what it lacks."""
-    spec = JobSpec(engine="noop", deal=PAIR, publishers=(PublisherSpec("s3", "lab-results", "lab"),))
+    spec = JobSpec(
+        engine="noop", deal=PAIR, publishers=(PublisherSpec("s3", "lab-results", "lab"),)
+    )
     job = await started(log, spec)
     await join(log, "n1", "compute", engines=("noop",), publishers=("s3",), credentials=("x",))
     await job.plan()
