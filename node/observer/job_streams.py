@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from events.log import Readable, Record
 from events.subjects import job_events
@@ -21,6 +22,7 @@ from projections.state import Job
 from projections.timeline import Timeline
 
 KEPT_MAX = 8
+FOLDED_AT_ONCE = 4
 
 
 class Told(NamedTuple):
@@ -44,12 +46,13 @@ class _Kept:
 
 
 class JobStreams:
-    """Folds one job at a time; the loop gets its turns."""
+    """Folds a few jobs at a time, each by one alone; the loop gets its turns."""
 
     def __init__(self, log: Readable) -> None:
         self._log = log
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._one = asyncio.Lock()
+        self._one_each: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._few = asyncio.Semaphore(FOLDED_AT_ONCE)
         self._standing: dict[str, asyncio.Event] = {}
 
     async def fold(self, name: str, position: int) -> JobFold:
@@ -58,8 +61,11 @@ class JobStreams:
         While it is `standing` for somebody else, it is waited for: all who look at a job ask when
         it has changed, and folding it anew for each takes longer. Raises LogError.
         """
+        alone = self._one_each.get(name)
+        if alone is None:
+            alone = self._one_each[name] = asyncio.Lock()
         while True:
-            async with self._one:
+            async with alone, self._few:
                 over = self._standing.get(name)
                 if over is None:
                     return await self._fold(name, position)

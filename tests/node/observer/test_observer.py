@@ -173,6 +173,38 @@ async def test_a_job_stands_while_it_is_written_down(tmp_path: Path) -> None:
         assert told.job.seen > seen
 
 
+class HoldingBack(MemoryLog):
+    """A log that keeps who reads of one job waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.job, self.reading, self.go_on = "", asyncio.Event(), asyncio.Event()
+
+    async def read(
+        self, filters: Sequence[str] = (EVERYTHING,), *, after: int = 0
+    ) -> AsyncIterator[list[Record]]:
+        if self.job and self.job in filters[0]:
+            self.reading.set()
+            await self.go_on.wait()
+        async for batch in super().read(filters, after=after):
+            yield batch
+
+
+async def test_a_job_waits_for_no_other(tmp_path: Path) -> None:
+    """While one job takes long to be read, others are told, and that one once."""
+    log = HoldingBack()
+    extend(log, story(5))
+    async with observing(log, tmp_path) as observer:
+        log.job, other = [row["id"] for row in await every_job(observer, None)][:2]
+        past = await observer.at(None)
+        slow = [asyncio.ensure_future(observer.job(log.job, past)) for _ in range(2)]
+        await log.reading.wait()
+        assert (await asyncio.wait_for(observer.job(other, past), 10)).job.id == other
+        log.go_on.set()
+        first, second = await asyncio.gather(*slow)
+        assert first.job is second.job
+
+
 async def test_jobs_by_the_start_of_their_id(tmp_path: Path) -> None:
     """The start of one job's id names it, that of several is refused, as is that of none."""
     async with observing(log_of(story(5)), tmp_path) as observer:
