@@ -88,6 +88,9 @@ class Process:
         """Do something after the moment that a turn takes."""
         self.later(self.wire.chance.randint(0, 5), action)
 
+    def reconnected(self) -> None:
+        """Go on where the line was cut; only requesters follow the log."""
+
     # Being there
 
     def join(self, holds: tuple[str, ...] = ()) -> None:

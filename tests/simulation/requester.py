@@ -45,6 +45,10 @@ class Requester(Process):
         self._grown()
         self.later(0, self._patrol_nodes)
 
+    def reconnected(self) -> None:
+        """Read what came meanwhile, also when nothing comes any more."""
+        self._grown()
+
     # READ
 
     def _grown(self) -> None:

@@ -296,7 +296,9 @@ def _restart(member: Process) -> None:
 
 
 def _reconnect(member: Process) -> None:
-    member.cut_off = False
+    if member.cut_off:
+        member.cut_off = False
+        member.reconnected()
 
 
 def _lie(mallory: Process, job: str, data: BidsPlacedData) -> tuple[Append, BidsPlaced]:
