@@ -29,7 +29,8 @@ def _verdict(case: Case, told: Judgement, shard: Shard) -> Iterator[Wrong]:
             opened = (index, attempt, execution.node, execution.claim, execution.nonce)
             if commit(job.id, *opened) != execution.commitment:
                 yield f"{name} by a claim of {execution.node}", "a claim opens its commitment"
-    if not witnesses:
+    # Who was asked to open a commitment may have lost what it was to: then nobody is left.
+    if not witnesses and not shard.revealing:
         yield f"{name} and nobody had committed", "a verdict follows from commitments"
         return
     right = judge(index, witnesses, job.spec.deal.confidence)

@@ -9,7 +9,7 @@ from tests.simulation.faults import CALM, WILD
 from tests.simulation.shrink import play
 from tests.simulation.world import Plan, World
 
-FIXED = (*range(16), 1055, 1233, 21255)
+FIXED = (*range(16), 1055, 1233, 21255, 31264)
 NEW = 6
 
 
