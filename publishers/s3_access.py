@@ -98,7 +98,7 @@ def open_bucket(bucket: str, access: S3Access) -> S3Store:
     config: S3Config = {
         "region": access.region,
         "virtual_hosted_style_request": host,
-        "checksum_algorithm": "sha256",
+        "checksum_algorithm": "crc64nvme",
         "conditional_put": "etag",
         "skip_signature": access.access_key_id is None,
     }

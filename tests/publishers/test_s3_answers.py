@@ -1,6 +1,5 @@
 """What the driver `s3` makes of answers: those that are refusals, and those that are wrong."""
 
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,9 @@ from tests.servers.s3_answers import Request, answering, refusal, reply
 MIB = 1 << 20
 SMALL = SmallResult(b"one\n", b"", 0)
 SMALL_CID = result_cid(b"one\n", b"", 0).cid
+CHECKSUM_OF_X = "Lb1nAmRU5LE="
+"""The CRC-64/NVME of "x", computed bit by bit as its definition says."""
+
 KEYS = {
     "access_key_id": "key-id",
     "secret_access_key": "canary-secret",
@@ -152,14 +154,13 @@ async def test_a_bucket_that_replaces_is_refused() -> None:
 
 
 async def test_writes_carry_their_digest() -> None:
-    """The service is given the sha256 of what it is to store, and a signature over it."""
+    """The service is given a checksum of what it is to store, and a signature over its sha256."""
     async with answering(accept) as answers:
         await bucket_at(answers.port, **KEYS).put("name", 1, one_chunk())
 
     (request,) = answers.requests
-    digest = sha256(b"x")
-    assert request.headers["x-amz-checksum-sha256"] == b64encode(digest.digest()).decode()
-    assert request.headers["x-amz-content-sha256"] == digest.hexdigest()
+    assert request.headers["x-amz-checksum-crc64nvme"] == CHECKSUM_OF_X
+    assert request.headers["x-amz-content-sha256"] == sha256(b"x").hexdigest()
     assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=key-id/")
     assert request.headers["x-amz-security-token"] == "canary-token"
 
