@@ -9,16 +9,15 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from itertools import islice
 from typing import Literal, NamedTuple
 
-from events.cid import CID_SIZE_BYTES, cid_bytes, cid_text
+from events.cid import cid_bytes, cid_text
 from events.errors import ContentError, NotFound
 from events.unixfs_reader import Place, file_size_bytes
 from publishers.blocks import leaves, places_below, read_leaf, read_node, resolve, tampered
 from publishers.pipeline import in_order
 from publishers.port import Copy
-from publishers.sorted_records import SortedRecords
+from publishers.sorted_places import BATCH, SortedPlaces
 from publishers.threads import in_thread
 
 AHEAD = 4
@@ -28,8 +27,6 @@ RUN = 256
 """Entries that need no reading are given together."""
 
 SHARDS_AT_ONCE = 16
-BATCH = 1024
-_SIZE_BYTES = 8
 
 
 class Entry(NamedTuple):
@@ -199,27 +196,21 @@ async def _names(copy: Copy, folder: Place, block: bytes) -> AsyncGenerator[list
     if all(place.entry for place in first):
         yield sorted(first, key=_path)
         return
-    records = SortedRecords()
+    places = SortedPlaces(folder)
     try:
-        await _collect(copy, first, records)
-        async with aclosing(in_thread(_batches(folder, records), ahead=1)) as batches:
+        await _collect(copy, first, places)
+        async with aclosing(in_thread(places.batches(), ahead=1)) as batches:
             async for batch in batches:
                 yield batch
     finally:
-        await asyncio.to_thread(records.close)
-
-
-def _batches(folder: Place, records: SortedRecords) -> Iterator[list[Place]]:
-    ordered = iter(records)
-    while batch := [_place(folder, record) for record in islice(ordered, BATCH)]:
-        yield batch
+        await asyncio.to_thread(places.close)
 
 
 def _path(place: Place) -> bytes:
     return place.path
 
 
-async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> None:
+async def _collect(copy: Copy, places: list[Place], entries: SortedPlaces) -> None:
     """Read the shards of a folder, a few at a time, and put all of its entries aside."""
     shards = [place for place in places if not place.entry]
     found = [place for place in places if place.entry]
@@ -234,22 +225,6 @@ async def _collect(copy: Copy, places: list[Place], records: SortedRecords) -> N
             for place in places_below(shard, block):
                 (found if place.entry else shards).append(place)
         if len(found) >= BATCH:
-            await asyncio.to_thread(_add, found, records)
+            await asyncio.to_thread(entries.add, found)
             found = []
-    await asyncio.to_thread(_add, found, records)
-
-
-def _add(places: list[Place], records: SortedRecords) -> None:
-    for place in places:
-        size = (place.dag_size_bytes or 0).to_bytes(_SIZE_BYTES, "big")
-        records.add(place.path + b"\0" + place.cid + size)
-
-
-def _place(folder: Place, record: bytes) -> Place:
-    tail = CID_SIZE_BYTES + _SIZE_BYTES
-    return Place(
-        record[-tail:-_SIZE_BYTES],
-        record[: -tail - 1],
-        int.from_bytes(record[-_SIZE_BYTES:], "big"),
-        folder.depth + 1,
-    )
+    await asyncio.to_thread(entries.add, found)
