@@ -1,8 +1,9 @@
 """Publishing to S3, beside the bare client putting the same files into the same server.
 
-The bare client signs what it sends, as ours does, and has as many files under way. It does not
-hash the result before, check each file on the way, or write a skeleton and a manifest: the ratio
-says what that costs. The server takes most of both cores, as it would on one machine.
+The result is one that a node has claimed: its skeleton lies beside it. The bare client signs what
+it sends, as ours does, and has as many files under way. It does not hash each file on the way, send
+a checksum for the service to check, or write a skeleton and a manifest: the ratio says what that
+costs. The server takes most of both cores, as it would on one machine.
 """
 
 import asyncio
@@ -18,10 +19,10 @@ import pytest
 from obstore.store import S3Store
 
 from benchmarks.figures import Figure, Limit, Peer, Unavailable
+from node.compute.skeletons import claimed
 from publishers.objects import FILES_AT_ONCE
 from publishers.port import Workplace
 from publishers.s3 import LARGE_AT_ONCE, S3Publisher
-from publishers.unixfs import tree_cid
 from tests.servers.seaweedfs import BUCKET, SeaweedFs, seaweedfs
 
 MB = 1_000_000
@@ -30,7 +31,7 @@ ROUNDS = 8
 
 def make_files(folder: Path, count: int, size_bytes: int) -> Path:
     """Make a folder of files that no server can take for each other."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for number in range(count):
         (folder / str(number)).write_bytes(os.urandom(size_bytes))
     return folder
@@ -53,7 +54,7 @@ async def compare(
     server: SeaweedFs, folder: Path, publisher: S3Publisher, at_once: int, label: str
 ) -> Figure:
     """Return the rate of publications beside the bare client's, in rounds in turn."""
-    cid = tree_cid(folder).cid
+    cid = claimed(folder).cid
     size_bytes = sum(path.stat().st_size for path in folder.iterdir())
     bucket = server.bucket()
     times: list[tuple[float, float]] = []
@@ -92,8 +93,8 @@ async def measure() -> AsyncIterator[Figure]:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         publisher = S3Publisher(BUCKET, server.credential("writer"), Workplace(place / "workplace"))
-        small = make_files(place / "small", 200, 100_000)
+        small = make_files(place / "small" / "result", 200, 100_000)
         yield await compare(server, small, publisher, FILES_AT_ONCE, "200x100kB")
-        large = make_files(place / "large", 4, 50 * MB)
+        large = make_files(place / "large" / "result", 4, 50 * MB)
         yield await compare(server, large, publisher, LARGE_AT_ONCE, "4x50MB")
         await publisher.close()

@@ -40,6 +40,10 @@ class NatsStore:
         with self._failures():
             await self._bucket.put(name, size_bytes, chunks)
 
+    async def put_small(self, name: str, data: bytes | memoryview) -> None:
+        with self._failures():
+            await self._bucket.put(name, len(data), _given(bytes(data)))
+
     async def put_new(self, name: str, data: bytes) -> bool:
         with self._failures():
             return await self._bucket.put_new(name, data)
@@ -76,6 +80,10 @@ class NatsStore:
             raise PublishError(
                 "rejected", f"{self.uri}: {error.what}", permanent=final, hint=error.hint
             ) from error
+
+
+async def _given(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 class NatsPublisher(ObjectPublisher):

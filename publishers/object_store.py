@@ -36,6 +36,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def put_small(self, name: str, data: bytes | memoryview) -> None:
+        """Write an object of `PIECE_BYTES` or less as `put` does."""
+        ...
+
     async def put_new(self, name: str, data: bytes) -> bool:
         """Write a small object only if there is none of that name; say whether it was written.
 

@@ -6,46 +6,41 @@ only if there is none, so a result without one is not whole, and who finds resul
 for manifests. Since the CID stands in the path, all who write an object write the same bytes to
 it: a repeat, a race of two nodes and a takeover change nothing that was there.
 
-So nothing may be sent that is not the CID's. A result is hashed as a whole before its first byte
-goes out. Small files then go as they were read for that, the others are hashed again on the way:
-one that changes in between is never written. So a large file that an earlier try left behind is
-right and need not be sent again. Only where there is a manifest all is: who repeats what was done
-has reason to doubt it.
+So nothing may be sent that is not the CID's. Before its first byte goes out it is known which files
+the CID has: from the skeleton that was kept when the result was hashed for its claim, else from
+hashing it. Each file is then hashed on the way, and one that is another is never written. So a
+large file that an earlier try left behind is right and need not be sent again. Only where there is
+a manifest all is: who repeats what was done has reason to doubt it.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from events.cid import cid_bytes, cid_text
 from events.errors import NotFound, PublishError
-from events.unixfs import CHUNK_SIZE_BYTES, FileLayout
 from publishers import reading
-from publishers.disk import disk_error
+from publishers.checked_files import RUN_BYTES, changed, checked_pieces, file_runs, read_run
 from publishers.in_parallel import for_each
+from publishers.known_skeleton import known_skeleton
 from publishers.object_copy import ObjectCopy
 from publishers.object_names import MANIFEST, SKELETON, encoded, refuse_long_names
-from publishers.object_store import PIECE_BYTES, ObjectStore
+from publishers.object_store import ObjectStore
 from publishers.port import Copy, Location, Result, require_key
 from publishers.reading import Entry
-from publishers.result_blocks import read_leaf
-from publishers.skeleton import BuiltSkeleton, Skeleton
+from publishers.skeleton import IN_MEMORY_BYTES, BuiltSkeleton, Skeleton
 from publishers.threads import in_thread
 
 FILES_AT_ONCE = 16
 MAX_MANIFEST_BYTES = 4096
-HELD_BYTES = 16 << 20
-"""Of each result that is being published."""
+RUNS_AT_ONCE = 4
 
 RESUMED_FROM_BYTES = 8 << 20
 """From this size on it is worth asking whether a file is there."""
-
-_OVERHEAD_BYTES = 200
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -72,20 +67,18 @@ class ObjectPublisher:
         require_key(key)
         base = f"{key}/{cid}"
         room_bytes = self._store.max_name_bytes - len(base) - 1
-        held = _SmallFiles()
-        skeleton = await asyncio.to_thread(_hash, result, room_bytes, held)
+        skeleton = await asyncio.to_thread(_skeleton, result, cid, room_bytes)
         try:
             if skeleton.cid != cid:
-                raise _changed(f"the result for {key} has the CID {skeleton.cid}, not {cid}")
-            async with asyncio.TaskGroup() as sending:
-                sending.create_task(self._send_files(result, base, skeleton, held))
-                sending.create_task(self._send_skeleton(base, skeleton))
+                raise changed(f"the result for {key} has the CID {skeleton.cid}, not {cid}")
+            with _first_of_group():
+                async with asyncio.TaskGroup() as sending:
+                    sending.create_task(self._send_files(result, base, skeleton))
+                    sending.create_task(self._send_skeleton(base, skeleton))
             manifest = Manifest(1, cid, skeleton.dag_size_bytes, skeleton.files)
             # "There already" is as good: whose manifest stands here has the same bytes.
             await self._store.put_new(f"{base}/{MANIFEST}", msgspec.json.encode(manifest))
             return Location(f"{self._store.uri}/{base}", cid, skeleton.dag_size_bytes)
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
         finally:
             await asyncio.to_thread(skeleton.close)
 
@@ -109,36 +102,50 @@ class ObjectPublisher:
     async def close(self) -> None:
         await self._store.close()
 
-    async def _send_files(
-        self, result: Result, base: str, skeleton: BuiltSkeleton, held: "_SmallFiles"
-    ) -> None:
+    async def _send_files(self, result: Result, base: str, skeleton: BuiltSkeleton) -> None:
+        turn = asyncio.Semaphore(FILES_AT_ONCE)
+        buffers: list[bytearray] = []
+
         @cache  # asked once, and only if there is a large file
         def was_whole() -> asyncio.Task[bool]:
             return asyncio.create_task(self._has(f"{base}/{MANIFEST}"))
 
-        async def send(entry: Entry) -> None:
-            if entry.kind != "file":
-                return
-            name = f"{base}/{encoded(os.fsencode(entry.path))}"
-            data = held.get(entry.cid)
-            if data is None and entry.size_bytes <= CHUNK_SIZE_BYTES:
-                data = await asyncio.to_thread(b"".join, _checked_pieces(result, entry))
-            if data is not None:
-                await self._store.put(name, len(data), _given([data]))
-                return
+        async def send_large(name: str, entry: Entry) -> None:
             may_be_there = entry.size_bytes >= RESUMED_FROM_BYTES and not await was_whole()
             if may_be_there and await self._has(name, entry.size_bytes):
                 return
-            async with aclosing(in_thread(_checked_pieces(result, entry), ahead=1)) as stream:
+            async with aclosing(in_thread(checked_pieces(result, entry), ahead=1)) as stream:
                 await self._store.put(name, entry.size_bytes, stream)
 
+        async def send_small(name: str, data: memoryview) -> None:
+            async with turn:
+                await self._store.put_small(name, data)
+
+        async def send(run: list[Entry]) -> None:
+            names = [f"{base}/{encoded(os.fsencode(entry.path))}" for entry in run]
+            if run[0].size_bytes > RUN_BYTES:
+                await send_large(names[0], run[0])
+                return
+            buffer = buffers.pop() if buffers else bytearray(RUN_BYTES)
+            read = await asyncio.to_thread(read_run, result, run, memoryview(buffer))
+            with _first_of_group():
+                async with asyncio.TaskGroup() as sending:
+                    for name, data in zip(names, read, strict=True):
+                        sending.create_task(send_small(name, data))
+            buffers.append(buffer)  # not after a failure: a client may still read from it
+
         copy = _SkeletonCopy(skeleton)
-        async with aclosing(reading.entries(copy, skeleton.cid, recursive=True)) as entries:
-            await for_each(entries, send, FILES_AT_ONCE)
+        entries = reading.entries(copy, skeleton.cid, recursive=True)
+        async with aclosing(entries), aclosing(file_runs(entries)) as runs:
+            await for_each(runs, send, RUNS_AT_ONCE)
 
     async def _send_skeleton(self, base: str, skeleton: Skeleton) -> None:
+        name = f"{base}/{SKELETON}"
+        if skeleton.size_bytes <= IN_MEMORY_BYTES:
+            await self._store.put_small(name, b"".join(skeleton.chunks()))
+            return
         async with aclosing(in_thread(skeleton.chunks())) as chunks:
-            await self._store.put(f"{base}/{SKELETON}", skeleton.size_bytes, chunks)
+            await self._store.put(name, skeleton.size_bytes, chunks)
 
     async def _has(self, name: str, size_bytes: int | None = None) -> bool:
         """Say whether an object is there; who may not ask is told no."""
@@ -183,22 +190,6 @@ class ObjectPublisher:
                 raise _tampered(f"{name} has {found_bytes} bytes, not {entry.size_bytes}")
 
 
-class _SmallFiles:
-    """Files of one chunk as they were read to be hashed, up to a limit: they are read once."""
-
-    def __init__(self) -> None:
-        self._files: dict[bytes, bytes] = {}
-        self._room_bytes = HELD_BYTES
-
-    def add(self, cid: bytes, chunk: bytes | memoryview) -> None:
-        if len(chunk) < CHUNK_SIZE_BYTES and len(chunk) <= self._room_bytes:
-            self._room_bytes -= len(chunk) + _OVERHEAD_BYTES
-            self._files[cid] = bytes(chunk)
-
-    def get(self, cid: str) -> bytes | None:
-        return self._files.get(cid_bytes(cid))
-
-
 class _SkeletonCopy:
     """The folders of a result that is being published."""
 
@@ -215,7 +206,8 @@ class _SkeletonCopy:
         """The skeleton is the publisher's."""
 
 
-def _hash(result: Result, room_bytes: int, held: _SmallFiles) -> BuiltSkeleton:
+def _skeleton(result: Result, cid: str, room_bytes: int) -> BuiltSkeleton:
+    known = None
     if isinstance(result, Path):
         if not result.is_dir():
             raise PublishError(
@@ -225,44 +217,17 @@ def _hash(result: Result, room_bytes: int, held: _SmallFiles) -> BuiltSkeleton:
                 hint="Let another execution publish",
             )
         refuse_long_names(result, room_bytes)
-    return Skeleton.build(result, held.add)
+        known = known_skeleton(result, cid)
+    return known or Skeleton.build(result)
 
 
-def _checked_pieces(result: Result, entry: Entry) -> Iterator[bytes]:
-    """Read a file of the result in pieces; the last is given only when all have the file's CID."""
-    path = os.fsencode(entry.path)
-    layout = FileLayout()
-    held = b""
+@contextmanager
+def _first_of_group() -> Iterator[None]:
+    """Raise what went wrong first of what is done at the same time, by itself."""
     try:
-        for offset in range(0, entry.size_bytes, PIECE_BYTES):
-            if held:
-                yield held
-            held = read_leaf(result, path, offset, min(PIECE_BYTES, entry.size_bytes - offset))
-            piece = memoryview(held)
-            for start in range(0, len(piece), CHUNK_SIZE_BYTES):
-                layout.add(piece[start : start + CHUNK_SIZE_BYTES])
-    except NotFound as error:
-        raise _changed(error.what) from error
-    except OSError as error:
-        raise disk_error(error, f"the result's file {entry.path!r}") from error
-    if cid_text(layout.finish().cid) != entry.cid:
-        raise _changed(f"the file {entry.path!r} has other bytes than before")
-    if held:
-        yield held
-
-
-async def _given(chunks: list[bytes]) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-
-
-def _changed(what: str) -> PublishError:
-    return PublishError(
-        "wrong-cid",
-        what,
-        permanent=True,
-        hint="It changed after it was hashed: let another execution publish",
-    )
+        yield
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 def _tampered(what: str) -> PublishError:

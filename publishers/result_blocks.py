@@ -55,6 +55,21 @@ def read_leaf(result: Result, path: bytes, offset: int, size_bytes: int) -> byte
         os.close(descriptor)
 
 
+def read_file(result: Result, path: bytes, into: memoryview) -> None:
+    """Fill `into` with the file at `path`, as far as both go; see `read_leaf`."""
+    if isinstance(result, SmallResult):
+        data = read_leaf(result, path, 0, len(into))
+        into[: len(data)] = data
+        return
+    descriptor = open_below(result, path)
+    try:
+        at = 0
+        while at < len(into) and (count := os.preadv(descriptor, (into[at:],), at)):
+            at += count
+    finally:
+        os.close(descriptor)
+
+
 def _pack_small(result: SmallResult, sink: Sink) -> Tree:
     entries = [Entry(name, *file(data, sink)) for name, data in _files(result).items()]
     directory((), sink)

@@ -1,15 +1,15 @@
 """The driver `s3`: results as individual objects in a bucket of any service that speaks S3.
 
 What lies where is `publishers.objects`; this is the bucket. Each request is signed over the digest
-of its body, and the digest is sent once more for the service to keep and to check, for a large
-object part by part. An object is there when its last request was answered, or not at all. What a
+of its body, and carries a checksum for the service to check and to keep, for a large object part by
+part. An object is there when its last request was answered, or not at all. What a
 dead process leaves are parts that nobody sees and everybody pays for: a lifecycle rule of the
 bucket ends them, see `docs/publishers/s3.md`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 import obstore
 from obstore.exceptions import BaseError
@@ -78,15 +78,17 @@ class S3Bucket:
             )
 
     async def put(self, name: str, size_bytes: int, chunks: AsyncIterator[bytes]) -> None:
-        async with self._large if size_bytes > CHUNK_BYTES else nullcontext():
+        async with self._large:
             if size_bytes > PART_BYTES:
                 await self._put_parts(name, size_bytes, chunks)
-                return
-            data = b"".join([chunk async for chunk in chunks])
-            try:
-                await obstore.put_async(self._bucket, self._key(name), data, use_multipart=False)
-            except (BaseError, OSError) as error:
-                raise service_failure(error, self.uri) from None
+            else:
+                await self.put_small(name, b"".join([chunk async for chunk in chunks]))
+
+    async def put_small(self, name: str, data: bytes | memoryview) -> None:
+        try:
+            await obstore.put_async(self._bucket, self._key(name), data, use_multipart=False)
+        except (BaseError, OSError) as error:
+            raise service_failure(error, self.uri) from None
 
     async def put_new(self, name: str, data: bytes) -> bool:
         try:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from events.errors import ContentError, LotaError, NodeSilent, PublishError
 from events.unixfs import Root
+from publishers.known_skeleton import SKELETON
 from publishers.skeleton import Skeleton
 from publishers.unixfs import tree_cid
 
-SKELETON = "skeleton.car"
-KEPT_FROM_BYTES = 8 * 1024 * 1024
+KEPT_FROM_BYTES = 1024 * 1024
 KEPT_FROM_FILES = 1_000
-"""Hashing less takes some milliseconds, so its skeleton is only kept once somebody has asked."""
+"""Hashing less takes a millisecond or some: its skeleton is only kept once somebody has asked."""
 
 WAITING_MAX = 16
 PATIENCE_S = 1.0

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import NotFound, PublishError
+from node.compute.skeletons import keep_skeleton
 from publishers import reading
 from publishers.object_names import MANIFEST, SKELETON, decoded, encoded
 from publishers.object_store import PIECE_BYTES
-from publishers.objects import FILES_AT_ONCE, HELD_BYTES, RESUMED_FROM_BYTES, ObjectPublisher
+from publishers.objects import FILES_AT_ONCE, RESUMED_FROM_BYTES, RUNS_AT_ONCE, ObjectPublisher
 from publishers.port import Location, SmallResult
+from publishers.skeleton import Skeleton
 from publishers.unixfs import result_cid, tree_cid
 
 MIB = 1 << 20
@@ -63,6 +65,12 @@ class MemoryStore:
         self.objects[name] = data
         self.order.append(name)
         self.begun -= 1
+
+    async def put_small(self, name: str, data: bytes | memoryview) -> None:
+        async def given() -> AsyncIterator[bytes]:
+            yield bytes(data)
+
+        await self.put(name, len(data), given())
 
     async def put_new(self, name: str, data: bytes) -> bool:
         self._step()
@@ -324,12 +332,12 @@ async def test_a_file_that_changes_is_not_written(
     assert f"job/0/{cid}/{MANIFEST}" not in store.objects
 
 
-async def test_small_files_beyond_what_is_held_are_checked_too(
+async def test_a_small_file_that_changes_is_not_written(
     store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path
 ) -> None:
     """Of many small files the first are sent as they were hashed, and the rest are hashed again."""
     result, _ = make_result(tmp_path)
-    for number in range(HELD_BYTES // 500_000 + FILES_AT_ONCE + 5):
+    for number in range(FILES_AT_ONCE + 2 * RUNS_AT_ONCE + 5):
         (result / "outputs" / f"{number:03}").write_bytes(bytes([number]) * 500_000)
     store.changing = result / "outputs" / f"{number:03}"
     cid = tree_cid(result).cid
@@ -340,6 +348,31 @@ async def test_small_files_beyond_what_is_held_are_checked_too(
     assert caught.value.code == "wrong-cid"
     assert f"job/0/{cid}/outputs/{number:03}" not in store.objects
     assert f"job/0/{cid}/{MANIFEST}" not in store.objects
+
+
+@pytest.mark.parametrize("size_bytes", [7, 3 * MIB])
+@pytest.mark.parametrize("gone", [False, True])
+async def test_what_changed_since_the_claim_is_not_written(
+    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path, size_bytes: int, gone: bool
+) -> None:
+    """A result that need not be hashed again is checked on its way, file by file."""
+    result, _ = make_result(tmp_path)
+    file = result / "outputs" / "z"
+    file.write_bytes(bytes(size_bytes))
+    skeleton = Skeleton.build(result)
+    assert keep_skeleton(skeleton, result)
+    skeleton.close()
+    if gone:
+        file.unlink()
+    else:
+        file.write_bytes(bytes(size_bytes - 1) + b"x")
+
+    with pytest.raises(PublishError) as caught:
+        await publisher.publish(result, "job/0", cid=skeleton.cid)
+
+    assert (caught.value.code, caught.value.permanent) == ("wrong-cid", True)
+    assert f"job/0/{skeleton.cid}/outputs/z" not in store.objects
+    assert f"job/0/{skeleton.cid}/{MANIFEST}" not in store.objects
 
 
 async def test_a_name_that_is_too_long_is_refused_before_all(

@@ -9,7 +9,8 @@ import pytest
 from events.cid import cid_bytes, node_cid_bytes
 from events.errors import NodeSilent, NotFound
 from events.unixfs_reader import Place, below
-from node.compute.skeletons import KEPT_FROM_BYTES, SKELETON, HeldSkeletons, claimed
+from node.compute.skeletons import KEPT_FROM_BYTES, HeldSkeletons, claimed
+from publishers.known_skeleton import SKELETON
 from publishers.port import SmallResult
 from publishers.unixfs import tree_cid
 
