@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+import stat
 from pathlib import Path
 
 from events.clock import now_ms
@@ -15,6 +17,8 @@ STRAY_MS = 31 * 24 * 3600 * 1000
 """Older than any execution that may still run."""
 EVERY_S = 600.0
 
+_EXECUTION = re.compile(r".+-\d+-\d+")
+
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +28,10 @@ async def expire_results(memory: NodeMemory, results: Path) -> None:
     `results` holds a folder for each execution. Nothing of an open job is touched. What a crash or
     the loss of the database left there is dropped once, when it is old enough.
     """
-    await clear_strays(memory, results, now_ms() - STRAY_MS)
+    try:
+        await clear_strays(memory, results, now_ms() - STRAY_MS)
+    except (LotaError, OSError) as error:
+        log.warning("old results that nothing names could not be removed: %s", error)
     while True:
         try:
             while executions := await memory.expire(now_ms() - KEPT_MS, KEPT_BYTES_MAX):
@@ -37,7 +44,10 @@ async def expire_results(memory: NodeMemory, results: Path) -> None:
 
 
 async def clear_strays(memory: NodeMemory, results: Path, older_than_ms: int) -> None:
-    """Remove the results from before a time that the node's memory does not name."""
+    """Remove the results from before a time that the node's memory does not name.
+
+    What is no execution's folder is somebody else's, and stays.
+    """
     known = await memory.folders()
     for folder in await asyncio.to_thread(_older, results, older_than_ms):
         if folder.name not in known:
@@ -48,4 +58,13 @@ async def clear_strays(memory: NodeMemory, results: Path, older_than_ms: int) ->
 def _older(results: Path, than_ms: int) -> list[Path]:
     if not results.exists():
         return []
-    return [path for path in results.iterdir() if path.stat().st_mtime * 1000 < than_ms]
+    folders = (path for path in results.iterdir() if _EXECUTION.fullmatch(path.name))
+    return [path for path in folders if _is_older(path, than_ms)]
+
+
+def _is_older(path: Path, than_ms: int) -> bool:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:  # a run that failed has just taken it away
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_mtime * 1000 < than_ms

@@ -29,3 +29,19 @@ async def test_old_results_that_nothing_names_are_removed(tmp_path: Path) -> Non
     await memory.close()
 
     assert sorted(os.listdir(results)) == ["known-0-0", "new-0-0"]
+
+
+async def test_what_is_no_result_of_an_execution_stays(tmp_path: Path) -> None:
+    """`lost+found`, a file of somebody and a link to nowhere are not the node's to remove."""
+    results = tmp_path / "results"
+    (results / "lost+found").mkdir(parents=True)
+    (results / "file-0-0").write_bytes(b"")
+    (results / "link-0-0").symlink_to(tmp_path / "nowhere")
+    os.utime(results / "lost+found", (OLD_S, OLD_S))
+    os.utime(results / "file-0-0", (OLD_S, OLD_S))
+    os.utime(results / "link-0-0", (OLD_S, OLD_S), follow_symlinks=False)
+    memory = await NodeMemory.open(tmp_path / "memory.db")
+    await clear_strays(memory, results, THEN_MS)
+    await memory.close()
+
+    assert sorted(os.listdir(results)) == ["file-0-0", "link-0-0", "lost+found"]
