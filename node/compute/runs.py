@@ -31,10 +31,14 @@ LISTINGS_KEPT_MAX = 16
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """What an execution came to: the claim, and the result it is about."""
+    """What an execution came to: the claim, and the result it is about.
+
+    `spare` is a folder that the engine may keep it in besides, until it is durable elsewhere.
+    """
 
     claim: Claim
     result: Result
+    spare: Path | None = None
 
 
 class Runs:
@@ -94,7 +98,7 @@ class Runs:
             engine_task = _engine_task(job, spec, task, inputs)
             outcome = await self.engines[spec.engine].run(engine_task, folder)
             if outcome.folder is None:
-                return _small(outcome)
+                return _small(outcome, folder)
             root = await asyncio.to_thread(claimed, outcome.folder)
             claim = Claim(root.cid, root.dag_size_bytes, outcome.exit_code)
             return Finished(claim, outcome.folder)
@@ -151,10 +155,11 @@ class Runs:
                 continue
 
 
-def _small(outcome: Outcome) -> Finished:
+def _small(outcome: Outcome, spare: Path | None = None) -> Finished:
     root = result_cid(outcome.stdout, outcome.stderr, outcome.exit_code)
     claim = Claim(root.cid, root.dag_size_bytes, outcome.exit_code)
-    return Finished(claim, SmallResult(outcome.stdout, outcome.stderr, outcome.exit_code))
+    result = SmallResult(outcome.stdout, outcome.stderr, outcome.exit_code)
+    return Finished(claim, result, spare)
 
 
 def _engine_task(job: DeskJob, spec: JobSpec, task: Task, inputs: Path | None) -> EngineTask:

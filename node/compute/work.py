@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from events.clock import now_ms
@@ -25,6 +26,7 @@ from node.compute.memory import NodeMemory
 from node.compute.memory_rows import Batch, ExecutionRow, JobRow
 from node.compute.runs import Finished, Runs
 from node.executors.port import Stream
+from node.executors.removal import remove_tree
 from node.orders import Orders
 from node.rpc import Chunk
 from publishers.port import Result, SmallResult
@@ -181,6 +183,8 @@ class Work:
         await memory.save(Batch(jobs=[JobRow(job.id, stamp) for job in met], executions=rows))
         for job, task, came in ended:
             finished(job, task, came.claim)
+        if spare := [came.spare for _, _, came in ended if came.spare is not None]:
+            await asyncio.to_thread(_remove, spare)
         return [job for job, _, _ in ended]
 
     def _keep_warm(self, name: str, result: Result) -> None:
@@ -257,3 +261,8 @@ class Work:
         if self._running:
             await asyncio.wait(list(self._running.values()))
         await self._runs.close()
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        remove_tree(folder)

@@ -15,7 +15,9 @@ from node.compute.tasks import Task as Awarded
 from node.compute.work import Work
 from node.executors.noop import NoopExecutor
 from node.executors.port import Executor, Outcome, Task
+from node.executors.process import ProcessExecutor
 from node.orders import Orders, RunOrder
+from publishers.port import SmallResult
 
 
 class Gated(NoopExecutor):
@@ -91,6 +93,29 @@ async def test_who_stood_in_line_is_told_of(engine: Gated, work: Work, tmp_path:
     assert behind.tasks[0, 0].state == "finished"
     await work.close(leave_running=False)
     await memory.close()
+
+
+async def test_a_small_result_leaves_no_folder(tmp_path: Path) -> None:
+    """What a command that can be adopted came to lies in a folder until the database has it."""
+    engine = ProcessExecutor(tmp_path / "processes")
+    folders = {"results": tmp_path / "results", "inputs": tmp_path / "inputs"}
+    runs = Runs({"process": engine}, {}, MemoryBlobs(), **folders)
+    memory = await NodeMemory.open(tmp_path / "memory.sqlite")
+    work, desk = Work(runs, cpu=1), Desk(node="c1")
+    touched = asyncio.Event()
+    work.touch = lambda _: touched.set()
+    award(desk, work, "j", JobSpec(engine="process", command=("echo", "hi"), verifier="none"), 1)
+    work.start(desk)
+    await touched.wait()
+    kept_until_then = runs.folder("j-0-0").exists()
+    await work.settle(memory, [])
+    result = await memory.result("j-0-0")
+    await work.close(leave_running=False)
+    await memory.close()
+
+    assert kept_until_then
+    assert result == SmallResult(b"hi\n", b"", 0)
+    assert not runs.folder("j-0-0").exists()
 
 
 class Linking(NoopExecutor):
