@@ -22,6 +22,7 @@ from publishers.car_blocks import Car, header, section, section_bytes
 from publishers.disk import disk_error
 from publishers.indexed_car import (
     DIGEST_BYTES,
+    ENTRY_BYTES,
     HEADER_BYTES,
     answer,
     answer_from,
@@ -63,7 +64,8 @@ class Skeleton:
         self._index = b""
         self._layout = answer(layout(size_bytes), self._read)
         if self._file is not None and self._layout.entries <= INDEX_IN_MEMORY:
-            self._index = self._read(self._layout.entries_at, size_bytes)
+            index_bytes = self._layout.entries * ENTRY_BYTES  # the file may go on behind it
+            self._index = self._read(self._layout.entries_at, index_bytes)
         car = self._read(self._layout.data_at, CAR_HEADER_BYTES)
         self.cid = cid_text(Car(BytesIO(car)).root)
 
@@ -79,7 +81,8 @@ class Skeleton:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Skeleton":
         """Open what `write` has written; raises `ContentError` for what is none, and OSError."""
-        file = open(path, "rb")  # noqa: SIM115 - it stays open as long as the skeleton
+        # It stays open as long as the skeleton. For the writer of a pipe nobody waits.
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: SIM115
         try:
             return cls(file, os.fstat(file.fileno()).st_size)
         except BaseException:

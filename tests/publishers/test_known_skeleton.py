@@ -122,3 +122,22 @@ def test_another_results_skeleton_is_nothing(tmp_path: Path) -> None:
     assert known_skeleton(result, hashed.cid) is None
     hashed.close()
     other.close()
+
+
+def test_what_goes_on_behind_its_end_is_not_read(tmp_path: Path) -> None:
+    """A job may have made what lies there as long as a file system can count."""
+    result = make_tree(tmp_path)
+    hashed = built(result)
+    os.truncate(result.with_name(SKELETON), 8 << 40)
+
+    assert_same(known_skeleton(result, hashed.cid), hashed)
+
+
+def test_a_pipe_is_nothing(tmp_path: Path) -> None:
+    """Nobody waits for a writer of what a job may have put there."""
+    result = make_tree(tmp_path)
+    hashed = Skeleton.build(result)
+    os.mkfifo(result.with_name(SKELETON))
+
+    assert known_skeleton(result, hashed.cid) is None
+    hashed.close()
