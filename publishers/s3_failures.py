@@ -25,7 +25,8 @@ _PAST_THE_END = 416
 _FULL_STATUS = 507
 _BUSY = {429, 503}
 _REFUSED = {401, 403}
-_CLIENT_ERRORS = range(400, 500)
+_NOT_IMPLEMENTED = 501
+_FINAL = {*range(400, 500), _NOT_IMPLEMENTED} - {408, 409}
 _SERVER_ERRORS = range(500, 600)
 _REDIRECTS = range(300, 400)
 
@@ -89,7 +90,7 @@ def service_failure(error: Exception, uri: str) -> PublishError:
         return PublishError("disk-full", what, hint="Make room; a repeat then succeeds")
     if said.status in _BUSY:
         return PublishError("busy", what, hint="Repeat it later")
-    if said.status in _SERVER_ERRORS:
+    if said.status in _SERVER_ERRORS and said.status != _NOT_IMPLEMENTED:
         return PublishError("unavailable", what, hint="Is its disk full? Repeat it later")
     if said.status in _REDIRECTS:
         return PublishError("rejected", what, permanent=True, hint=_ELSEWHERE_HINT)
@@ -98,8 +99,8 @@ def service_failure(error: Exception, uri: str) -> PublishError:
     return PublishError(
         "rejected",
         what,
-        permanent=said.status in _CLIENT_ERRORS and said.status not in {408, 409},
-        hint="Check that the credential's 'endpoint' speaks S3",
+        permanent=said.status in _FINAL,
+        hint="Check that the credential's 'endpoint' speaks S3 with checksums of CRC-64/NVME",
     )
 
 

@@ -63,6 +63,8 @@ async def one_chunk() -> AsyncIterator[bytes]:
         (refusal(400, "BadDigest"), "broken-off", False, "Repeat"),
         (refusal(400, "XAmzContentSHA256Mismatch"), "broken-off", False, "Repeat"),
         (refusal(400, "Other"), "rejected", True, "S3"),
+        (refusal(400, "ExcessHeaderValues"), "rejected", True, "CRC-64/NVME"),
+        (refusal(501, "NotImplemented"), "rejected", True, "CRC-64/NVME"),
         (refusal(409, "OperationAborted"), "rejected", False, "S3"),
         (reply(200), "bad-answer", False, "S3"),
     ],
