@@ -4,6 +4,7 @@ A result is a folder, or a small one in memory that never was a folder; both giv
 These functions block: call them in a thread.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from publishers.tree_walk import Tree
 from publishers.unixfs import tree_cid
 
 _EMPTY_FOLDER = directory(())
+
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
+"""Nothing is there, or what no result holds: a link, a socket."""
 
 
 def pack(result: Result, sink: Sink) -> Tree:
@@ -88,7 +92,7 @@ def _files(result: SmallResult) -> dict[bytes, bytes]:
 def open_below(folder: Path, path: bytes) -> int:
     """Open one file below a folder for reading, without leaving the folder by any link.
 
-    Raises `NotFound` for what is not a file in it, OSError when the folder cannot be opened.
+    Raises `NotFound` for what is not a file in it, OSError when that cannot be told.
     """
     if not path:
         return os.open(folder, os.O_RDONLY | os.O_NONBLOCK)  # the result is this one file
@@ -104,7 +108,9 @@ def open_below(folder: Path, path: bytes) -> int:
             place = below
         return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
     except OSError as error:
-        raise _no_file(path) from error
+        if error.errno in _NO_FILE:
+            raise _no_file(path) from error
+        raise
     finally:
         os.close(place)
 

@@ -1,6 +1,7 @@
 """The layout of object stores, over a store in memory that can be made to fail at any step."""
 
 import os
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from events.errors import NotFound, PublishError
 from node.compute.skeletons import keep_skeleton
 from publishers import reading
+from publishers.checked_files import read_run
 from publishers.object_names import MANIFEST, SKELETON, decoded, encoded
 from publishers.object_store import PIECE_BYTES
 from publishers.objects import FILES_AT_ONCE, RESUMED_FROM_BYTES, RUNS_AT_ONCE, ObjectPublisher
@@ -373,6 +375,24 @@ async def test_what_changed_since_the_claim_is_not_written(
     assert (caught.value.code, caught.value.permanent) == ("wrong-cid", True)
     assert f"job/0/{skeleton.cid}/outputs/z" not in store.objects
     assert f"job/0/{skeleton.cid}/{MANIFEST}" not in store.objects
+
+
+def test_what_cannot_be_opened_just_now_has_not_changed(tmp_path: Path) -> None:
+    """A process that is out of descriptors may read the file later."""
+    result, _ = make_result(tmp_path)
+    file = result / "outputs" / ".hidden"
+    entry = reading.Entry("outputs/.hidden", "file", 1, tree_cid(file).cid)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))  # for the folder alone
+    try:
+        with pytest.raises(PublishError) as caught:
+            read_run(result, [entry], memoryview(bytearray(1)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (caught.value.code, caught.value.permanent) == ("io-error", False)
 
 
 async def test_a_name_that_is_too_long_is_refused_before_all(
