@@ -289,19 +289,18 @@ class LocalRoot:
 def open_below(folder: Path, path: str) -> int:
     """Open one file of a published result for reading, without leaving the result by any link.
 
-    Raises `NotFound` for what is not a file in it, `PublishError` when the result is gone.
+    Raises `NotFound` for what is not a file in it, `PublishError` when the result is gone or the
+    disk fails.
     """
     if not folder.is_dir():
         raise _missing(folder)
     try:
-        found = result_blocks.open_below(folder, os.fsencode(path))
+        return result_blocks.open_below(folder, os.fsencode(path))
     except NotFound as error:
         what = f"there is no file {path!r} in {folder}"
         raise NotFound(what, hint="Name a file of the result") from error
-    if not stat.S_ISREG(os.fstat(found).st_mode):
-        os.close(found)
-        raise NotFound(f"{path!r} in {folder} is no file", hint="Name a file of the result")
-    return found
+    except OSError as error:
+        raise disk_error(error, f"the folder {folder}") from error
 
 
 def _missing(folder: Path) -> PublishError:

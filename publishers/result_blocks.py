@@ -6,6 +6,7 @@ These functions block: call them in a thread.
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from events.dagpb import Sink
@@ -17,6 +18,7 @@ from publishers.unixfs import tree_cid
 
 _EMPTY_FOLDER = directory(())
 
+_FILE = os.O_RDONLY | os.O_NONBLOCK
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
 """Nothing is there, or what no result holds: a link, a socket."""
 
@@ -95,7 +97,7 @@ def open_below(folder: Path, path: bytes) -> int:
     Raises `NotFound` for what is not a file in it, OSError when that cannot be told.
     """
     if not path:
-        return os.open(folder, os.O_RDONLY | os.O_NONBLOCK)  # the result is this one file
+        return _regular(path, os.open(folder, _FILE))  # the result is this one file
     parts = path.split(b"/")
     if any(part in {b"", b".", b".."} or b"\0" in part for part in parts):
         raise _no_file(path)
@@ -106,13 +108,20 @@ def open_below(folder: Path, path: bytes) -> int:
             below = os.open(part, flags, dir_fd=place)
             os.close(place)
             place = below
-        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+        return _regular(path, os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=place))
     except OSError as error:
         if error.errno in _NO_FILE:
             raise _no_file(path) from error
         raise
     finally:
         os.close(place)
+
+
+def _regular(path: bytes, descriptor: int) -> int:
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise _no_file(path)
 
 
 def _no_file(path: bytes) -> NotFound:

@@ -353,9 +353,9 @@ async def test_a_small_file_that_changes_is_not_written(
 
 
 @pytest.mark.parametrize("size_bytes", [7, 3 * MIB])
-@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("change", ["other", "gone", "folder"])
 async def test_what_changed_since_the_claim_is_not_written(
-    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path, size_bytes: int, gone: bool
+    store: MemoryStore, publisher: ObjectPublisher, tmp_path: Path, size_bytes: int, change: str
 ) -> None:
     """A result that need not be hashed again is checked on its way, file by file."""
     result, _ = make_result(tmp_path)
@@ -364,10 +364,12 @@ async def test_what_changed_since_the_claim_is_not_written(
     skeleton = Skeleton.build(result)
     assert keep_skeleton(skeleton, result)
     skeleton.close()
-    if gone:
-        file.unlink()
-    else:
+    if change == "other":
         file.write_bytes(bytes(size_bytes - 1) + b"x")
+    else:
+        file.unlink()
+    if change == "folder":
+        file.mkdir()
 
     with pytest.raises(PublishError) as caught:
         await publisher.publish(result, "job/0", cid=skeleton.cid)
