@@ -51,7 +51,8 @@ async def _once(observer: "Observer", output: Any) -> None:
 
     document = await _document(observer)
     if output == "table":
-        console().print(top_view(document))
+        screen = console()
+        screen.print(top_view(document, fill=screen.is_terminal))
     else:
         show_document(document, output)
 

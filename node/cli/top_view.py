@@ -21,14 +21,23 @@ ROLE_STYLES = {"g": "green", "r": "magenta", "c": "cyan"}
 LINES = (("jobs/s", "jobs.completed"), ("events/s", "events"), ("queue", "queue"))
 
 
-def top_view(view: View, height: int | None = None) -> RenderableType:
-    """Return the whole screen, in at most `height` lines if that is enough for a few nodes."""
+def top_view(view: View, height: int | None = None, *, fill: bool = True) -> RenderableType:
+    """Return the whole screen, in at most `height` lines if that is enough for a few nodes.
+
+    Lines `fill` its width, or else end with what they say.
+    """
     events = view["events"]
     room = len(view["nodes"])
     if height is not None:
         room = max(LEAST_NODES, height - LINES_BESIDE - len(events))
     return Group(
-        _head(view), "", _lines(view), "", _nodes(view["nodes"], room), "", _events(events)
+        _head(view),
+        "",
+        _lines(view),
+        "",
+        _nodes(view["nodes"], room),
+        "",
+        _events(events, fill=fill),
     )
 
 
@@ -93,8 +102,8 @@ def _nodes(nodes: Sequence[View], room: int) -> RenderableType:
 NUMBERS = ("width", "running", "won", "lost", "agreed", "differed", "failed")
 
 
-def _events(events: Sequence[View]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, expand=True)
+def _events(events: Sequence[View], *, fill: bool) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, expand=fill)
     table.add_column(justify="right", style="dim", no_wrap=True)
     for _ in range(3):
         table.add_column(no_wrap=True, overflow="ellipsis")

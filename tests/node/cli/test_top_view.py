@@ -59,6 +59,13 @@ def drawn(document: dict[str, Any], *, width: int = 100, height: int | None = No
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
+def test_what_is_printed_once_has_no_blanks_for_a_width() -> None:
+    """A pipe is taken for very wide, and who greps it gets lines of the length of their text."""
+    out = io.StringIO()
+    Console(file=out, width=10_000, color_system=None).print(top_view(view(), fill=False))
+    assert max(map(len, out.getvalue().splitlines())) < 120
+
+
 def test_everything_is_on_the_screen() -> None:
     """The head, the sparklines, a line for each node and each of the last events are shown."""
     text = "\n".join(drawn(view()))
