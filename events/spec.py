@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 
 from events.errors import InvalidSpec
-from events.targets import wrong_target
 from events.units import duration_ms, size_bytes
 
 SHARDS_MAX = 100_000
@@ -286,9 +285,6 @@ def _check_publishers(spec: JobSpec, known: Mapping[str, bool]) -> None:
                 "holds a login, and the log is no place for one",
                 hint="put it into the credential that the job names",
             )
-        if instead := wrong_target(publisher.driver, publisher.target):
-            what = f"is {publisher.target!r}, which the publisher {publisher.driver!r} cannot use"
-            raise InvalidSpec(f"{path}.target", what, hint=instead)
     publish = spec.publish
     if isinstance(publish, str):
         if publish not in ("all", "any"):

@@ -1,12 +1,16 @@
 """What a job may say about where its publishers put results, as far as a client can tell.
 
 Each driver reads its target itself, and refuses the same. But it does so once there is a result,
-and a job with a slip in its target would run for nothing.
+and a job with a slip in its target would run for nothing. It is no rule of the log: drivers may
+come to take other targets, and what was submitted before stays as good as it was.
 """
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from events.errors import InvalidSpec
+from events.spec import JobSpec
 
 
 class Target(NamedTuple):
@@ -44,3 +48,11 @@ def wrong_target(driver: str, target: str) -> str:
     """Return what to write instead of a target that a driver cannot use, "" for one that it can."""
     known = TARGETS.get(driver)
     return "" if known is None or known.shape.fullmatch(target) else known.hint
+
+
+def check_targets(spec: JobSpec) -> None:
+    """Raise InvalidSpec for a target that its publisher cannot use."""
+    for index, publisher in enumerate(spec.publishers):
+        if instead := wrong_target(publisher.driver, publisher.target):
+            what = f"is {publisher.target!r}, which the publisher {publisher.driver!r} cannot use"
+            raise InvalidSpec(f"$.publishers[{index}].target", what, hint=instead)

@@ -39,6 +39,7 @@ from events.log import Expect, Log, Record
 from events.requests import CancelRequested, CancelRequestedData, JobSubmitted, JobSubmittedData
 from events.sharding import pattern, shard_count
 from events.spec import Input, JobSpec
+from events.targets import check_targets
 from events.times import rfc3339
 
 APPEND_TRIES = 6
@@ -81,6 +82,7 @@ async def prepare(
             inputs.append(msgspec.structs.replace(named, source=plain))
     spec = msgspec.structs.replace(spec, inputs=tuple(inputs))
     spec = specs.normal(spec, publishers=publishers)
+    check_targets(spec)
     chosen, everything = pattern(spec.sharding.glob), pattern("")
     listings: list[Listing] = []
     blobs: list[bytes] = []

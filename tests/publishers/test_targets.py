@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from events.errors import PublishError
+from events.client.gateway import prepare
+from events.errors import InvalidSpec, PublishError
+from events.spec import JobSpec, PublisherSpec
 from events.targets import TARGETS, wrong_target
 from publishers import names, open_publisher
 from publishers.port import Workplace
@@ -46,3 +48,13 @@ async def test_a_target_is_told_of_before_as_after(driver: str, tmp_path: Path) 
 def test_every_driver_has_its_targets() -> None:
     """No driver is forgotten: what is not known here would be found out too late."""
     assert tuple(sorted(TARGETS)) == names()
+
+
+async def test_a_job_with_a_target_that_cannot_be_used_is_not_submitted() -> None:
+    """The error names the field."""
+    publishers = (PublisherSpec("local"), PublisherSpec("nats", target="lab.x"))
+    spec = JobSpec(engine="noop", verifier="none", publishers=publishers)
+    with pytest.raises(InvalidSpec, match="cannot use") as refused:
+        await prepare(spec)
+
+    assert refused.value.path == "$.publishers[1].target"

@@ -8,6 +8,7 @@ from events.codec import encode
 from events.facts import BidsPlaced, BidsPlacedData, NodeLeft, NodeLeftData
 from events.items import Bid
 from events.requests import CancelRequested, CancelRequestedData
+from events.spec import Deal, JobSpec, PublisherSpec, digest
 from events.subjects import NET
 from projections.audit import Scope
 from tests.projections.audit.forging import JOB, Forged, Message, honest, place, replace
@@ -182,6 +183,17 @@ def test_spec_that_no_gateway_accepts() -> None:
     finding = log.finding()
     assert (finding.type, finding.kind, finding.rule) == ("job.submitted", "illegal", 1)
     assert finding.what.startswith("its spec cannot be accepted: $.command")
+
+
+def test_target_that_no_driver_takes() -> None:
+    """Which targets drivers take is no rule of the log: jobs with others were submitted before."""
+    publisher = PublisherSpec("nats", target="bad bucket")
+    spec = JobSpec(engine="noop", verifier="none", deal=Deal(confidence=1), publishers=(publisher,))
+    log = honest()
+    del log.messages[log.find("job.submitted") + 1 :]
+    log.change("job.submitted", lambda data: replace(data, spec=spec, digest=digest(spec)))
+
+    assert log.audit().found == 0
 
 
 def test_outside() -> None:
