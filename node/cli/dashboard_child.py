@@ -40,6 +40,8 @@ async def serve(url: str, folder: Path, options: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         told = await _input()
         credentials = await _told(told)
+        if credentials is None:
+            return
         door = await open_door(Serving(listen=listen))
         stack.callback(door.bound.close)
         client = await connect(url, name="dashboard")
@@ -65,11 +67,17 @@ async def serve(url: str, folder: Path, options: argparse.Namespace) -> None:
         ended.cancel()
 
 
-async def _told(reader: asyncio.StreamReader) -> Credentials:
-    """Ask for the secrets, now that nobody else can look, and return the credentials of them."""
+async def _told(reader: asyncio.StreamReader) -> Credentials | None:
+    """Ask for the secrets, now that nobody else can look, and return the credentials of them.
+
+    None when the input has ended: the network did not start.
+    """
     conceal()
     print(CONCEALED, flush=True)
-    told = msgspec.json.decode(await reader.readline(), type=Told)
+    line = await reader.readline()
+    if not line:
+        return None
+    told = msgspec.json.decode(line, type=Told)
     os.environ |= told.others
     return Credentials(told.variables, Path(told.folder) if told.folder is not None else None)
 
