@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from events.errors import LotaError
 from node.cli import exits
@@ -37,8 +37,14 @@ def _version() -> str:
     return f"lota {version('lota')}"
 
 
+def _default(value: object) -> str | None:
+    """Spell a default for the help; one that asks for nothing is none to tell."""
+    return str(value) if value else None
+
+
 app = App(
     name="lota",
+    default_parameter=Parameter(show_default=_default),
     help=HELP,
     help_epilogue=EPILOGUE,
     help_format="markdown",

@@ -19,7 +19,7 @@ from node.cli.texts import Texts
 class RunOptions:
     """What is asked of a job on the command line; the defaults are the spec's."""
 
-    engine: Engine = "process"
+    engine: Annotated[Engine, Parameter(show_choices=False)] = "process"
     """process, docker or noop."""
     image: str = ""
     """The image, for engine docker."""

@@ -98,6 +98,17 @@ def test_help_shows_an_example(
     assert f"Example: lota {' '.join(command)}" in out
 
 
+def test_help_names_no_default_that_asks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A default is told where it is one to know, and an engine where it is one to have."""
+    assert main(["run", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "[default: process]" in out
+    assert "[default: 1]" in out
+    for nothing in ('""', "()", "0]", "False", "None", "]"):
+        assert f"[default: {nothing}" not in out
+    assert "wasm" not in out
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The first help shows all there is and what the exit codes mean."""
     assert main(["--help"]) == 0
