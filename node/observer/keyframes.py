@@ -185,7 +185,8 @@ class Keyframes:
     def _naming(self) -> Iterator[None]:
         """Raise DatabaseUnusable for what goes wrong in the block, and note damage."""
         if self._closed:
-            raise DatabaseUnusable(f"{self.path} is closed", hint="ask again in a while")
+            raise self._is_closed()
+        connection = self._connection
         try:
             with naming(self.path, KIND):
                 yield
@@ -193,6 +194,13 @@ class Keyframes:
             if not self._closed:
                 self.damaged.set()
             raise
+        except ValueError:  # what a connection says that was closed in the middle
+            if not self._closed and connection is self._connection:
+                raise
+            raise self._is_closed() from None
+
+    def _is_closed(self) -> DatabaseUnusable:
+        return DatabaseUnusable(f"{self.path} is closed", hint="ask again in a while")
 
     async def _begin(self) -> None:
         self._newest = self._size_bytes = self._since_bytes = 0

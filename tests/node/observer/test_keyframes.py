@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from events.errors import DatabaseUnusable
 from events.log import EVERYTHING, Base, Record
 from events.marks import Mark
 from events.memory import MemoryLog
@@ -278,6 +280,31 @@ async def test_keyframes_whose_damage_shows_late(
             assert stands(await observer.at(position)) == stands(plain)
     assert f"{tmp_path / 'keyframes.db'} is damaged: it is begun anew" in caplog.text
     assert frames(tmp_path)[-1] == len(records)
+
+
+async def test_keyframes_that_are_begun_anew_while_they_are_read(tmp_path: Path) -> None:
+    """Wherever in it a reader is, it is told that there is no file, or finds nothing."""
+    log = log_of(story(5))
+    async with observing(log, tmp_path, spacing=OFTEN) as observer:
+        await reached(observer, await log.last())
+        await keep(observer)
+    for turns in range(30):
+        (tmp_path / str(turns)).mkdir()
+        path = Path(shutil.copy(tmp_path / "keyframes.db", tmp_path / str(turns)))
+        keyframes = await Keyframes.open(path, OFTEN)
+        reading = asyncio.ensure_future(ask(keyframes, list("abc") * 1_000))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await keyframes.renew()
+        with suppress(DatabaseUnusable):
+            await reading
+        await keyframes.close()
+
+
+async def ask(keyframes: Keyframes, jobs: list[str]) -> None:
+    """Ask for what is long ago, in several steps."""
+    await keyframes.nearest(1_000)
+    await keyframes.retired(jobs, 1_000)
 
 
 async def test_no_room_for_keyframes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
