@@ -133,7 +133,9 @@ class Lanes(Mutable):
 
 
 def _state(shard: Shard, attempt: int, execution: Execution) -> str:
-    """Return the state of an execution, and of an accepted one whether it publishes."""
+    """Return the state of an execution; of an accepted one whether it publishes, and that its shard
+    failed all the same, as by the exit code that was agreed on.
+    """
     if execution.state != "accepted":
         return execution.state
     slots = shard.slots.values()
@@ -141,7 +143,7 @@ def _state(shard: Shard, attempt: int, execution: Execution) -> str:
         return "published"
     if any(slot.attempt == attempt and slot.state in BEGUN for slot in slots):
         return "publishing"
-    return "accepted"
+    return "failed" if shard.state == "failed" else "accepted"
 
 
 def _spend(stay: Stay, until_ms: int) -> None:

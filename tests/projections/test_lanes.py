@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from events.decisions import ExecutionsLost, ExecutionsLostData
 from events.entry import Entry
-from events.items import Loss
+from events.items import Claim, Loss
 from projections.lanes import BAD, STAGES, Lanes, lanes_view
 from projections.network import Network
 from projections.state import TERMINAL
-from tests.projections.conversation import JOB, Conversation
+from tests.projections.conversation import CLAIM, JOB, Conversation
 from tests.projections.story import story
 
 
@@ -103,6 +103,19 @@ def test_a_second_try_has_a_lane_of_its_own() -> None:
     assert (talk.stages()["run"], talk.stages()["bid"]) == (7, 7)
 
 
+def test_an_exit_code_that_was_agreed_on_is_a_bad_end() -> None:
+    """That nodes agree on how a command failed makes its executions none that went well."""
+    talk = Timed()
+    talk.submit()
+    talk.plan()
+    talk.award((0, 0, "n0"))
+    claim = Claim(CLAIM.cid, CLAIM.dag_size_bytes, exit_code=3)
+    talk.propose("n0", 0, claim, plain=True)
+    talk.judge(0, claim=claim)
+    assert talk.job.shards[0].state == "failed"
+    assert talk.view()["lanes"][0]["state"] == "failed"
+
+
 def test_one_shard_can_be_looked_at() -> None:
     """The timeline of a shard has its stages and its lanes alone."""
     talk = Timed()
@@ -142,8 +155,12 @@ def test_lanes_agree_with_the_fold(seed: int) -> None:
         view = lanes_view(job, lanes[name])
         assert len(view["lanes"]) == sum(len(shard.executions) for shard in job.shards)
         for lane in view["lanes"]:
-            shown, state = lane["state"], job.shards[lane["shard"]].executions[lane["attempt"]]
-            assert state.state == ("accepted" if shown.startswith("publish") else shown)
+            shown, shard = lane["state"], job.shards[lane["shard"]]
+            state = shard.executions[lane["attempt"]].state
+            assert shown == state or (
+                state == "accepted"
+                and (shown.startswith("publish") or shown == shard.state == "failed")
+            )
             times = [mark["after_ms"] for mark in lane["marks"]]
             assert times == sorted(times)
             assert lane["in_hand_ms"] >= 0
