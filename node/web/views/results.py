@@ -20,6 +20,8 @@ def result(job: str, shard: View, documents: Documents, route: Route) -> list[Ch
     """Return what there is of a shard's result, and what was chosen of that."""
     if not shard["executions"]:
         return []
+    if "output" not in route.offers:
+        return [note("What it printed and made is with its network: a log does not hold it.")]
     index, stream = shard["index"], route.query.get("stream", "")
     chosen = [stream, *(["files"] if "path" in route.query else [])]
     has_files = shard["verdict"] is not None and shard["verdict"]["claim"] is not None

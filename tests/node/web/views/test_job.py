@@ -64,6 +64,8 @@ def test_what_is_not_offered_is_not_asked_for() -> None:
     alone = shown("shard=0", frozenset())
     assert "Cancel" not in alone
     assert "Save as one file" not in alone
+    assert "stream=stdout" not in alone
+    assert "a log does not hold it" in alone
 
 
 @pytest.mark.parametrize("shard", ["x", "0.0", "-1", "٣", "9999999", ""])
