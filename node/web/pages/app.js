@@ -167,7 +167,8 @@ by("play").addEventListener("click", () => { if (playing) pause(); else { playin
 slider.addEventListener("input", () => { if (playing) pause(); goTo(slider.value); });
 document.querySelector(".skip")?.addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 addEventListener("hashchange", () => {
-  if (here().path !== path) turn.stop.abort();
+  turn.stop.abort();
+  main.ariaBusy = "true";
   refresh();
 });
 history.scrollRestoration = "manual";

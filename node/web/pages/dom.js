@@ -51,12 +51,14 @@ function patch(old, made) {
   } else if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== made.data) old.data = made.data;
   } else {
+    const rewritten = old.nodeName === "INPUT" && old.defaultValue !== made.defaultValue;
     for (const { name } of [...old.attributes]) {
       if (name !== "open" && !made.hasAttribute(name)) old.removeAttribute(name);
     }
     for (const { name, value } of made.attributes) {
       if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
+    if (rewritten) old.value = made.defaultValue; // an attribute does not change what was typed over it
     if (old.dataset.kept === undefined) patchChildren(old, [...made.childNodes]);
   }
 }

@@ -239,3 +239,27 @@ async def test_a_page_that_is_not_looked_at_lets_go(given: GivenServer, open_pag
     given.answers["/jobs"] = {"jobs": [job_row(7, "running")], "next": None}
     given.change(LAST + 3)
     await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def test_going_back_takes_what_was_looked_for_along(
+    given: GivenServer, open_page: Open
+) -> None:
+    """A form says what its address says, also when somebody wrote something else into it."""
+    page = await open_page(f"{given.url}/ui/#/jobs")
+    await page.fill("[name=q]", "census")
+    await page.keyboard.press("Enter")
+    await given.until_asked("q=census")
+    await expect(page.locator("[name=q]")).to_have_attribute("value", "census")
+    await page.go_back()
+    await expect(page.locator("[name=q]")).to_have_value("")
+
+
+async def test_a_choice_does_not_wait_for_another(given: GivenServer, open_page: Open) -> None:
+    """Who looks at a node that is silent can go on to another shard before it has answered."""
+    page = await open_page(f"{given.url}/ui/#/jobs/{JOB}")
+    given.held = asyncio.Event()
+    await page.evaluate("location.hash += '?shard=0&stream=stdout'")
+    await given.until_asked("stream=stdout")
+    given.held = None
+    await page.evaluate("location.hash = location.hash.replace('stdout', 'stderr')")
+    await expect(page.locator("nav.choice a[aria-current]").first).to_have_text("stderr")
