@@ -104,7 +104,7 @@ def draw(documents: Documents, route: Route) -> list[Child]:
     ]
 
 
-PAGE = Page(reads, draw, pace_ms=1000, ticks=lambda _: True)
+PAGE = Page(reads, draw, pace_ms=1000)
 
 
 class _Numbers(NamedTuple):

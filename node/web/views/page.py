@@ -32,15 +32,15 @@ class Page(msgspec.Struct, frozen=True):
 
     `reads` says which documents it takes, `draw` makes its elements of them. It is made anew after
     the changes that it `follows` (`ANY`, of the jobs whose ids begin so, or none for ""), every few
-    seconds while it `ticks`, and at most once in `pace_ms`. `span` is from where to where its
-    slider goes, None for the whole log.
+    seconds while it `ticks` (what cannot hear of changes is noticed by that), and at most once in
+    `pace_ms`. `span` is from where to where its slider goes, None for the whole log.
     """
 
     reads: Callable[[Route], Mapping[str, Ask]]
     draw: Callable[[Documents, Route], list[Child]]
     pace_ms: int
     follows: Callable[[Route], str] = lambda _: ANY
-    ticks: Callable[[Documents], bool] = lambda _: False
+    ticks: Callable[[Documents], bool] = lambda _: True
     span: Callable[[Documents], tuple[int, int] | None] = lambda _: None
 
 

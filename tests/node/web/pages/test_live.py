@@ -185,6 +185,15 @@ async def test_a_problem_is_told_with_what_to_do(given: GivenServer, open_page: 
     await expect(status).to_contain_text("Connected")
 
 
+async def test_that_the_network_is_silent_is_told(given: GivenServer, open_page: Open) -> None:
+    """A server that is cut off from its network has no change to tell, and is asked all the same."""
+    page = await open_page(f"{given.url}/ui/#/jobs")
+    await given.until_asked("/jobs", times=2)
+    problem = {"title": "Unavailable", "detail": "NATS does not answer"}
+    given.answers["/jobs"] = JSONResponse(problem, 503, media_type="application/problem+json")
+    await expect(page.get_by_role("status")).to_have_text("NATS does not answer")
+
+
 async def test_a_lost_connection_is_told_and_taken_up(given: GivenServer, open_page: Open) -> None:
     """The page follows again after the stream of changes broke, and reads what it missed."""
     page = await open_page(f"{given.url}/ui/#/jobs")
