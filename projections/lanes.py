@@ -141,9 +141,11 @@ def _state(shard: Shard, attempt: int, execution: Execution) -> str:
     slots = shard.slots.values()
     if any(copy.attempt == attempt for slot in slots for copy in slot.copies):
         return "published"
+    if shard.state == "failed":
+        return "failed"
     if any(slot.attempt == attempt and slot.state in BEGUN for slot in slots):
         return "publishing"
-    return "failed" if shard.state == "failed" else "accepted"
+    return "accepted"
 
 
 def _spend(stay: Stay, until_ms: int) -> None:

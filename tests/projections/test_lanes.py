@@ -106,9 +106,9 @@ def test_a_second_try_has_a_lane_of_its_own() -> None:
 def test_an_exit_code_that_was_agreed_on_is_a_bad_end() -> None:
     """That nodes agree on how a command failed makes its executions none that went well."""
     talk = Timed()
-    talk.submit()
+    talk.submit(verifier="none", publishers=("free",))
     talk.plan()
-    talk.award((0, 0, "n0"))
+    talk.award((0, 0, "n0"), publish=(0,))
     claim = Claim(CLAIM.cid, CLAIM.dag_size_bytes, exit_code=3)
     talk.propose("n0", 0, claim, plain=True)
     talk.judge(0, claim=claim)

@@ -24,6 +24,7 @@ View = Mapping[str, Any]
 
 def shard_part(shard: View, result: Child) -> Element:
     """Return what there is to say of a shard; `result` is what it came to."""
+    found = _copies(shard)
     return h(
         "div",
         {"class": "shard", "data-key": f"shard-{shard['index']}"},
@@ -31,7 +32,7 @@ def shard_part(shard: View, result: Child) -> Element:
         shard["reason"] and h("p", {"class": "bad"}, f"{shard['code']}: {shard['reason']}"),
         shard["verdict"] and _verdict(shard["verdict"]),
         _executions(shard) if shard["executions"] else note("No node has it yet."),
-        shard["slots"] and [h("h4", {}, "Copies"), copies(_copies(shard))],
+        found and [h("h4", {}, "Copies"), copies(found)],
         result,
     )
 
@@ -69,9 +70,11 @@ def _executions(shard: View) -> Element:
 
 def _copies(shard: View) -> list[View]:
     """Return the copies that there are, and the publications that have more to say."""
+    goes_on = shard["state"] not in ("failed", "cancelled")
     told = [
         slot
         for slot in shard["slots"]
-        if slot["state"] != "published" and (slot["reason"] or slot["state"] != "idle")
+        if slot["state"] != "published"
+        and (slot["reason"] or (goes_on and slot["state"] != "idle"))
     ]
     return [*shard["publications"], *told]

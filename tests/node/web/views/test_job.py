@@ -81,3 +81,12 @@ def test_a_job_that_has_ended_is_not_cancelled() -> None:
     assert "Cancel…" not in shown(ended_at="2026-11-30T01:00:00Z")
     assert "Cancel…" not in shown("at=77")
     assert "Cancel…" not in shown(cancel_asked="e1")
+
+
+def test_of_a_shard_that_failed_no_copy_is_to_come() -> None:
+    """What was to be published when it failed is not told as if somebody were at it."""
+    slot = {"publisher": "s3", "target": "bin", "node": "n1", "state": "assigned", "reason": None}
+    view = drawn_job(job(), lanes(), 0)
+    shard = {**view["shard"], "publications": [], "slots": [slot]}
+    assert "assigned" in shown("shard=0", shard={**shard, "state": "publishing"})
+    assert "assigned" not in shown("shard=0", shard={**shard, "state": "failed"})
