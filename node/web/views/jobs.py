@@ -81,7 +81,8 @@ def _cells(row: Mapping[str, Any], route: Route) -> tuple[Child, ...]:
             " ",
             tags(row["labels"]),
             name and h("small", {}, row["id"]),
-            row["code"] and h("small", {"class": "bad"}, f"{row['code']}: {row['reason'] or ''}"),
+            row["code"]
+            and h("small", {"class": "bad brief"}, f"{row['code']}: {row['reason'] or ''}"),
         ],
         row["engine"],
         _progress(**row["shards"]),
