@@ -81,14 +81,21 @@ def _cells(row: Mapping[str, Any], route: Route) -> tuple[Child, ...]:
             " ",
             tags(row["labels"]),
             name and h("small", {}, row["id"]),
-            row["code"]
-            and h("small", {"class": "bad brief"}, f"{row['code']}: {row['reason'] or ''}"),
+            _end(row),
         ],
         row["engine"],
         _progress(**row["shards"]),
         moment(row["submitted_at"], kind="once"),
         None if took is None else duration(took),
     )
+
+
+def _end(row: Mapping[str, Any]) -> Child:
+    """Return how a job ended badly, unless its state says all there is."""
+    code, reason = row["code"], row["reason"]
+    if not code or (code == row["state"] and not reason):
+        return None
+    return h("small", {"class": "bad brief"}, f"{code}: {reason}" if reason else code)
 
 
 def _progress(*, total: int, completed: int, failed: int, **_: int) -> Child:

@@ -186,7 +186,7 @@ async def test_a_problem_is_told_with_what_to_do(given: GivenServer, open_page: 
 
 
 async def test_that_the_network_is_silent_is_told(given: GivenServer, open_page: Open) -> None:
-    """A server that is cut off from its network has no change to tell, and is asked all the same."""
+    """A server that is cut off from its network tells of no change, and is asked all the same."""
     page = await open_page(f"{given.url}/ui/#/jobs")
     await given.until_asked("/jobs", times=2)
     problem = {"title": "Unavailable", "detail": "NATS does not answer"}
