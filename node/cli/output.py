@@ -74,7 +74,7 @@ def show_document(document: Mapping[str, Any], output: Output) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         for field, value in document.items():
             if value is not None:
-                table.add_row(f"{field}:", cell(value))
+                table.add_row(f"{field}:", "no" if value is False else cell(value))
         console().print(table)
     else:
         _print_data(document, output)

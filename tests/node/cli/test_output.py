@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from node.cli.output import paint, plain
+from node.cli.output import paint, plain, show_document
 
 
 @pytest.mark.parametrize(("system", "painted"), [("standard", "\x1b[35mjob\x1b[0m"), (None, "job")])
@@ -25,3 +25,10 @@ def test_a_style_is_for_screens_that_show_it(
 def test_no_terminal_acts_on_a_plain_line(line: str, shown: str) -> None:
     """What is not printable is written out, and what is stays as it is."""
     assert plain(line) == shown
+
+
+def test_a_field_says_no(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a field that is shown, no answer would be no answer; one without a value is left out."""
+    show_document({"signed": False, "paused": True, "reason": None}, "table")
+
+    assert capsys.readouterr().out.split() == ["signed:", "no", "paused:", "yes"]
