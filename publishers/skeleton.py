@@ -81,8 +81,7 @@ class Skeleton:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Skeleton":
         """Open what `write` has written; raises `ContentError` for what is none, and OSError."""
-        # It stays open as long as the skeleton. For the writer of a pipe nobody waits.
-        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: SIM115
+        file = open(path, "rb", opener=_at_once)  # noqa: SIM115 - it stays open as long as this
         try:
             return cls(file, os.fstat(file.fileno()).st_size)
         except BaseException:
@@ -129,6 +128,11 @@ class Skeleton:
             start = offset - self._layout.entries_at
             return self._index[start : start + size_bytes]
         return os.pread(self._file.fileno(), size_bytes, offset)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file, and wait for nobody to write to what turns out to be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class BuiltSkeleton(Skeleton):

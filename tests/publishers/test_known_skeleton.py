@@ -141,3 +141,17 @@ def test_a_pipe_is_nothing(tmp_path: Path) -> None:
 
     assert known_skeleton(result, hashed.cid) is None
     hashed.close()
+
+
+def test_a_folder_is_nothing(tmp_path: Path) -> None:
+    """What is no file costs no descriptor either."""
+    result = make_tree(tmp_path)
+    hashed = Skeleton.build(result)
+    result.with_name(SKELETON).mkdir()
+    free = os.dup(0)
+    os.close(free)
+
+    assert known_skeleton(result, hashed.cid) is None
+    os.close(again := os.dup(0))
+    assert again == free
+    hashed.close()
