@@ -24,8 +24,10 @@ from events.jetstream.api import call
 from events.log import Record
 
 FIRST_MESSAGES = 250
-"""Asked for at first, and then twice as many each time until `PULL_MESSAGES`: who reads a page is
-not sent all that the server has behind it.
+FIRST_BYTES = 2 * 1024 * 1024
+"""Asked for at first, and then twice as much each time until `PULL_MESSAGES` and `PULL_BYTES`: who
+reads a page is not sent all that the server has behind it. What was asked for comes even when its
+reader has ended, and a server cuts off who lets too much wait.
 """
 PULL_MESSAGES = 2_000
 PULL_BYTES = 8 * 1024 * 1024
@@ -97,6 +99,7 @@ class Consumer(Generic[T]):
         self._signal = asyncio.Event()
         self._asked = 0
         self._most = FIRST_MESSAGES
+        self._most_bytes = FIRST_BYTES
         self._stored = 0
         self._live = False
         self._number = 0
@@ -141,6 +144,7 @@ class Consumer(Generic[T]):
         self._heard_s = asyncio.get_running_loop().time()
         records = self._records(arrived)
         self._most = min(2 * self._most, PULL_MESSAGES)
+        self._most_bytes = min(2 * self._most_bytes, PULL_BYTES)
         if self._live:
             await self._ask()
         else:
@@ -197,7 +201,7 @@ class Consumer(Generic[T]):
         self._asked += batch
         request = {
             "batch": batch,
-            "max_bytes": PULL_BYTES,
+            "max_bytes": self._most_bytes,
             "expires": PULL_EXPIRES_S * NANOSECONDS,
             "idle_heartbeat": HEARTBEAT_S * NANOSECONDS,
         }

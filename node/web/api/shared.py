@@ -16,8 +16,9 @@ from node.web.api.hub import Hub
 from node.web.leaving import unless_gone
 
 READS_AT_ONCE = 2
-"""Reads of the log for those who ask, and as many for those who follow from far behind. Each has up
-to 16 MiB on its way, and a server ends a connection on which more than 64 MiB wait."""
+"""Reads of the log for those who ask, and as many for those who follow from far behind. A page has
+some 4 MiB on its way, a long read up to 16, and what one that has ended left there comes as well. A
+server ends a connection on which more than 64 MiB wait."""
 
 T = TypeVar("T")
 
