@@ -184,8 +184,7 @@ class Keyframes:
     @contextmanager
     def _naming(self) -> Iterator[None]:
         """Raise DatabaseUnusable for what goes wrong in the block, and note damage."""
-        if self._closed:
-            raise self._is_closed()
+        self._require_open()
         connection = self._connection
         try:
             with naming(self.path, KIND):
@@ -198,6 +197,10 @@ class Keyframes:
             if not self._closed and connection is self._connection:
                 raise
             raise self._is_closed() from None
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise self._is_closed()
 
     def _is_closed(self) -> DatabaseUnusable:
         return DatabaseUnusable(f"{self.path} is closed", hint="ask again in a while")
