@@ -1,4 +1,4 @@
-"""Counting the turns of the event loop, to see whether something that takes long lets it go on."""
+"""Turns of the event loop: counted, to see whether what takes long lets it go on, and taken."""
 
 import asyncio
 from collections.abc import Iterator
@@ -30,3 +30,11 @@ def counted_turns() -> Iterator[Turns]:
         yield turns
     finally:
         turns.end()
+
+
+async def turns_of_the_loop(count: int) -> None:
+    """Let the loop turn so often."""
+    for _ in range(count):
+        turned = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turned.set_result, None)
+        await turned

@@ -29,7 +29,7 @@ from projections.snapshot import parts
 from projections.tally import Tally
 from projections.track_records import TrackRecords
 from projections.travel import Travel, network_view
-from tests.event_loop import counted_turns
+from tests.event_loop import counted_turns, turns_of_the_loop
 from tests.node.observer.watched import observing, reached
 from tests.projections.conversation import Conversation
 from tests.projections.story import extend, folded, log_of, story
@@ -293,8 +293,7 @@ async def test_keyframes_that_are_begun_anew_while_they_are_read(tmp_path: Path)
         path = Path(shutil.copy(tmp_path / "keyframes.db", tmp_path / str(turns)))
         keyframes = await Keyframes.open(path, OFTEN)
         reading = asyncio.ensure_future(ask(keyframes, list("abc") * 1_000))
-        for _ in range(turns):
-            await asyncio.sleep(0)
+        await turns_of_the_loop(turns)
         await keyframes.renew()
         with suppress(DatabaseUnusable):
             await reading
