@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from events.cid import DAG_PB, cid_bytes, parse_cid, raw_cid
 from events.errors import ContentError, LotaError, NotFound, PublishError
 from events.unixfs import CHUNK_SIZE_BYTES
+from node.web.any_path import ANY_PATH
 from node.web.blocks import ResultBlocks
 from node.web.listening import admitted
 from node.web.ranges import Unsatisfiable, is_known, range_asked, with_range
@@ -44,7 +45,7 @@ def results_app(root: Path, blocks: ResultBlocks, token: str, *others: Route) ->
     routes = ResultRoutes(root, blocks)
     app = Starlette(
         routes=[
-            Route("/results/{rest:path}", routes.file, methods=["GET"]),
+            Route(f"/results/{{rest:{ANY_PATH}}}", routes.file, methods=["GET"]),
             Route("/blocks/{rest:path}", routes.block, methods=["GET"]),
             *others,
         ],

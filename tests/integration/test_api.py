@@ -23,7 +23,7 @@ PAGE = b"<script>alert(1)</script>\n"
 SHELL = """
 printf '<script>alert(1)</script>\\n' | tee "outputs/<img src=x onerror=alert(1)>.html"
 printf 'err\\377\\n' >&2
-printf odd > "$(printf 'outputs/a b%%?#\\377\\303\\274.txt')"
+printf odd > "$(printf 'outputs/a b\\n%%?#\\377\\303\\274.txt')"
 mkdir outputs/deep
 head -c 3000000 /dev/zero | tr '\\0' z > outputs/deep/long
 """
@@ -56,7 +56,7 @@ async def test_a_job_goes_in_and_its_results_come_out(api: ApiOf) -> None:
     by_name = {entry["name"]: entry for entry in listed["entries"]}
     assert set(by_name) == {
         "<img src=x onerror=alert(1)>.html",
-        "a b%?#\N{REPLACEMENT CHARACTER}ü.txt",
+        "a b\n%?#\N{REPLACEMENT CHARACTER}ü.txt",
         "deep",
     }
     html, odd, _ = sorted(by_name)

@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from events.spec import JobSpec
+from node.web.any_path import ANY_PATH
 from node.web.api.changes import stream_changes
 from node.web.api.documents import jobs as job_documents
 from node.web.api.documents import log as log_documents
@@ -77,7 +78,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
-        f"{JOB}/results/{{shard}}/{{path:path}}",
+        f"{JOB}/results/{{shard}}/{{path:{ANY_PATH}}}",
         get_job_result,
         ("application/octet-stream", "text/plain"),
         problems=(404, 409, 416, 502, 504),

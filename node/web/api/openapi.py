@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from node.web.any_path import ANY_PATH
 from node.web.api.endpoint import JSON, POSITION, Endpoint, statuses
 from node.web.problems import MEDIA_TYPE, Problem
 
@@ -31,7 +32,7 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     structs = {kind: components.pop(kind.__name__) for kind in parameters}
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        path = re.sub(r":path}", "}", endpoint.path)
+        path = endpoint.path.replace(f":{ANY_PATH}}}", "}")
         operation = _operation(endpoint, schema_of, structs)
         paths.setdefault(path, {})[endpoint.method.lower()] = operation
     return {

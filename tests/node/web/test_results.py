@@ -20,7 +20,7 @@ TOKEN = "a-token-for-this-test"
 LONG_BYTES = 3_000_000
 OUT = b"out\n"
 OUT_TAG = f'"{raw_cid(OUT)}"'
-ODD_NAME = os.fsdecode(b"a b%?#\xff\xc3\xbc.txt")
+ODD_NAME = os.fsdecode(b"a b%?#\n\xff\xc3\xbc.txt\n")
 
 
 class Served:
