@@ -2,7 +2,7 @@
 /** Forms: one leads to an address with what was written in it, one asks the server for something behind a dialog. */
 import { send } from "./api.js";
 
-/** Listen for all forms at once, and for the buttons that open a dialog. */
+/** Listen for all forms at once, for the buttons that open a dialog, and for the links to more of a table. */
 export function answerForms(main) {
   main.addEventListener("submit", (event) => {
     const form = event.target;
@@ -15,6 +15,7 @@ export function answerForms(main) {
     }
   });
   main.addEventListener("click", ({ target }) => {
+    if (target.closest(".pages a")) target.closest(".pages").previousElementSibling.scrollIntoView();
     const button = target.closest("button[data-opens]");
     if (button) document.getElementById(button.dataset.opens)?.["showModal"]();
   });

@@ -140,6 +140,14 @@ async def test_going_back_shows_a_page_where_it_was_left(
     await until(page, f"Math.abs(scrollY - {top}) < 2")
 
 
+async def test_more_of_a_table_begins_at_its_top(given: GivenServer, open_page: Open) -> None:
+    """Who goes on to older jobs at the end of the list reads on at the first of them."""
+    page = await open_page(f"{given.url}/ui/#/jobs", viewport={"width": 900, "height": 400})
+    await page.click("text=Older")
+    await given.until_asked("cursor=")
+    await expect(page.locator("th").first).to_be_in_viewport()
+
+
 async def until(page: Page, what: str) -> None:
     """Wait until something holds in a page, whose policy lets no text be run by itself."""
     for _ in range(200):
