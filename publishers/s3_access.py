@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from obstore.store import S3Store
@@ -31,6 +31,8 @@ RETRY_FOR_S = 30.0
 """No request is repeated after this; a refused connection is told within some two seconds."""
 
 DEFAULT_REGION = "us-east-1"
+
+Checksum = Literal["crc64nvme", "sha256"]
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()-]+")
@@ -91,14 +93,14 @@ class S3Access(NamedTuple):
         return cls(region, endpoint, key, secret, fields["session_token"])
 
 
-def open_bucket(bucket: str, access: S3Access) -> S3Store:
-    """Make the client, without touching the service."""
+def open_bucket(bucket: str, access: S3Access, checksum: Checksum) -> S3Store:
+    """Make a client that sends checksums of one kind, without touching the service."""
     # Buckets of AWS are hosts of their own, but its certificate covers no name with more dots.
     host = access.endpoint is None and "." not in bucket
     config: S3Config = {
         "region": access.region,
         "virtual_hosted_style_request": host,
-        "checksum_algorithm": "crc64nvme",
+        "checksum_algorithm": checksum,
         "conditional_put": "etag",
         "skip_signature": access.access_key_id is None,
     }

@@ -100,7 +100,7 @@ def service_failure(error: Exception, uri: str) -> PublishError:
         "rejected",
         what,
         permanent=said.status in _FINAL,
-        hint="Check that the credential's 'endpoint' speaks S3 with checksums of CRC-64/NVME",
+        hint="Check that the credential's 'endpoint' speaks S3, with checksums",
     )
 
 
