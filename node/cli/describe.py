@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from node.cli.output import OutputOption, cell, console, show_document
+from node.cli.output import OutputOption, as_text, cell, console, show_document
 from node.cli.server import Server, connected
 
 if TYPE_CHECKING:
@@ -166,8 +166,6 @@ def _results(view: View) -> str | None:
 
 def _copy(copy: View) -> str:
     """Show one copy: where it is, and behind it who made it and what that took."""
-    from rich.markup import escape
-
     from node.cli.durations import shown
     from node.words import size
 
@@ -175,7 +173,7 @@ def _copy(copy: View) -> str:
     if "size_bytes" in copy:
         told += [size(copy["size_bytes"]), f"in {shown(copy['duration_ms'])}"]
     told.append(f"by {copy['node']}")
-    return f"{escape(copy['uri'])}  [dim]{escape(', '.join(told))}[/]"
+    return f"{as_text(copy['uri'])}  [dim]{as_text(', '.join(told))}[/]"
 
 
 def _to_tell(slot: View) -> bool:
@@ -188,8 +186,6 @@ def _slot(slot: View, *, over: bool = False) -> str:
 
     When all is `over`, what was to be tried again has failed.
     """
-    from rich.markup import escape
-
     where = f"{slot['publisher']} {slot['target']}" if slot["target"] else slot["publisher"]
     told = f", with {slot['node']}" if slot["node"] else ""
     if slot["tries"] > 1:
@@ -197,7 +193,7 @@ def _slot(slot: View, *, over: bool = False) -> str:
     if slot["reason"]:
         told += f": {slot['reason']}"
     state = "failed" if over and slot["state"] == "retry" else slot["state"]
-    return f"{escape(where)}  {cell(state)}{escape(told)}"
+    return f"{as_text(where)}  {cell(state)}{as_text(told)}"
 
 
 def _first_shards(view: View) -> list[View]:
@@ -210,10 +206,8 @@ def _rank(state: str) -> int:
 
 
 def _execution(execution: View) -> str:
-    from rich.markup import escape
-
     reason = f": {execution['reason']}" if execution["reason"] else ""
-    return f"{escape(execution['node'])} {cell(execution['state'])}{escape(reason)}"
+    return f"{as_text(execution['node'])} {cell(execution['state'])}{as_text(reason)}"
 
 
 def _timeline(view: View) -> "RenderableType | None":

@@ -5,7 +5,7 @@ from typing import Any
 
 from events.subjects import NET
 from events.times import rfc3339
-from node.cli.output import console
+from node.cli.output import as_text, console
 
 View = Mapping[str, Any]
 
@@ -15,15 +15,13 @@ VALUE_CHARS_MAX = 160
 
 def show_checked(view: View) -> None:
     """Print the counts of a check, and the first decision that differs."""
-    from rich.markup import escape
-
     screen = console()
     for line in _counts(view):
-        screen.print(escape(line), soft_wrap=True)
+        screen.print(as_text(line), soft_wrap=True)
     if view["first"] is not None:
         screen.print()
         for line in difference_lines(view["first"]):
-            screen.print(escape(line), soft_wrap=True)
+            screen.print(as_text(line), soft_wrap=True)
         screen.print("\n-o json has both decisions whole.")
 
 
@@ -51,11 +49,9 @@ FIGURES = {
 
 def show_supposed(view: View) -> None:
     """Print what other rules would have changed: figures, placement, and which decisions."""
-    from rich.markup import escape
-
     screen = console()
     for line in _supposed(view):
-        screen.print(escape(line), soft_wrap=True)
+        screen.print(as_text(line), soft_wrap=True)
 
 
 def _supposed(view: View) -> Iterator[str]:

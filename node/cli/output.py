@@ -109,18 +109,23 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, output: Outpu
 
 def cell(value: object) -> str:
     """Return a value as a table shows it, with rich's markup where a state has a colour."""
-    from rich.markup import escape
-
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, Mapping):
-        return escape(", ".join(f"{key}={item}" for key, item in value.items()))
+        return as_text(", ".join(f"{key}={item}" for key, item in value.items()))
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return escape(", ".join(str(item) for item in value))
+        return as_text(", ".join(str(item) for item in value))
     style = STATE_STYLES.get(str(value))
-    return f"[{style}]{value}[/]" if style else escape(str(value))
+    return f"[{style}]{value}[/]" if style else as_text(str(value))
+
+
+def as_text(words: str) -> str:
+    """Return what somebody else has written so that neither rich nor a terminal acts on it."""
+    from rich.markup import escape
+
+    return escape(plain(words))
 
 
 def paint(screen: "Console", style: str) -> Callable[[str], str]:

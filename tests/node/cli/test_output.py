@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from node.cli.output import paint, plain, show_document
+from node.cli.output import paint, plain, show_document, show_rows
 
 
 @pytest.mark.parametrize(("system", "painted"), [("standard", "\x1b[35mjob\x1b[0m"), (None, "job")])
@@ -32,3 +32,12 @@ def test_a_field_says_no(capsys: pytest.CaptureFixture[str]) -> None:
     show_document({"signed": False, "paused": True, "reason": None}, "table")
 
     assert capsys.readouterr().out.split() == ["signed:", "no", "paused:", "yes"]
+
+
+def test_no_terminal_acts_on_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that somebody gave stays in its line and writes no one else's."""
+    rows = [{"name": "a\x1b[2K\rb\n\u202ec", "labels": {"k": "\x07"}}]
+    show_rows(rows, {"name": "NAME", "labels": "LABELS"}, "table")
+
+    _, row = capsys.readouterr().out.splitlines()
+    assert row.split() == ["a\\x1b[2K\\rb\\n\\u202ec", "k=\\x07"]
