@@ -14,7 +14,10 @@ from node.web.api.outputs import output
 from node.web.api.results import list_job_results
 from node.web.api.shared import Api
 
-PATIENCE_S = 5.0
+FILES_WITHIN_S = 5.0
+OUTPUT_WITHIN_S = 2.0
+"""A node has it at hand, or is silent; the page waits, and asks again while the job runs."""
+
 TEXT_BYTES_MAX = 256 * 1024
 """Of longer outputs the beginning is shown."""
 
@@ -22,7 +25,7 @@ TEXT_BYTES_MAX = 256 * 1024
 async def read_output(api: Api, path: JobPath, query: OutputQuery) -> dict[str, Any]:
     """Return the beginning of what a command printed, and whether it is the `whole`."""
     data = bytearray()
-    async with patience(query.stream), output(api, path, query) as chunks:
+    async with patience(query.stream, OUTPUT_WITHIN_S), output(api, path, query) as chunks:
         async for chunk in chunks:
             data += chunk
             if len(data) > TEXT_BYTES_MAX:
@@ -32,7 +35,7 @@ async def read_output(api: Api, path: JobPath, query: OutputQuery) -> dict[str, 
 
 async def read_folder(api: Api, path: JobPath, query: ResultsQuery) -> dict[str, Any]:
     """Return a page of a folder of a result."""
-    async with patience("the list of files"):
+    async with patience("the list of files", FILES_WITHIN_S):
         return await list_job_results(api, path, query)
 
 
@@ -47,7 +50,7 @@ def beginning(data: bytes, bytes_max: int = TEXT_BYTES_MAX) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def patience(what: str, within_s: float = PATIENCE_S) -> AsyncIterator[None]:
+async def patience(what: str, within_s: float) -> AsyncIterator[None]:
     """Wait no longer than that for what is read inside. Raises NodeSilent."""
     try:
         async with asyncio.timeout(within_s):
