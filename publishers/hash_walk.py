@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from events.cid import raw_cid_bytes
 from events.dagpb import Node, Sink
 from events.unixfs import CHUNK_SIZE_BYTES, FileLayout
-from publishers.tree_walk import TreeWalk, open_file
+from publishers.tree_walk import TreeWalk, fill, open_file
 
 _FIRST_READ_BYTES = 64 * 1024
 """Most files end within it."""
@@ -118,13 +118,7 @@ def _whole(descriptor: int) -> bytes | None:
 
 def _hashed(descriptor: int, buffer: memoryview, at: int) -> tuple[bytes, memoryview]:
     """Read and hash one chunk of a file, which is short or empty where the file ends."""
-    filled = 0
-    while filled < len(buffer):
-        count = os.preadv(descriptor, (buffer[filled:],), at + filled)
-        if not count:
-            break
-        filled += count
-    chunk = buffer[:filled]
+    chunk = buffer[: fill(descriptor, buffer, at)]
     return raw_cid_bytes(chunk), chunk
 
 

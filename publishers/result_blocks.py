@@ -13,7 +13,7 @@ from events.dagpb import Sink
 from events.errors import ContentError, NotFound, PublishError
 from events.unixfs import Entry, directory, file
 from publishers.port import Result, SmallResult
-from publishers.tree_walk import Tree
+from publishers.tree_walk import Tree, fill
 from publishers.unixfs import tree_cid
 
 _EMPTY_FOLDER = directory(())
@@ -62,16 +62,17 @@ def read_leaf(result: Result, path: bytes, offset: int, size_bytes: int) -> byte
 
 
 def read_file(result: Result, path: bytes, into: memoryview) -> None:
-    """Fill `into` with the file at `path`, as far as both go; see `read_leaf`."""
+    """Fill `into` with the file at `path`; see `read_leaf`.
+
+    Behind the end of a shorter file the buffer stays as it was, which a check of its bytes tells.
+    """
     if isinstance(result, SmallResult):
         data = read_leaf(result, path, 0, len(into))
         into[: len(data)] = data
         return
     descriptor = open_below(result, path)
     try:
-        at = 0
-        while at < len(into) and (count := os.preadv(descriptor, (into[at:],), at)):
-            at += count
+        fill(descriptor, into, 0)
     finally:
         os.close(descriptor)
 

@@ -138,6 +138,17 @@ def open_file(path: bytes) -> int:
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
+def fill(descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Read an open file from an offset into all of a buffer; return how much of it was there."""
+    filled = 0
+    while filled < len(buffer):
+        count = os.preadv(descriptor, (buffer[filled:],), offset + filled)
+        if not count:
+            break
+        filled += count
+    return filled
+
+
 def _runs(names: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[list[bytes], bool]]:
     """Give files that follow each other together, some at a time, and each folder by itself."""
     run: list[bytes] = []

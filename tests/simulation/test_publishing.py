@@ -1,6 +1,6 @@
 """Cases about publishing: slots, takeovers and payments, as scripts over the whole network."""
 
-from tests.simulation.compute import capable
+from tests.simulation.compute import Compute, capable
 from tests.simulation.faults import Faults
 from tests.simulation.stage import FREE, JOB, LINKED, PAID, Stage, first
 
@@ -75,15 +75,7 @@ def test_takeover_after_payment() -> None:
 
 def test_takeover_in_doubt() -> None:
     """Where nobody can tell whether a dead node has paid, nobody pays, and a person must look."""
-    stage = Stage(nodes=3)
-    stage.open()
-    for node in stage.nodes:
-        node.upload_ms = 60_000
-    stage.submit(replicas=2, publishers=(PAID,))
-    stage.play(lambda: stage.told("publish.started"))
-    stage.node(stage.events("publish.started")[0].address.author).crash()
-    for node in stage.nodes:
-        node.upload_ms = 100
+    stage, _ = _dead_before_paying()
     stage.play()
 
     assert (stage.job.state, stage.job.code) == ("failed", "publishing")
@@ -93,16 +85,7 @@ def test_takeover_in_doubt() -> None:
 
 def test_start_without_payment() -> None:
     """A node that died between its word that it pays and the payment knows it, and pays once."""
-    stage = Stage(nodes=3)
-    stage.open()
-    for node in stage.nodes:
-        node.upload_ms = 60_000
-    stage.submit(replicas=2, publishers=(PAID,))
-    stage.play(lambda: stage.told("publish.started"))
-    dead = stage.node(stage.events("publish.started")[0].address.author)
-    dead.crash()
-    for node in stage.nodes:
-        node.upload_ms = 100
+    stage, dead = _dead_before_paying()
     dead.start()
     stage.play()
 
@@ -208,3 +191,18 @@ def test_old_order_after_payment() -> None:
 
     assert stage.job.state == "completed"
     assert len(stage.payments) == 1
+
+
+def _dead_before_paying() -> tuple[Stage, Compute]:
+    """Return a network of quick nodes, of which one has died between its word and its payment."""
+    stage = Stage(nodes=3)
+    stage.open()
+    for node in stage.nodes:
+        node.upload_ms = 60_000
+    stage.submit(replicas=2, publishers=(PAID,))
+    stage.play(lambda: stage.told("publish.started"))
+    dead = stage.node(stage.events("publish.started")[0].address.author)
+    dead.crash()
+    for node in stage.nodes:
+        node.upload_ms = 100
+    return stage, dead
